@@ -1,0 +1,1 @@
+//! The ONC RPC client.

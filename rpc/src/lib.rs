@@ -1,0 +1,1 @@
+//! ONC RPC without I/O.

@@ -1,0 +1,39 @@
+//! External Data Representation, [RFC 4506](https://www.rfc-editor.org/rfc/rfc4506), for bytes that nobody vouches for.
+//!
+//! [`Encode`] and [`Decode`] are what generated types implement; [`Reader`] and [`Writer`] are what they
+//! are implemented with. A reader walks a slice of a message that has arrived whole, checks every length
+//! against what remains before it allocates, and charges what it allocates to the message's budget
+//! ([`Limits`]). A writer fills one buffer and chains large [`Bytes`](bytes::Bytes) in without copying them.
+//!
+//! ```
+//! use oncrpc_xdr::{Decode, Encode, XdrString};
+//!
+//! let name = XdrString::from("rpcbind");
+//! let wire = oncrpc_xdr::to_bytes(&name)?;
+//! assert_eq!(&wire[..], b"\0\0\0\x07rpcbind\0");
+//! assert_eq!(oncrpc_xdr::from_bytes::<XdrString>(&wire)?, name);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod codec;
+mod error;
+mod limits;
+mod reader;
+mod run;
+mod string;
+pub mod wire;
+mod writer;
+
+pub use bytes::Bytes;
+pub use codec::{Decode, Encode, Quadruple, from_bytes, to_bytes};
+pub use error::{At, DecodeError, DecodeFault, EncodeError, EncodeFault, Segment};
+pub use limits::{Limits, Padding};
+pub use reader::Reader;
+pub use string::XdrString;
+pub use wire::Wire;
+pub use writer::{Mark, Writer};

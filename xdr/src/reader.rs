@@ -1,0 +1,312 @@
+//! A cursor over the bytes of one message.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::{At, DecodeError, DecodeFault, Limits, Padding, Wire, XdrString};
+
+/// Walks the bytes of one message and hands out values.
+///
+/// Made from a [`Bytes`] ([`Reader::of`]) it hands out opaque data and strings as slices of it, without a
+/// copy; such a slice keeps the whole message alive. Made from a plain slice ([`Reader::new`]) it copies.
+///
+/// Nothing is allocated for a length or a count before that many bytes are known to be there.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    buf: &'a [u8],
+    at: usize,
+    owner: Option<&'a Bytes>,
+    /// Bytes of memory that decoded values may still take.
+    memory: usize,
+    /// Levels of recursive types that may still be entered.
+    depth: u32,
+    limits: Limits,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads from a slice, with the default limits; opaque data and strings are copied out of it.
+    pub fn new(buf: &'a [u8]) -> Self {
+        let limits = Limits::default();
+        Self {
+            buf,
+            at: 0,
+            owner: None,
+            memory: limits.budget(buf.len()),
+            depth: limits.depth,
+            limits,
+        }
+    }
+
+    /// Reads from a shared buffer, with the default limits; opaque data and strings are slices of it.
+    pub fn of(message: &'a Bytes) -> Self {
+        Self {
+            owner: Some(message),
+            ..Self::new(message)
+        }
+    }
+
+    /// The same reader with other limits, counted from here.
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self {
+            memory: limits.budget(self.remaining()),
+            depth: limits.depth,
+            limits,
+            ..self
+        }
+    }
+
+    /// Bytes from the start of the message to the next value.
+    pub fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// Bytes that have not been read.
+    pub fn remaining(&self) -> usize {
+        self.buf.len() - self.at
+    }
+
+    /// Everything that has not been read, as a slice of the message.
+    pub fn rest(&self) -> &'a [u8] {
+        &self.buf[self.at..]
+    }
+
+    /// Fails unless everything has been read.
+    pub fn finish(&self) -> Result<(), DecodeError> {
+        match self.remaining() {
+            0 => Ok(()),
+            found => Err(self.error(DecodeFault::TrailingBytes { found })),
+        }
+    }
+
+    /// An error at the next value; for codecs written by hand.
+    #[cold]
+    pub fn error(&self, fault: DecodeFault) -> DecodeError {
+        DecodeError::new(fault, self.at)
+    }
+
+    /// An error at the 4-byte word just read, which is where a bad number is.
+    #[cold]
+    pub fn error_at_last_word(&self, fault: DecodeFault) -> DecodeError {
+        DecodeError::new(fault, self.at.saturating_sub(4))
+    }
+
+    /// Takes exactly `N` bytes, without padding.
+    #[inline]
+    pub fn take_array<const N: usize>(&mut self) -> Result<&'a [u8; N], DecodeError> {
+        match self.rest().first_chunk() {
+            Some(chunk) => {
+                self.at += N;
+                Ok(chunk)
+            }
+            None => Err(self.truncated(N)),
+        }
+    }
+
+    /// Takes exactly `len` bytes, without padding.
+    #[inline]
+    pub fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
+        match self.rest().get(..len) {
+            Some(bytes) => {
+                self.at += len;
+                Ok(bytes)
+            }
+            None => Err(self.truncated(len)),
+        }
+    }
+
+    #[cold]
+    fn truncated(&self, needed: usize) -> DecodeError {
+        self.error(DecodeFault::Truncated {
+            needed,
+            remaining: self.remaining(),
+        })
+    }
+
+    /// Takes the 0 to 3 bytes that pad `len` bytes to a multiple of 4.
+    #[inline]
+    fn padding(&mut self, len: usize) -> Result<(), DecodeError> {
+        let start = self.at;
+        let padding = self.take(crate::codec::padding(len))?;
+        if self.limits.padding == Padding::Reject && padding.iter().any(|&byte| byte != 0) {
+            return Err(DecodeError::new(DecodeFault::BadPadding, start));
+        }
+        Ok(())
+    }
+
+    /// `unsigned int`, and every other number of 4 bytes by conversion.
+    #[inline]
+    pub fn u32(&mut self) -> Result<u32, DecodeError> {
+        Ok(u32::from_be_bytes(*self.take_array()?))
+    }
+
+    /// `int`, and the value of any `enum`.
+    #[inline]
+    pub fn i32(&mut self) -> Result<i32, DecodeError> {
+        Ok(i32::from_be_bytes(*self.take_array()?))
+    }
+
+    /// `bool`: 0 or 1 and nothing else (RFC 4506 §4.4).
+    #[inline]
+    pub fn bool(&mut self) -> Result<bool, DecodeError> {
+        match self.u32()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            found => Err(self.error_at_last_word(DecodeFault::BadBool { found })),
+        }
+    }
+
+    /// `opaque[N]`.
+    #[inline]
+    pub fn opaque_fixed<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let bytes = *self.take_array()?;
+        self.padding(N)?;
+        Ok(bytes)
+    }
+
+    /// `opaque<max>`, borrowed from the message.
+    #[inline]
+    pub fn opaque_borrowed(&mut self, max: u32) -> Result<&'a [u8], DecodeError> {
+        let found = self.u32()?;
+        if found > max {
+            return Err(self.error_at_last_word(DecodeFault::TooLong {
+                found,
+                allowed: max,
+            }));
+        }
+        let bytes = self.take(found as usize)?;
+        self.padding(bytes.len())?;
+        Ok(bytes)
+    }
+
+    /// `opaque<max>`: a slice of the message where that is shared, a copy otherwise.
+    #[inline]
+    pub fn opaque(&mut self, max: u32) -> Result<Bytes, DecodeError> {
+        let bytes = self.opaque_borrowed(max)?;
+        match self.owner {
+            Some(owner) => Ok(owner.slice_ref(bytes)),
+            None => {
+                self.charge(bytes.len())?;
+                Ok(Bytes::copy_from_slice(bytes))
+            }
+        }
+    }
+
+    /// `string<max>`: any bytes at all, as [`XdrString`] explains.
+    #[inline]
+    pub fn string(&mut self, max: u32) -> Result<XdrString, DecodeError> {
+        self.opaque(max).map(XdrString::from)
+    }
+
+    /// `T x[N]`: exactly `N` elements.
+    pub fn array_fixed<W: Wire, const N: usize>(&mut self) -> Result<[W::Value; N], DecodeError> {
+        let mut fault = None;
+        let elements = core::array::from_fn::<_, N, _>(|index| {
+            if fault.is_some() {
+                return None;
+            }
+            W::decode(self)
+                .at_index(index)
+                .map_err(|error| fault = Some(error))
+                .ok()
+        });
+        match fault {
+            Some(error) => Err(error),
+            // INVARIANT: without a fault every element was decoded.
+            #[expect(clippy::expect_used, reason = "no fault, so every element is there")]
+            None => Ok(elements.map(|element| element.expect("decoded"))),
+        }
+    }
+
+    /// `T x<max>`.
+    #[inline]
+    pub fn array<W: Wire>(&mut self, max: u32) -> Result<Vec<W::Value>, DecodeError> {
+        let count = self.count(max, W::MIN_LEN)?;
+        self.charge(count.saturating_mul(size_of::<W::Value>()))?;
+        W::decode_run(self, count)
+    }
+
+    /// `T *x`.
+    #[inline]
+    pub fn optional<W: Wire>(&mut self) -> Result<Option<W::Value>, DecodeError> {
+        Ok(if self.bool()? {
+            Some(W::decode(self)?)
+        } else {
+            None
+        })
+    }
+
+    /// A chain of structs, each linked to the next by its last field: `Vec`, in a loop, so that no
+    /// length of chain can exhaust the stack. `W` is the struct without its link.
+    pub fn list<W: Wire>(&mut self) -> Result<Vec<W::Value>, DecodeError> {
+        let mut list = Vec::new();
+        while self.bool()? {
+            if list.len() == list.capacity() {
+                // Grown by hand, so that no more is held than what is charged.
+                let more = list.len().max(4);
+                self.charge(more.saturating_mul(size_of::<W::Value>()))?;
+                list.reserve_exact(more);
+            }
+            let node = W::decode(self).at_index(list.len())?;
+            list.push(node);
+        }
+        Ok(list)
+    }
+
+    /// Enters a type that can contain itself, one level deeper.
+    pub fn nested<T>(
+        &mut self,
+        decode: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        let Some(depth) = self.depth.checked_sub(1) else {
+            return Err(self.error(DecodeFault::TooDeep {
+                allowed: self.limits.depth,
+            }));
+        };
+        self.depth = depth;
+        let value = decode(self);
+        self.depth += 1;
+        value
+    }
+
+    /// Charges `bytes` of memory to the message's budget.
+    ///
+    /// Whatever allocates charges first; codecs written by hand do so for what the methods here do not
+    /// allocate, such as a `Box`.
+    #[inline]
+    pub fn charge(&mut self, bytes: usize) -> Result<(), DecodeError> {
+        match self.memory.checked_sub(bytes) {
+            Some(left) => {
+                self.memory = left;
+                Ok(())
+            }
+            None => Err(self.error(DecodeFault::OverBudget {
+                needed: bytes,
+                left: self.memory,
+            })),
+        }
+    }
+
+    /// Reads a count that the rest of the message can hold, of elements of `min_len` bytes and more.
+    fn count(&mut self, max: u32, min_len: usize) -> Result<usize, DecodeError> {
+        let found = self.u32()?;
+        if found > max {
+            return Err(self.error_at_last_word(DecodeFault::TooLong {
+                found,
+                allowed: max,
+            }));
+        }
+        let holds = match self.remaining().checked_div(min_len) {
+            Some(holds) => u32::try_from(holds).unwrap_or(u32::MAX),
+            None => Limits::MAX_EMPTY_ELEMENTS,
+        };
+        if found > holds {
+            let fault = DecodeFault::CountExceedsInput {
+                found,
+                allowed: holds,
+            };
+            return Err(self.error_at_last_word(fault));
+        }
+        Ok(found as usize)
+    }
+}

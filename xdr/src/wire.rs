@@ -1,0 +1,237 @@
+//! How a type stands on the wire, where the Rust type alone does not say it.
+//!
+//! `typedef string dirpath<1024>` is an [`XdrString`] in Rust; that it is at most 1024 bytes long is a
+//! fact of the protocol, not of the type. Where such a type is an argument, a result or an element, the
+//! generated code names its shape: [`Text<1024>`](Text). A type that codes itself is its own shape.
+
+use core::marker::PhantomData;
+
+use alloc::vec::Vec;
+
+use crate::{At, Bytes, DecodeError, EncodeError, Reader, Writer, XdrString, codec};
+
+/// The shape of a value on the wire.
+///
+/// Every type that is [`Encode`](crate::Encode) and [`Decode`](crate::Decode) is its own shape.
+pub trait Wire {
+    /// The value as Rust holds it.
+    type Value;
+
+    /// The fewest bytes that a value takes.
+    const MIN_LEN: usize;
+
+    /// Exactly how many bytes [`encode`](Wire::encode) writes.
+    fn encoded_len(value: &Self::Value) -> usize;
+
+    /// Writes the value, within its bounds.
+    fn encode(value: &Self::Value, w: &mut Writer) -> Result<(), EncodeError>;
+
+    /// Reads a value, within its bounds.
+    fn decode(r: &mut Reader<'_>) -> Result<Self::Value, DecodeError>;
+
+    /// Bytes that a run of values takes.
+    #[doc(hidden)]
+    #[inline]
+    fn run_len(run: &[Self::Value]) -> usize {
+        run.iter().map(Self::encoded_len).sum()
+    }
+
+    /// Writes a run of values, one after the other.
+    #[doc(hidden)]
+    #[inline]
+    fn encode_run(run: &[Self::Value], w: &mut Writer) -> Result<(), EncodeError> {
+        run.iter()
+            .enumerate()
+            .try_for_each(|(i, value)| Self::encode(value, w).at_index(i))
+    }
+
+    /// Reads `count` values, one after the other; memory and count have been checked.
+    #[doc(hidden)]
+    #[inline]
+    fn decode_run(r: &mut Reader<'_>, count: usize) -> Result<Vec<Self::Value>, DecodeError> {
+        let mut run = Vec::with_capacity(count);
+        for index in 0..count {
+            run.push(Self::decode(r).at_index(index)?);
+        }
+        Ok(run)
+    }
+}
+
+/// `string<MAX>`.
+#[derive(Debug)]
+pub enum Text<const MAX: u32> {}
+
+/// `opaque<MAX>`.
+#[derive(Debug)]
+pub enum Opaque<const MAX: u32> {}
+
+/// `T x<MAX>`.
+#[derive(Debug)]
+pub struct Array<W, const MAX: u32>(PhantomData<W>);
+
+/// `T x[N]`.
+#[derive(Debug)]
+pub struct Fixed<W, const N: usize>(PhantomData<W>);
+
+/// `T *x`.
+#[derive(Debug)]
+pub struct Optional<W>(PhantomData<W>);
+
+/// A chain of structs, each linked to the next by its last field.
+#[derive(Debug)]
+pub struct List<W>(PhantomData<W>);
+
+impl<const MAX: u32> Wire for Text<MAX> {
+    type Value = XdrString;
+    const MIN_LEN: usize = 4;
+
+    #[inline]
+    fn encoded_len(value: &XdrString) -> usize {
+        codec::opaque_len(value.len())
+    }
+
+    #[inline]
+    fn encode(value: &XdrString, w: &mut Writer) -> Result<(), EncodeError> {
+        w.string(value, MAX)
+    }
+
+    #[inline]
+    fn decode(r: &mut Reader<'_>) -> Result<XdrString, DecodeError> {
+        r.string(MAX)
+    }
+}
+
+impl<const MAX: u32> Wire for Opaque<MAX> {
+    type Value = Bytes;
+    const MIN_LEN: usize = 4;
+
+    #[inline]
+    fn encoded_len(value: &Bytes) -> usize {
+        codec::opaque_len(value.len())
+    }
+
+    #[inline]
+    fn encode(value: &Bytes, w: &mut Writer) -> Result<(), EncodeError> {
+        w.opaque(value, MAX)
+    }
+
+    #[inline]
+    fn decode(r: &mut Reader<'_>) -> Result<Bytes, DecodeError> {
+        r.opaque(MAX)
+    }
+}
+
+impl<W: Wire, const MAX: u32> Wire for Array<W, MAX> {
+    type Value = Vec<W::Value>;
+    const MIN_LEN: usize = 4;
+
+    #[inline]
+    fn encoded_len(value: &Self::Value) -> usize {
+        4 + W::run_len(value)
+    }
+
+    #[inline]
+    fn encode(value: &Self::Value, w: &mut Writer) -> Result<(), EncodeError> {
+        w.array::<W>(value, MAX)
+    }
+
+    #[inline]
+    fn decode(r: &mut Reader<'_>) -> Result<Self::Value, DecodeError> {
+        r.array::<W>(MAX)
+    }
+}
+
+impl<W: Wire, const N: usize> Wire for Fixed<W, N> {
+    type Value = [W::Value; N];
+    const MIN_LEN: usize = N * W::MIN_LEN;
+
+    #[inline]
+    fn encoded_len(value: &Self::Value) -> usize {
+        W::run_len(value)
+    }
+
+    #[inline]
+    fn encode(value: &Self::Value, w: &mut Writer) -> Result<(), EncodeError> {
+        w.array_fixed::<W, N>(value)
+    }
+
+    #[inline]
+    fn decode(r: &mut Reader<'_>) -> Result<Self::Value, DecodeError> {
+        r.array_fixed::<W, N>()
+    }
+}
+
+impl<W: Wire> Wire for Optional<W> {
+    type Value = Option<W::Value>;
+    const MIN_LEN: usize = 4;
+
+    #[inline]
+    fn encoded_len(value: &Self::Value) -> usize {
+        4 + value.as_ref().map_or(0, W::encoded_len)
+    }
+
+    #[inline]
+    fn encode(value: &Self::Value, w: &mut Writer) -> Result<(), EncodeError> {
+        w.optional::<W>(value.as_ref())
+    }
+
+    #[inline]
+    fn decode(r: &mut Reader<'_>) -> Result<Self::Value, DecodeError> {
+        r.optional::<W>()
+    }
+}
+
+impl<W: Wire> Wire for List<W> {
+    type Value = Vec<W::Value>;
+    const MIN_LEN: usize = 4;
+
+    #[inline]
+    fn encoded_len(value: &Self::Value) -> usize {
+        4 + 4 * value.len() + W::run_len(value)
+    }
+
+    #[inline]
+    fn encode(value: &Self::Value, w: &mut Writer) -> Result<(), EncodeError> {
+        w.list::<W>(value)
+    }
+
+    #[inline]
+    fn decode(r: &mut Reader<'_>) -> Result<Self::Value, DecodeError> {
+        r.list::<W>()
+    }
+}
+
+/// Several arguments of one procedure, one after the other.
+macro_rules! tuple {
+    ($($wire:ident $value:ident $index:tt),+) => {
+        impl<$($wire: Wire),+> Wire for ($($wire,)+) {
+            type Value = ($($wire::Value,)+);
+            const MIN_LEN: usize = 0 $(+ $wire::MIN_LEN)+;
+
+            #[inline]
+            fn encoded_len(value: &Self::Value) -> usize {
+                0 $(+ $wire::encoded_len(&value.$index))+
+            }
+
+            #[inline]
+            fn encode(value: &Self::Value, w: &mut Writer) -> Result<(), EncodeError> {
+                $($wire::encode(&value.$index, w).at_index($index)?;)+
+                Ok(())
+            }
+
+            #[inline]
+            fn decode(r: &mut Reader<'_>) -> Result<Self::Value, DecodeError> {
+                $(let $value = $wire::decode(r).at_index($index)?;)+
+                Ok(($($value,)+))
+            }
+        }
+    };
+}
+
+tuple!(A a 0, B b 1);
+tuple!(A a 0, B b 1, C c 2);
+tuple!(A a 0, B b 1, C c 2, D d 3);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7);

@@ -1,0 +1,278 @@
+//! The buffer that values are encoded into.
+
+use alloc::vec::Vec;
+use core::mem;
+
+use bytes::Bytes;
+
+use crate::{At, EncodeError, EncodeFault, Limits, Wire, XdrString};
+
+/// Collects encoded values in one buffer, with large [`Bytes`] chained in rather than copied.
+///
+/// What was written can be read back as slices in wire order ([`Writer::chunks`]), for a vectored write,
+/// and a failure can be undone: take a [`Mark`] before, [`truncate`](Writer::truncate) to it after.
+#[derive(Debug)]
+pub struct Writer {
+    buf: Vec<u8>,
+    /// Chained data, in order, each with the position in `buf` that it comes before.
+    chained: Vec<(usize, Bytes)>,
+    chained_len: usize,
+    depth: u32,
+}
+
+/// A position in a [`Writer`], to go back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    buf: usize,
+    chained: usize,
+}
+
+impl Writer {
+    /// Opaque data of this many bytes and more is chained in, not copied.
+    ///
+    /// Below it, copying costs less than one more slice in a vectored write.
+    pub const CHAIN_FROM: usize = 16 * 1024;
+
+    /// An empty writer that owns no memory yet.
+    pub const fn new() -> Self {
+        Self::from_vec(Vec::new())
+    }
+
+    /// A writer that appends to `buf`.
+    pub const fn from_vec(buf: Vec<u8>) -> Self {
+        Self {
+            buf,
+            chained: Vec::new(),
+            chained_len: 0,
+            depth: Limits::DEFAULT_DEPTH,
+        }
+    }
+
+    /// Bytes written so far, chained ones included.
+    pub fn len(&self) -> usize {
+        self.buf.len() + self.chained_len
+    }
+
+    /// Whether nothing has been written.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of memory that the writer's own buffer holds on to, written or not.
+    pub fn capacity(&self) -> usize {
+        self.buf.capacity()
+    }
+
+    /// Makes room for `additional` bytes in the writer's own buffer.
+    pub fn reserve(&mut self, additional: usize) {
+        self.buf.reserve(additional);
+    }
+
+    /// Forgets what was written and keeps the memory.
+    pub fn clear(&mut self) {
+        self.truncate(Mark { buf: 0, chained: 0 });
+    }
+
+    /// The position behind what has been written.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            buf: self.buf.len(),
+            chained: self.chained.len(),
+        }
+    }
+
+    /// Forgets what was written since `mark` was taken.
+    pub fn truncate(&mut self, mark: Mark) {
+        self.buf.truncate(mark.buf);
+        self.chained_len -= self
+            .chained
+            .drain(mark.chained..)
+            .map(|(_, data)| data.len())
+            .sum::<usize>();
+    }
+
+    /// Bytes written since `mark` was taken.
+    pub fn len_since(&self, mark: Mark) -> usize {
+        let chained = &self.chained[mark.chained..];
+        self.buf.len() - mark.buf + chained.iter().map(|(_, data)| data.len()).sum::<usize>()
+    }
+
+    /// Replaces the 4 bytes at `mark`, which were written as a placeholder.
+    pub fn patch_u32(&mut self, mark: Mark, value: u32) {
+        self.buf[mark.buf..mark.buf + 4].copy_from_slice(&value.to_be_bytes());
+    }
+
+    /// What was written, in wire order, in as few slices as it takes; none of them is empty.
+    pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        let own_and_chained = self.chained.iter().flat_map(move |(at, data)| {
+            let own = &self.buf[mem::replace(&mut start, *at)..*at];
+            [own, &data[..]]
+        });
+        let last = self.chained.last().map_or(0, |(at, _)| *at);
+        own_and_chained
+            .chain([&self.buf[last..]])
+            .filter(|chunk| !chunk.is_empty())
+    }
+
+    /// Moves everything that `other` holds behind what this one holds, and leaves `other` empty.
+    pub fn append(&mut self, other: &mut Self) {
+        let base = self.buf.len();
+        self.buf.append(&mut other.buf);
+        self.chained
+            .extend(other.chained.drain(..).map(|(at, data)| (base + at, data)));
+        self.chained_len += mem::take(&mut other.chained_len);
+    }
+
+    /// What was written as one contiguous buffer; copies if anything was chained in.
+    pub fn into_bytes(mut self) -> Bytes {
+        if self.chained.is_empty() {
+            return Bytes::from(self.buf);
+        }
+        if self.buf.is_empty() && self.chained.len() == 1 {
+            return self.chained.swap_remove(0).1;
+        }
+        let mut whole = Vec::with_capacity(self.len());
+        self.chunks()
+            .for_each(|chunk| whole.extend_from_slice(chunk));
+        Bytes::from(whole)
+    }
+
+    /// Bytes as they are, without length or padding.
+    #[inline]
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.buf.extend_from_slice(bytes);
+    }
+
+    /// `len` bytes from an iterator, in one run.
+    #[inline]
+    pub(crate) fn extend(&mut self, bytes: impl Iterator<Item = u8>, len: usize) {
+        self.buf.reserve(len);
+        self.buf.extend(bytes);
+    }
+
+    /// Bytes that are encoded already, chained in if they are many.
+    #[inline]
+    pub fn raw_shared(&mut self, bytes: &Bytes) {
+        if bytes.len() < Self::CHAIN_FROM {
+            return self.raw(bytes);
+        }
+        self.chained.push((self.buf.len(), bytes.clone()));
+        self.chained_len += bytes.len();
+    }
+
+    /// `unsigned int`.
+    #[inline]
+    pub fn u32(&mut self, value: u32) {
+        self.raw(&value.to_be_bytes());
+    }
+
+    /// `int`, and the value of any `enum`.
+    #[inline]
+    pub fn i32(&mut self, value: i32) {
+        self.raw(&value.to_be_bytes());
+    }
+
+    /// `bool`.
+    #[inline]
+    pub fn bool(&mut self, value: bool) {
+        self.u32(value.into());
+    }
+
+    /// `opaque[N]`.
+    #[inline]
+    pub fn opaque_fixed<const N: usize>(&mut self, bytes: &[u8; N]) {
+        self.raw(bytes);
+        self.padding(N);
+    }
+
+    /// `opaque<max>`, chained in if it is large.
+    #[inline]
+    pub fn opaque(&mut self, bytes: &Bytes, max: u32) -> Result<(), EncodeError> {
+        let len = bounded(bytes.len(), max)?;
+        self.u32(len);
+        self.raw_shared(bytes);
+        self.padding(bytes.len());
+        Ok(())
+    }
+
+    /// `string<max>`, chained in if it is large.
+    #[inline]
+    pub fn string(&mut self, string: &XdrString, max: u32) -> Result<(), EncodeError> {
+        self.opaque(string.as_shared(), max)
+    }
+
+    /// `T x[N]`: exactly `N` elements.
+    pub fn array_fixed<W: Wire, const N: usize>(
+        &mut self,
+        elements: &[W::Value; N],
+    ) -> Result<(), EncodeError> {
+        W::encode_run(elements, self)
+    }
+
+    /// `T x<max>`.
+    #[inline]
+    pub fn array<W: Wire>(&mut self, elements: &[W::Value], max: u32) -> Result<(), EncodeError> {
+        let len = bounded(elements.len(), max)?;
+        self.u32(len);
+        W::encode_run(elements, self)
+    }
+
+    /// `T *x`.
+    #[inline]
+    pub fn optional<W: Wire>(&mut self, value: Option<&W::Value>) -> Result<(), EncodeError> {
+        self.bool(value.is_some());
+        value.map_or(Ok(()), |value| W::encode(value, self))
+    }
+
+    /// A chain of structs, each linked to the next by its last field; `W` is the struct without its link.
+    pub fn list<W: Wire>(&mut self, list: &[W::Value]) -> Result<(), EncodeError> {
+        for (index, node) in list.iter().enumerate() {
+            self.bool(true);
+            W::encode(node, self).at_index(index)?;
+        }
+        self.bool(false);
+        Ok(())
+    }
+
+    /// Enters a type that can contain itself, one level deeper.
+    pub fn nested(
+        &mut self,
+        encode: impl FnOnce(&mut Self) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let Some(depth) = self.depth.checked_sub(1) else {
+            let fault = EncodeFault::TooDeep {
+                allowed: Limits::DEFAULT_DEPTH,
+            };
+            return Err(EncodeError::new(fault));
+        };
+        self.depth = depth;
+        let done = encode(self);
+        self.depth += 1;
+        done
+    }
+
+    /// The zeros that pad `len` bytes to a multiple of 4.
+    #[inline]
+    fn padding(&mut self, len: usize) {
+        self.raw(&[0; 3][..crate::codec::padding(len)]);
+    }
+}
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A length as it goes on the wire, if it keeps the bound.
+#[inline]
+fn bounded(len: usize, max: u32) -> Result<u32, EncodeError> {
+    match u32::try_from(len) {
+        Ok(len) if len <= max => Ok(len),
+        _ => Err(EncodeError::new(EncodeFault::TooLong {
+            found: len,
+            allowed: max,
+        })),
+    }
+}
