@@ -1,6 +1,5 @@
 //! The two traits of an XDR type, and the types that every .x file starts from.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::{
@@ -309,27 +308,6 @@ impl<const N: usize> Decode for [u8; N] {
     }
 }
 
-/// A type that contains itself, one level deeper.
-impl<T: Encode> Encode for Box<T> {
-    fn encoded_len(&self) -> usize {
-        (**self).encoded_len()
-    }
-
-    fn encode(&self, w: &mut Writer) -> Result<(), EncodeError> {
-        w.nested(|w| (**self).encode(w))
-    }
-}
-
-/// A type that contains itself, one level deeper.
-impl<T: Decode> Decode for Box<T> {
-    const MIN_LEN: usize = T::MIN_LEN;
-
-    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        r.charge(size_of::<T>())?;
-        r.nested(|r| T::decode(r).map(Box::new))
-    }
-}
-
 /// `T *x`.
 impl<T: Encode + Decode> Encode for Option<T> {
     #[inline]
@@ -409,5 +387,58 @@ impl<T: Encode + Decode> Wire for T {
     #[inline]
     fn decode_run(r: &mut Reader<'_>, count: usize) -> Result<Vec<T>, DecodeError> {
         T::decode_run(r, count)
+    }
+}
+
+/// A value that an enum does not list, which only decoding can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Unknown(i32);
+
+impl Unknown {
+    /// The value as it came.
+    pub const fn value(self) -> i32 {
+        self.0
+    }
+}
+
+/// An `enum` that is open: a value that it does not list is kept, not refused.
+///
+/// Peers are of another age than we are and send what the .x file at hand does not list. So generated
+/// enums have a member for it, whose [`Unknown`] cannot be made of a listed value.
+pub trait Enumeration: Copy {
+    /// The member that has this value, if one is listed.
+    fn listed(value: i32) -> Option<Self>;
+
+    /// The member that stands for all values that are not listed.
+    fn unknown(value: Unknown) -> Self;
+
+    /// The value on the wire.
+    fn value(self) -> i32;
+
+    /// The member of this value, listed or not.
+    fn from_value(value: i32) -> Self {
+        Self::listed(value).unwrap_or_else(|| Self::unknown(Unknown(value)))
+    }
+}
+
+impl<E: Enumeration> Encode for E {
+    #[inline]
+    fn encoded_len(&self) -> usize {
+        4
+    }
+
+    #[inline]
+    fn encode(&self, w: &mut Writer) -> Result<(), EncodeError> {
+        w.i32(self.value());
+        Ok(())
+    }
+}
+
+impl<E: Enumeration> Decode for E {
+    const MIN_LEN: usize = 4;
+
+    #[inline]
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        r.i32().map(Self::from_value)
     }
 }

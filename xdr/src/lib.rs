@@ -30,7 +30,7 @@ pub mod wire;
 mod writer;
 
 pub use bytes::Bytes;
-pub use codec::{Decode, Encode, Quadruple, from_bytes, to_bytes};
+pub use codec::{Decode, Encode, Enumeration, Quadruple, Unknown, from_bytes, to_bytes};
 pub use error::{At, DecodeError, DecodeFault, EncodeError, EncodeFault, Segment};
 pub use limits::{Limits, Padding};
 pub use reader::Reader;

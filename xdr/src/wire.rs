@@ -6,6 +6,7 @@
 
 use core::marker::PhantomData;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::{At, Bytes, DecodeError, EncodeError, Reader, Writer, XdrString, codec};
@@ -76,6 +77,10 @@ pub struct Fixed<W, const N: usize>(PhantomData<W>);
 /// `T *x`.
 #[derive(Debug)]
 pub struct Optional<W>(PhantomData<W>);
+
+/// A value of a type that can contain itself: on the heap, one level deeper.
+#[derive(Debug)]
+pub struct Boxed<W>(PhantomData<W>);
 
 /// A chain of structs, each linked to the next by its last field.
 #[derive(Debug)]
@@ -178,6 +183,27 @@ impl<W: Wire> Wire for Optional<W> {
     #[inline]
     fn decode(r: &mut Reader<'_>) -> Result<Self::Value, DecodeError> {
         r.optional::<W>()
+    }
+}
+
+impl<W: Wire> Wire for Boxed<W> {
+    type Value = Box<W::Value>;
+    const MIN_LEN: usize = W::MIN_LEN;
+
+    #[inline]
+    fn encoded_len(value: &Self::Value) -> usize {
+        W::encoded_len(value)
+    }
+
+    #[inline]
+    fn encode(value: &Self::Value, w: &mut Writer) -> Result<(), EncodeError> {
+        w.nested(|w| W::encode(value, w))
+    }
+
+    #[inline]
+    fn decode(r: &mut Reader<'_>) -> Result<Self::Value, DecodeError> {
+        r.charge(size_of::<W::Value>())?;
+        r.nested(|r| W::decode(r).map(Box::new))
     }
 }
 
