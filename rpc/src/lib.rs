@@ -1,1 +1,40 @@
-//! ONC RPC without I/O.
+//! ONC RPC version 2 ([RFC 5531](https://www.rfc-editor.org/rfc/rfc5531)) as pure functions and state: no I/O, no
+//! clock, no tasks.
+//!
+//! This crate is where generated code and drivers meet. Generated code implements [`Procedure`], calls
+//! through a [`Caller`] and answers as a [`Service`]; the drivers of `oncrpc-transport` bring bytes to
+//! [`record`], the [`CallTable`] and the [`Ladder`], and carry away what these write.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`message`] | the headers of calls and replies |
+//! | [`record`] | records and fragments on a byte stream |
+//! | [`auth`] | credentials and verifiers, of both sides |
+//! | [`call`] | a client's side: procedures, callers, the table of calls in flight, retransmission, errors |
+//! | [`serve`] | a server's side: services, handlers, the ladder of checks, replies |
+//! | [`peer`] | who is at the other end |
+//! | [`netid`], [`uaddr`] | names of transports and addresses ([RFC 5665](https://www.rfc-editor.org/rfc/rfc5665)) |
+//! | [`proto`] | types generated from `rpc/proto/*.x`: RPC's own, and rpcbind's |
+
+extern crate self as oncrpc;
+
+pub mod auth;
+pub mod call;
+pub mod message;
+
+pub mod netid;
+pub mod peer;
+pub mod proto;
+pub mod record;
+pub mod serve;
+pub mod uaddr;
+
+pub use call::caller::{CallOptions, Caller, Procedure, ProcedureId, ProcedureInfo, RawCaller};
+pub use call::error::{CallError, Refusal};
+pub use call::retransmit::Retransmit;
+pub use call::table::CallTable;
+pub use serve::context::CallContext;
+pub use serve::handler::Handler;
+pub use serve::ladder::{Ladder, Services, Session};
+pub use serve::reply::{Framing, Reject, Reply};
+pub use serve::service::{Answer, Call, Dispatch, Service, Step, service};

@@ -124,6 +124,19 @@ impl Writer {
         self.chained_len += mem::take(&mut other.chained_len);
     }
 
+    /// Copies everything that `other` holds behind what this one holds; chained data is shared.
+    pub fn extend_from(&mut self, other: &Self) {
+        let base = self.buf.len();
+        self.buf.extend_from_slice(&other.buf);
+        self.chained.extend(
+            other
+                .chained
+                .iter()
+                .map(|(at, data)| (base + at, data.clone())),
+        );
+        self.chained_len += other.chained_len;
+    }
+
     /// What was written as one contiguous buffer; copies if anything was chained in.
     pub fn into_bytes(mut self) -> Bytes {
         if self.chained.is_empty() {
@@ -194,6 +207,15 @@ impl Writer {
         self.raw_shared(bytes);
         self.padding(bytes.len());
         Ok(())
+    }
+
+    /// `opaque<>` that is known to be short, copied.
+    #[inline]
+    pub fn opaque_borrowed(&mut self, bytes: &[u8]) {
+        debug_assert!(u32::try_from(bytes.len()).is_ok());
+        self.u32(bytes.len() as u32);
+        self.raw(bytes);
+        self.padding(bytes.len());
     }
 
     /// `string<max>`, chained in if it is large.

@@ -1,0 +1,127 @@
+//! How a client says who it is.
+
+use std::fmt;
+
+use bytes::Bytes;
+use oncrpc_xdr::{EncodeError, Writer, to_bytes};
+
+use super::{AuthRef, flavor};
+use crate::call::caller::ProcedureId;
+use crate::proto::rpc_msg::{AuthStat, AuthsysParms};
+
+/// Writes the credential, verifier and arguments of each call, and opens each reply.
+///
+/// A call that is sent again is sealed again: a flavor with sequence numbers must not repeat one. So the
+/// arguments that come here are never wrapped yet.
+pub trait ClientAuth: Send + Sync + fmt::Debug {
+    /// Writes credential, verifier and arguments behind the header of call `xid`, which `w` ends with.
+    fn seal(
+        &self,
+        xid: u32,
+        id: ProcedureId,
+        args: &Writer,
+        w: &mut Writer,
+    ) -> Result<Token, AuthError>;
+
+    /// Checks the verifier of a reply and unwraps its body; `sent` are the tokens of all transmissions.
+    fn open(&self, sent: &[Token], verifier: AuthRef<'_>, body: Bytes) -> Result<Bytes, AuthError>;
+
+    /// What to do when the server denied a call with AUTH_ERROR.
+    fn refresh(&self, stat: AuthStat) -> Refresh;
+}
+
+/// What a flavor remembers of one transmission; AUTH_NONE and AUTH_SYS remember nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Token(
+    /// The flavor's own, such as a sequence number.
+    pub u64,
+);
+
+/// Whether a denied call is worth another try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refresh {
+    /// No: the caller gets the refusal.
+    GiveUp,
+}
+
+/// A call that cannot be sealed, or a reply that cannot be trusted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// The reply's verifier does not prove who answered.
+    #[error("the reply's verifier is wrong")]
+    BadVerifier,
+}
+
+/// `AUTH_NONE`: nobody in particular.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AuthNone;
+
+impl ClientAuth for AuthNone {
+    fn seal(
+        &self,
+        _: u32,
+        _: ProcedureId,
+        args: &Writer,
+        w: &mut Writer,
+    ) -> Result<Token, AuthError> {
+        seal_plain(AuthRef::NONE, args, w)
+    }
+
+    fn open(&self, _: &[Token], _: AuthRef<'_>, body: Bytes) -> Result<Bytes, AuthError> {
+        Ok(body)
+    }
+
+    fn refresh(&self, _: AuthStat) -> Refresh {
+        Refresh::GiveUp
+    }
+}
+
+/// `AUTH_SYS`: a host name, a user and groups, which the server may believe or not.
+#[derive(Clone, Debug)]
+pub struct AuthSys {
+    body: Bytes,
+}
+
+impl AuthSys {
+    /// A credential with these claims. RFC 5531 appendix A allows a name of 255 bytes and 16 groups.
+    pub fn new(parms: &AuthsysParms) -> Result<Self, EncodeError> {
+        to_bytes(parms).map(|body| Self { body })
+    }
+}
+
+impl ClientAuth for AuthSys {
+    fn seal(
+        &self,
+        _: u32,
+        _: ProcedureId,
+        args: &Writer,
+        w: &mut Writer,
+    ) -> Result<Token, AuthError> {
+        seal_plain(
+            AuthRef {
+                flavor: flavor::SYS,
+                body: &self.body,
+            },
+            args,
+            w,
+        )
+    }
+
+    /// Any verifier will do: RFC 5531 appendix A has the server send AUTH_NONE or AUTH_SHORT.
+    fn open(&self, _: &[Token], _: AuthRef<'_>, body: Bytes) -> Result<Bytes, AuthError> {
+        Ok(body)
+    }
+
+    fn refresh(&self, _: AuthStat) -> Refresh {
+        Refresh::GiveUp
+    }
+}
+
+fn seal_plain(credential: AuthRef<'_>, args: &Writer, w: &mut Writer) -> Result<Token, AuthError> {
+    credential.write(w);
+    AuthRef::NONE.write(w);
+    w.extend_from(args);
+    Ok(Token::default())
+}

@@ -1,0 +1,68 @@
+//! Credentials and verifiers: [RFC 5531 §8.2](https://www.rfc-editor.org/rfc/rfc5531#section-8.2) and appendix A.
+
+mod client;
+mod server;
+
+pub use client::{AuthError, AuthNone, AuthSys, ClientAuth, Refresh, Token};
+pub use server::{AuthCache, AuthVerdict, Identity, ServerAuth, StandardAuth};
+
+use oncrpc_xdr::{DecodeError, Reader, Writer};
+
+/// Longest body of a credential or verifier, in bytes.
+///
+/// RFC 5531 §8.2 declares `opaque body<400>`. A longer one is answered AUTH_BADCRED (or AUTH_BADVERF);
+/// libtirpc 1.3.3 falls silent on UDP and closes the connection on TCP.
+pub const MAX_AUTH_BODY: u32 = 400;
+
+/// Numbers of flavors, as [IANA lists them](https://www.rfc-editor.org/rfc/rfc5531#section-13).
+pub mod flavor {
+    /// `AUTH_NONE`: nobody in particular.
+    pub const NONE: u32 = 0;
+    /// `AUTH_SYS`: a host name, a user and groups, all of it claimed.
+    pub const SYS: u32 = 1;
+    /// `AUTH_SHORT`: a server's short name for a credential it has seen.
+    pub const SHORT: u32 = 2;
+    /// `AUTH_DH`, known as `AUTH_DES`: broken long ago.
+    pub const DH: u32 = 3;
+    /// `RPCSEC_GSS` (RFC 2203).
+    pub const GSS: u32 = 6;
+    /// `AUTH_TLS`, the probe of RPC-with-TLS (RFC 9289).
+    pub const TLS: u32 = 7;
+}
+
+/// A credential or verifier where it stands in a message: `opaque_auth`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuthRef<'a> {
+    /// How the body is to be read; see [`flavor`].
+    pub flavor: u32,
+    /// At most [`MAX_AUTH_BODY`] bytes in a legal message.
+    pub body: &'a [u8],
+}
+
+impl<'a> AuthRef<'a> {
+    /// `AUTH_NONE` with nothing in it.
+    pub const NONE: Self = AuthRef {
+        flavor: flavor::NONE,
+        body: &[],
+    };
+
+    /// Reads one, of any length that is there: that it is too long is for the caller to answer.
+    pub(crate) fn read(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            flavor: r.u32()?,
+            body: r.opaque_borrowed(u32::MAX)?,
+        })
+    }
+
+    /// Whether the body is longer than RFC 5531 allows.
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.body.len() > MAX_AUTH_BODY as usize
+    }
+
+    /// Writes it; the body is short by construction.
+    pub(crate) fn write(&self, w: &mut Writer) {
+        debug_assert!(!self.is_too_long());
+        w.u32(self.flavor);
+        w.opaque_borrowed(self.body);
+    }
+}

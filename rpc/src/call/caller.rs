@@ -1,0 +1,126 @@
+//! What is called, and by whom.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use oncrpc_xdr::Wire;
+
+use crate::auth::ClientAuth;
+use crate::call::error::CallError;
+
+/// The three numbers that name a procedure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ProcedureId {
+    /// The program.
+    pub program: u32,
+    /// Its version.
+    pub version: u32,
+    /// The procedure's number within the version.
+    pub procedure: u32,
+}
+
+impl fmt::Display for ProcedureId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "program {} version {} procedure {}",
+            self.program, self.version, self.procedure
+        )
+    }
+}
+
+/// What is known of a procedure without its types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcedureInfo {
+    /// The program.
+    pub program: u32,
+    /// Its version.
+    pub version: u32,
+    /// The procedure's number within the version.
+    pub number: u32,
+    /// Its name in the .x file.
+    pub name: &'static str,
+}
+
+impl ProcedureInfo {
+    /// The three numbers alone.
+    pub const fn id(&self) -> ProcedureId {
+        ProcedureId {
+            program: self.program,
+            version: self.version,
+            procedure: self.number,
+        }
+    }
+}
+
+/// A procedure, as a type: its numbers, and the shapes of its arguments and results.
+pub trait Procedure: 'static {
+    /// Numbers and name.
+    const INFO: ProcedureInfo;
+    /// What the call carries.
+    type Args: Wire<Value: Send + Sync + 'static>;
+    /// What the reply carries.
+    type Results: Wire<Value: Send + Sync + 'static>;
+}
+
+/// The arguments of procedure `P` as Rust holds them.
+pub type Args<P> = <<P as Procedure>::Args as Wire>::Value;
+/// The results of procedure `P` as Rust holds them.
+pub type Results<P> = <<P as Procedure>::Results as Wire>::Value;
+
+/// Something that procedures can be called through: a channel, a connection, a test's double.
+pub trait Caller: Clone + Send + Sync {
+    /// Calls `P` and waits for its results.
+    ///
+    /// Dropping the future forgets the call; the server may still execute it.
+    fn call<P: Procedure>(
+        &self,
+        args: &Args<P>,
+        options: &CallOptions,
+    ) -> impl Future<Output = Result<Results<P>, CallError>> + Send;
+}
+
+/// A [`Caller`] without types: for proxies, and for calls that are put together at run time.
+pub trait RawCaller: Send + Sync {
+    /// Calls procedure `id` with arguments that are encoded already; gives back the results as they came.
+    fn call_raw(
+        &self,
+        id: ProcedureId,
+        args: Bytes,
+        options: CallOptions,
+    ) -> Pin<Box<dyn Future<Output = Result<Bytes, CallError>> + Send>>;
+}
+
+/// How one call is made, where it differs from what the channel does.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct CallOptions {
+    /// Time for the whole call, connecting and every transmission included; `None` is the channel's own.
+    pub timeout: Option<Duration>,
+    /// Who calls; `None` is whom the channel was made for.
+    pub auth: Option<Arc<dyn ClientAuth>>,
+}
+
+impl CallOptions {
+    /// Limits the whole call to `timeout`.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self {
+            timeout: Some(timeout),
+            ..self
+        }
+    }
+
+    /// Calls in the name of `auth`.
+    #[must_use]
+    pub fn auth(self, auth: Arc<dyn ClientAuth>) -> Self {
+        Self {
+            auth: Some(auth),
+            ..self
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Why a call has no results, and whose fault that is.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oncrpc_xdr::{DecodeError, EncodeError};
+
+use crate::auth::AuthError;
+use crate::proto::rpc_msg::AuthStat;
+
+/// Why a call has no results.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The arguments break a rule of their own type; nothing was sent.
+    #[error("the arguments cannot be encoded: {0}")]
+    Encode(#[from] EncodeError),
+    /// The message does not fit the transport; nothing was sent.
+    #[error("a message of {len} bytes is too large, allowed are {allowed}")]
+    TooLarge {
+        /// Bytes of the whole message.
+        len: usize,
+        /// Most bytes that the transport carries.
+        allowed: usize,
+    },
+    /// The server could not be reached; nothing was sent.
+    #[error("cannot connect: {0}")]
+    Connect(Arc<io::Error>),
+    /// rpcbind does not know where the program is; nothing was sent.
+    #[error("program {program} version {version} is not registered for {netid}")]
+    NotRegistered {
+        /// The program.
+        program: u32,
+        /// The version.
+        version: u32,
+        /// The transport.
+        netid: &'static str,
+    },
+    /// No reply came in time.
+    #[error("no reply within {after:?} ({sent} transmissions)")]
+    TimedOut {
+        /// Time that the call was given.
+        after: Duration,
+        /// Times that the call was sent; 0 means that the server has not seen it.
+        sent: u32,
+    },
+    /// The connection ended before the reply came.
+    #[error("the connection was lost: {0}")]
+    Disconnected(Arc<io::Error>),
+    /// The server refused the call.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The reply is not what its procedure promises.
+    #[error("the reply cannot be decoded: {0}")]
+    Decode(#[from] DecodeError),
+    /// The call cannot be sealed, or the reply cannot be trusted.
+    #[error("{0}")]
+    Auth(#[from] AuthError),
+}
+
+impl CallError {
+    /// Whether the server may have executed the call all the same.
+    pub fn may_have_executed(&self) -> bool {
+        match self {
+            Self::Encode(_)
+            | Self::TooLarge { .. }
+            | Self::Connect(_)
+            | Self::NotRegistered { .. }
+            | Self::TimedOut { sent: 0, .. } => false,
+            Self::Refused(refusal) => {
+                matches!(refusal, Refusal::SystemErr | Refusal::Unknown(_))
+            }
+            Self::TimedOut { .. } | Self::Disconnected(_) | Self::Decode(_) | Self::Auth(_) => true,
+        }
+    }
+}
+
+/// How a server refuses a call: every reply of RFC 5531 §9 but SUCCESS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// `RPC_MISMATCH`: it speaks other versions of RPC.
+    RpcMismatch {
+        /// The lowest that it speaks.
+        low: u32,
+        /// The highest that it speaks.
+        high: u32,
+    },
+    /// `AUTH_ERROR`: it does not accept the credential or verifier.
+    Auth(AuthStat),
+    /// `PROG_UNAVAIL`: it does not have the program.
+    ProgUnavail,
+    /// `PROG_MISMATCH`: it has other versions of the program.
+    ProgMismatch {
+        /// The lowest that it has.
+        low: u32,
+        /// The highest that it has; there may be gaps between.
+        high: u32,
+    },
+    /// `PROC_UNAVAIL`: it does not have the procedure.
+    ProcUnavail,
+    /// `GARBAGE_ARGS`: it cannot decode the arguments.
+    GarbageArgs,
+    /// `SYSTEM_ERR`: it failed.
+    SystemErr,
+    /// An `accept_stat` that RFC 5531 does not list.
+    Unknown(u32),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RpcMismatch { low, high } => {
+                write!(
+                    f,
+                    "the server speaks RPC versions {low} to {high} (RPC_MISMATCH)"
+                )
+            }
+            Self::Auth(stat) => {
+                write!(
+                    f,
+                    "the server does not accept the credential (AUTH_ERROR, {stat:?})"
+                )
+            }
+            Self::ProgUnavail => f.write_str("the server does not have the program (PROG_UNAVAIL)"),
+            Self::ProgMismatch { low, high } => {
+                write!(
+                    f,
+                    "the server has versions {low} to {high} of the program (PROG_MISMATCH)"
+                )
+            }
+            Self::ProcUnavail => {
+                f.write_str("the server does not have the procedure (PROC_UNAVAIL)")
+            }
+            Self::GarbageArgs => {
+                f.write_str("the server cannot decode the arguments (GARBAGE_ARGS)")
+            }
+            Self::SystemErr => f.write_str("the server failed (SYSTEM_ERR)"),
+            Self::Unknown(stat) => write!(f, "the server answered accept_stat {stat}"),
+        }
+    }
+}

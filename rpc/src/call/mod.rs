@@ -1,0 +1,6 @@
+//! A client's side: procedures and who calls them, the table of calls in flight, and what can go wrong.
+
+pub mod caller;
+pub mod error;
+pub mod retransmit;
+pub mod table;

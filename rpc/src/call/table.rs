@@ -1,0 +1,296 @@
+//! The calls that a connection has in flight.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use oncrpc_xdr::Writer;
+
+use crate::auth::{ClientAuth, Token};
+use crate::call::caller::ProcedureId;
+use crate::call::error::CallError;
+use crate::call::retransmit::Retransmit;
+use crate::message::{self, ReplyHeader};
+
+/// The calls that a connection has in flight: by xid, with their deadlines and retransmissions.
+///
+/// It owns neither a socket nor a clock. A driver begins calls, writes the messages that come of it,
+/// brings the messages that arrive and the time; whoever waits for a call polls it here. Each call ends
+/// exactly once: with its reply, at its deadline, or with the connection.
+#[derive(Debug)]
+pub struct CallTable {
+    calls: HashMap<u32, Entry, BuildHasherDefault<XidHasher>>,
+    /// When each waiting call expires or is sent again, the earliest first.
+    timers: BTreeSet<(Instant, u32)>,
+    next_xid: u32,
+    /// How calls are repeated; `None` on a stream, where nothing is lost.
+    retransmit: Option<Retransmit>,
+}
+
+/// A call to be made.
+#[derive(Debug)]
+pub struct NewCall<'a> {
+    /// What is called.
+    pub id: ProcedureId,
+    /// Encoded arguments.
+    pub args: &'a Writer,
+    /// Who calls.
+    pub auth: Arc<dyn ClientAuth>,
+    /// Time that the call is given, from now on.
+    pub timeout: Duration,
+}
+
+/// What is to be done because time has passed.
+#[derive(Debug)]
+pub enum Due {
+    /// A call's time is up, and somebody waits to hear it.
+    Expired(Option<Waker>),
+    /// A message is to be sent again.
+    Resend(Writer),
+}
+
+#[derive(Debug)]
+struct Entry {
+    state: State,
+    id: ProcedureId,
+    auth: Arc<dyn ClientAuth>,
+    /// Arguments for the next transmission; empty on a stream.
+    args: Writer,
+    /// What the flavor remembers of each transmission, if anything.
+    tokens: Vec<Token>,
+    sent: u32,
+    timeout: Duration,
+    deadline: Instant,
+    /// This call's entry among the timers.
+    timer: Instant,
+}
+
+#[derive(Debug)]
+enum State {
+    Waiting(Option<Waker>),
+    Done(Result<Bytes, CallError>),
+}
+
+impl CallTable {
+    /// An empty table for a stream.
+    ///
+    /// `first_xid` should be random: a server that remembers replies for retransmissions could take a
+    /// call of this process for one of the process before.
+    pub fn new(first_xid: u32) -> Self {
+        let (calls, timers) = (HashMap::default(), BTreeSet::new());
+        Self {
+            calls,
+            timers,
+            next_xid: first_xid,
+            retransmit: None,
+        }
+    }
+
+    /// The same table for datagrams, which get lost and are sent again.
+    #[must_use]
+    pub fn with_retransmit(self, retransmit: Retransmit) -> Self {
+        Self {
+            retransmit: Some(retransmit),
+            ..self
+        }
+    }
+
+    /// Whether no call is waited for.
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// Begins a call and writes its message behind what `out` holds; the xid names it from here on.
+    pub fn begin(
+        &mut self,
+        now: Instant,
+        call: NewCall<'_>,
+        out: &mut Writer,
+    ) -> Result<u32, CallError> {
+        let NewCall {
+            id,
+            args,
+            auth,
+            timeout,
+        } = call;
+        let xid = self.free_xid();
+        message::write_call(out, xid, id);
+        let token = auth.seal(xid, id, args, out)?;
+        let deadline = now + timeout;
+        let mut entry = Entry {
+            state: State::Waiting(None),
+            id,
+            auth,
+            args: Writer::new(),
+            tokens: Vec::new(),
+            sent: 1,
+            timeout,
+            deadline,
+            timer: deadline,
+        };
+        entry.remember(token);
+        if let Some(retransmit) = &self.retransmit {
+            entry.args.extend_from(args);
+            entry.timer = deadline.min(now + retransmit.wait(1, xid));
+        }
+        self.timers.insert((entry.timer, xid));
+        self.calls.insert(xid, entry);
+        Ok(xid)
+    }
+
+    /// The next xid that no call in flight has.
+    fn free_xid(&mut self) -> u32 {
+        loop {
+            let xid = self.next_xid;
+            self.next_xid = xid.wrapping_add(1);
+            if !self.calls.contains_key(&xid) {
+                return xid;
+            }
+        }
+    }
+
+    /// Takes a message that arrived; gives back who waits for it.
+    ///
+    /// A reply that nobody waits for is dropped: its call was given up, or answered before.
+    pub fn reply(&mut self, message: &Bytes) -> Option<Waker> {
+        let xid = ReplyHeader::xid(message)?;
+        let entry = self.calls.get_mut(&xid)?;
+        if !matches!(entry.state, State::Waiting(_)) {
+            return None;
+        }
+        let result = match entry.open(message) {
+            // Datagrams come from anywhere: what cannot be read does not end a call.
+            Err(CallError::Decode(_) | CallError::Auth(_)) if self.retransmit.is_some() => {
+                return None;
+            }
+            result => result,
+        };
+        self.timers.remove(&(entry.timer, xid));
+        entry.finish(result)
+    }
+
+    /// Asks whether call `xid` has ended; if not, `cx` is woken when it has. A call that has ended is
+    /// forgotten.
+    pub fn poll(&mut self, xid: u32, cx: &Context<'_>) -> Poll<Result<Bytes, CallError>> {
+        // INVARIANT: the future that was given `xid` polls it until it ends and no longer.
+        #[expect(clippy::expect_used, reason = "an ended call is not polled again")]
+        let entry = self.calls.get_mut(&xid).expect("call in flight");
+        match &mut entry.state {
+            State::Waiting(Some(waker)) => waker.clone_from(cx.waker()),
+            State::Waiting(waker) => *waker = Some(cx.waker().clone()),
+            State::Done(_) => {
+                let entry = self.calls.remove(&xid);
+                if let Some(Entry {
+                    state: State::Done(result),
+                    ..
+                }) = entry
+                {
+                    return Poll::Ready(result);
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Forgets call `xid`, in flight or ended.
+    pub fn cancel(&mut self, xid: u32) {
+        if let Some(entry) = self.calls.remove(&xid) {
+            self.timers.remove(&(entry.timer, xid));
+        }
+    }
+
+    /// Ends every call in flight with `error`; gives back who waits for them.
+    pub fn fail_all(&mut self, error: &CallError) -> Vec<Waker> {
+        self.timers.clear();
+        let waiting = self
+            .calls
+            .values_mut()
+            .filter(|call| matches!(call.state, State::Waiting(_)));
+        waiting
+            .filter_map(|call| call.finish(Err(error.clone())))
+            .collect()
+    }
+
+    /// When [`next_due`](Self::next_due) has something to do next.
+    pub fn next_timer(&self) -> Option<Instant> {
+        self.timers.first().map(|&(at, _)| at)
+    }
+
+    /// One thing that is due at `now`; ask again until there is none.
+    pub fn next_due(&mut self, now: Instant) -> Option<Due> {
+        let &(at, xid) = self.timers.first()?;
+        if at > now {
+            return None;
+        }
+        self.timers.remove(&(at, xid));
+        let entry = self.calls.get_mut(&xid)?;
+        if entry.deadline <= now {
+            let (after, sent) = (entry.timeout, entry.sent);
+            return Some(Due::Expired(
+                entry.finish(Err(CallError::TimedOut { after, sent })),
+            ));
+        }
+        let retransmit = self.retransmit.as_ref()?;
+        let mut out = Writer::new();
+        message::write_call(&mut out, xid, entry.id);
+        match entry.auth.seal(xid, entry.id, &entry.args, &mut out) {
+            Ok(token) => entry.remember(token),
+            Err(error) => return Some(Due::Expired(entry.finish(Err(error.into())))),
+        }
+        entry.sent += 1;
+        entry.timer = entry.deadline.min(now + retransmit.wait(entry.sent, xid));
+        self.timers.insert((entry.timer, xid));
+        Some(Due::Resend(out))
+    }
+}
+
+impl Entry {
+    /// Keeps what a transmission needs to be recognised by, if that is anything.
+    fn remember(&mut self, token: Token) {
+        if token != Token::default() {
+            self.tokens.push(token);
+        }
+    }
+
+    /// The body of a reply, checked and unwrapped.
+    fn open(&self, message: &Bytes) -> Result<Bytes, CallError> {
+        let reply = ReplyHeader::parse(message)?;
+        let body = reply.outcome.map_err(CallError::Refused)?;
+        Ok(self
+            .auth
+            .open(&self.tokens, body.verifier, message.slice(body.body..))?)
+    }
+
+    /// Ends the call; gives back who waits for it.
+    fn finish(&mut self, result: Result<Bytes, CallError>) -> Option<Waker> {
+        match std::mem::replace(&mut self.state, State::Done(result)) {
+            State::Waiting(waker) => waker,
+            State::Done(_) => None,
+        }
+    }
+}
+
+/// Spreads xids, which we count up ourselves: nobody else chooses what goes into the map.
+#[derive(Debug, Default)]
+struct XidHasher(u64);
+
+impl Hasher for XidHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u32(byte.into());
+        }
+    }
+
+    fn write_u32(&mut self, xid: u32) {
+        self.0 = (self.0 ^ u64::from(xid))
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .rotate_left(32);
+    }
+}

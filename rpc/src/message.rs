@@ -1,0 +1,259 @@
+//! The headers of calls and replies: [RFC 5531 §9](https://www.rfc-editor.org/rfc/rfc5531#section-9).
+//!
+//! [`proto::rpc_msg`](crate::proto::rpc_msg) has the same as types. What stands here reads a header in
+//! place, without an allocation, and writes the few headers that there are.
+
+use oncrpc_xdr::{DecodeError, Enumeration, Reader, Writer};
+
+use crate::auth::AuthRef;
+use crate::call::caller::ProcedureId;
+use crate::call::error::Refusal;
+use crate::proto::rpc_msg::AuthStat;
+
+/// The version of RPC that RFC 5531 describes, and the only one there is.
+pub const RPC_VERSION: u32 = 2;
+
+/// `msg_type` of a call.
+pub const CALL: u32 = 0;
+/// `msg_type` of a reply.
+pub const REPLY: u32 = 1;
+
+const MSG_ACCEPTED: u32 = 0;
+const MSG_DENIED: u32 = 1;
+
+const SUCCESS: u32 = 0;
+const PROG_UNAVAIL: u32 = 1;
+const PROG_MISMATCH: u32 = 2;
+const PROC_UNAVAIL: u32 = 3;
+const GARBAGE_ARGS: u32 = 4;
+const SYSTEM_ERR: u32 = 5;
+
+const RPC_MISMATCH: u32 = 0;
+const AUTH_ERROR: u32 = 1;
+
+/// Which way a message goes; `None` if it is too short to say.
+pub fn message_type(message: &[u8]) -> Option<u32> {
+    let [_, _, _, _, message_type @ ..] = message.first_chunk::<8>()?;
+    Some(u32::from_be_bytes(*message_type))
+}
+
+/// The header of a call, read in place.
+#[derive(Clone, Copy, Debug)]
+pub struct CallHeader<'a> {
+    /// The caller's name for this call.
+    pub xid: u32,
+    /// The procedure that is called.
+    pub procedure: ProcedureId,
+    /// Who calls.
+    pub credential: AuthRef<'a>,
+    /// What proves it.
+    pub verifier: AuthRef<'a>,
+    /// Everything from the xid through the credential, which a verifier may sign (RFC 2203 §5.3.1).
+    pub signed: &'a [u8],
+    /// Where the arguments start: bytes from the start of the message.
+    pub body: usize,
+}
+
+/// Why a message is not a call that can be looked at any further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallFault {
+    /// Not a call, or cut short: there is nobody and nothing to answer.
+    NotACall,
+    /// A call of another version of RPC, to be answered RPC_MISMATCH.
+    RpcMismatch {
+        /// The call's xid.
+        xid: u32,
+    },
+    /// A credential or verifier over [`MAX_AUTH_BODY`](crate::auth::MAX_AUTH_BODY), to be answered AUTH_ERROR.
+    Auth {
+        /// The call's xid.
+        xid: u32,
+        /// Which of the two it was.
+        stat: AuthStat,
+    },
+}
+
+impl<'a> CallHeader<'a> {
+    /// Reads the header of a call, in the order that RFC 5531 checks it.
+    pub fn parse(message: &'a [u8]) -> Result<Self, CallFault> {
+        let Some([xid, CALL, rpc_version]) = words(message) else {
+            return Err(CallFault::NotACall);
+        };
+        if rpc_version != RPC_VERSION {
+            return Err(CallFault::RpcMismatch { xid });
+        }
+        let Some([program, version, procedure]) = words(&message[12..]) else {
+            return Err(CallFault::NotACall);
+        };
+        let mut r = Reader::new(message);
+        // INVARIANT: the six words above are there, so the reader can step over them.
+        let _ = r.take(24);
+        let credential = AuthRef::read(&mut r).map_err(|_| CallFault::NotACall)?;
+        if credential.is_too_long() {
+            return Err(CallFault::Auth {
+                xid,
+                stat: AuthStat::Badcred,
+            });
+        }
+        let signed = &message[..r.offset()];
+        let verifier = AuthRef::read(&mut r).map_err(|_| CallFault::NotACall)?;
+        if verifier.is_too_long() {
+            return Err(CallFault::Auth {
+                xid,
+                stat: AuthStat::Badverf,
+            });
+        }
+        let procedure = ProcedureId {
+            program,
+            version,
+            procedure,
+        };
+        Ok(Self {
+            xid,
+            procedure,
+            credential,
+            verifier,
+            signed,
+            body: r.offset(),
+        })
+    }
+}
+
+/// The first `N` words of a message.
+fn words<const N: usize>(bytes: &[u8]) -> Option<[u32; N]> {
+    let (words, _) = bytes.as_chunks::<4>();
+    words
+        .first_chunk::<N>()
+        .map(|words| words.map(u32::from_be_bytes))
+}
+
+/// Writes a call's header up to the credential, which is [`ClientAuth`](crate::auth::ClientAuth)'s to write.
+pub fn write_call(w: &mut Writer, xid: u32, id: ProcedureId) {
+    for word in [xid, CALL, RPC_VERSION, id.program, id.version, id.procedure] {
+        w.u32(word);
+    }
+}
+
+/// Writes the header of a reply that carries results.
+pub fn write_success(w: &mut Writer, xid: u32) {
+    write_accepted(w, xid, SUCCESS);
+}
+
+/// Writes a whole reply that says why there are no results.
+pub fn write_refusal(w: &mut Writer, xid: u32, refusal: &Refusal) {
+    match *refusal {
+        Refusal::RpcMismatch { low, high } => {
+            write_denied(w, xid, RPC_MISMATCH);
+            w.u32(low);
+            w.u32(high);
+        }
+        Refusal::Auth(stat) => {
+            write_denied(w, xid, AUTH_ERROR);
+            w.i32(stat.value());
+        }
+        Refusal::ProgUnavail => write_accepted(w, xid, PROG_UNAVAIL),
+        Refusal::ProgMismatch { low, high } => {
+            write_accepted(w, xid, PROG_MISMATCH);
+            w.u32(low);
+            w.u32(high);
+        }
+        Refusal::ProcUnavail => write_accepted(w, xid, PROC_UNAVAIL),
+        Refusal::GarbageArgs => write_accepted(w, xid, GARBAGE_ARGS),
+        Refusal::SystemErr => write_accepted(w, xid, SYSTEM_ERR),
+        Refusal::Unknown(stat) => write_accepted(w, xid, stat),
+    }
+}
+
+/// A verifier stands in accepted replies, and only there.
+fn write_accepted(w: &mut Writer, xid: u32, accept_stat: u32) {
+    w.u32(xid);
+    w.u32(REPLY);
+    w.u32(MSG_ACCEPTED);
+    AuthRef::NONE.write(w);
+    w.u32(accept_stat);
+}
+
+fn write_denied(w: &mut Writer, xid: u32, reject_stat: u32) {
+    for word in [xid, REPLY, MSG_DENIED, reject_stat] {
+        w.u32(word);
+    }
+}
+
+/// The header of a reply, read in place.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplyHeader<'a> {
+    /// The call that this answers.
+    pub xid: u32,
+    /// What became of the call.
+    pub outcome: Result<ReplyBody<'a>, Refusal>,
+}
+
+/// A reply that carries results.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplyBody<'a> {
+    /// What proves who answers.
+    pub verifier: AuthRef<'a>,
+    /// Where the results start: bytes from the start of the message.
+    pub body: usize,
+}
+
+impl<'a> ReplyHeader<'a> {
+    /// The xid of a reply; `None` if the message is none.
+    pub fn xid(message: &[u8]) -> Option<u32> {
+        match words(message) {
+            Some([xid, REPLY]) => Some(xid),
+            _ => None,
+        }
+    }
+
+    /// Reads the header of a reply.
+    pub fn parse(message: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(message);
+        let xid = r.u32()?;
+        expect(&mut r, REPLY)?;
+        let outcome = match r.u32()? {
+            MSG_ACCEPTED => {
+                let verifier = AuthRef::read(&mut r)?;
+                match r.u32()? {
+                    SUCCESS => Ok(ReplyBody {
+                        verifier,
+                        body: r.offset(),
+                    }),
+                    PROG_UNAVAIL => Err(Refusal::ProgUnavail),
+                    PROG_MISMATCH => Err(Refusal::ProgMismatch {
+                        low: r.u32()?,
+                        high: r.u32()?,
+                    }),
+                    PROC_UNAVAIL => Err(Refusal::ProcUnavail),
+                    GARBAGE_ARGS => Err(Refusal::GarbageArgs),
+                    SYSTEM_ERR => Err(Refusal::SystemErr),
+                    other => Err(Refusal::Unknown(other)),
+                }
+            }
+            MSG_DENIED => Err(match r.u32()? {
+                RPC_MISMATCH => Refusal::RpcMismatch {
+                    low: r.u32()?,
+                    high: r.u32()?,
+                },
+                AUTH_ERROR => Refusal::Auth(AuthStat::from_value(r.i32()?)),
+                found => return Err(bad_discriminant(&r, found)),
+            }),
+            found => return Err(bad_discriminant(&r, found)),
+        };
+        Ok(Self { xid, outcome })
+    }
+}
+
+fn expect(r: &mut Reader<'_>, word: u32) -> Result<(), DecodeError> {
+    match r.u32()? {
+        found if found == word => Ok(()),
+        found => Err(bad_discriminant(r, found)),
+    }
+}
+
+#[cold]
+fn bad_discriminant(r: &Reader<'_>, found: u32) -> DecodeError {
+    r.error_at_last_word(oncrpc_xdr::DecodeFault::BadDiscriminant {
+        found: found.into(),
+    })
+}

@@ -1,0 +1,3 @@
+//! Types generated from `rpc/proto/*.x`.
+
+pub mod rpc_msg;

@@ -1,0 +1,321 @@
+//! Records on a byte stream: [RFC 5531 §11](https://www.rfc-editor.org/rfc/rfc5531#section-11).
+//!
+//! A record is one message, sent as fragments; each fragment has a mark of 4 bytes before it, whose top
+//! bit says whether it is the record's last and whose other 31 bits are its length. We send a record as
+//! one fragment, because libtirpc's non-blocking mode, rpcbind among its users, resets a connection that
+//! brings more; we accept any number within limits, because libtirpc's clients cut at 65,532 bytes.
+
+use bytes::{Buf, Bytes, BytesMut};
+use oncrpc_xdr::{Mark, Writer};
+
+/// The bit of a mark that says that its fragment is the last of the record.
+const LAST: u32 = 1 << 31;
+
+/// Bytes of a mark.
+const MARK_LEN: usize = 4;
+
+/// What a record may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordLimits {
+    /// Longest record, in bytes, without its marks.
+    pub record: u32,
+    /// Most fragments of one record, empty ones counted.
+    pub fragments: u32,
+}
+
+impl RecordLimits {
+    /// What a server accepts: 1 MiB of data and 4 KiB for the header around it, in 4,096 fragments.
+    pub const SERVER: Self = Self {
+        record: (1 << 20) + (4 << 10),
+        fragments: 4096,
+    };
+
+    /// What a client accepts: 64 MiB.
+    pub const CLIENT: Self = Self {
+        record: 64 << 20,
+        fragments: 4096,
+    };
+}
+
+/// A stream that does not carry records within limits; it cannot be read any further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// The marks promise more than the limit; found before any of it was stored.
+    #[error("record of {found} bytes and more, allowed are {allowed}")]
+    TooLong {
+        /// Length of the record up to the end of the fragment at hand.
+        found: u64,
+        /// [`RecordLimits::record`].
+        allowed: u32,
+    },
+    /// More fragments than the limit.
+    #[error("record of more than {allowed} fragments")]
+    TooManyFragments {
+        /// [`RecordLimits::fragments`].
+        allowed: u32,
+    },
+    /// A record without a byte in it, which cannot be a message.
+    #[error("empty record")]
+    Empty,
+}
+
+/// Cuts a byte stream into records.
+///
+/// A record that lies whole in the bytes at hand is a slice of them. What is kept between two reads is
+/// the part of a record that has arrived, never more, and nothing between records.
+#[derive(Debug)]
+pub struct RecordReader {
+    limits: RecordLimits,
+    /// Bytes of a mark of which only a part has arrived.
+    mark: [u8; MARK_LEN],
+    mark_len: usize,
+    /// What has arrived of the record at hand, all fragments together.
+    partial: BytesMut,
+    /// Bytes that the fragment at hand still lacks.
+    missing: u32,
+    /// Whether the fragment at hand is the record's last.
+    last: bool,
+    /// Fragments of the record at hand, counted as their marks arrive.
+    fragments: u32,
+}
+
+impl RecordReader {
+    /// A reader at the start of a stream.
+    pub fn new(limits: RecordLimits) -> Self {
+        Self {
+            limits,
+            mark: [0; MARK_LEN],
+            mark_len: 0,
+            partial: BytesMut::new(),
+            missing: 0,
+            last: false,
+            fragments: 0,
+        }
+    }
+
+    /// Whether a part of a record has arrived and the rest has not.
+    pub fn is_mid_record(&self) -> bool {
+        self.mark_len > 0 || self.fragments > 0
+    }
+
+    /// Bytes held for the record at hand.
+    pub fn held(&self) -> usize {
+        self.partial.len()
+    }
+
+    /// Takes the next record off the front of `input`, or all of `input` if no record ends in it.
+    pub fn next_record(&mut self, input: &mut Bytes) -> Result<Option<Bytes>, RecordError> {
+        if !self.is_mid_record()
+            && let Some(record) = self.whole_record(input)?
+        {
+            return Ok(Some(record));
+        }
+        loop {
+            let take = input.len().min(self.missing as usize);
+            if take > 0 {
+                self.partial.extend_from_slice(&input[..take]);
+                input.advance(take);
+                // INVARIANT: take <= missing, so it fits and does not wrap.
+                self.missing -= take as u32;
+            }
+            if self.missing > 0 {
+                return Ok(None);
+            }
+            if self.fragments > 0 && self.last {
+                self.fragments = 0;
+                self.last = false;
+                let record = std::mem::take(&mut self.partial).freeze();
+                return if record.is_empty() {
+                    Err(RecordError::Empty)
+                } else {
+                    Ok(Some(record))
+                };
+            }
+            if !self.next_fragment(input)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The common case: one fragment that has arrived whole.
+    fn whole_record(&self, input: &mut Bytes) -> Result<Option<Bytes>, RecordError> {
+        let Some(mark) = input.first_chunk::<MARK_LEN>() else {
+            return Ok(None);
+        };
+        let mark = u32::from_be_bytes(*mark);
+        let len = mark & !LAST;
+        if mark & LAST == 0 || len == 0 || input.len() - MARK_LEN < len as usize {
+            return Ok(None);
+        }
+        self.check_len(len)?;
+        input.advance(MARK_LEN);
+        Ok(Some(input.split_to(len as usize)))
+    }
+
+    /// Reads the next mark, if all of it is there.
+    fn next_fragment(&mut self, input: &mut Bytes) -> Result<bool, RecordError> {
+        let take = input.len().min(MARK_LEN - self.mark_len);
+        self.mark[self.mark_len..self.mark_len + take].copy_from_slice(&input[..take]);
+        input.advance(take);
+        self.mark_len += take;
+        if self.mark_len < MARK_LEN {
+            return Ok(false);
+        }
+        self.mark_len = 0;
+        let mark = u32::from_be_bytes(self.mark);
+        self.check_len(mark & !LAST)?;
+        if self.fragments == self.limits.fragments {
+            return Err(RecordError::TooManyFragments {
+                allowed: self.limits.fragments,
+            });
+        }
+        self.fragments += 1;
+        self.missing = mark & !LAST;
+        self.last = mark & LAST != 0;
+        Ok(true)
+    }
+
+    /// Refuses a fragment of `len` bytes that would make the record too long.
+    fn check_len(&self, len: u32) -> Result<(), RecordError> {
+        let found = self.partial.len() as u64 + u64::from(len);
+        let allowed = self.limits.record;
+        if found > allowed.into() {
+            Err(RecordError::TooLong { found, allowed })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Starts a record of one fragment; [`finish`] writes its mark when the length is known.
+pub fn begin(w: &mut Writer) -> Mark {
+    let start = w.mark();
+    w.u32(0);
+    start
+}
+
+/// Finishes the record that [`begin`] started; a record of 2 GiB and more cannot be one fragment.
+pub fn finish(w: &mut Writer, start: Mark) -> Result<(), RecordError> {
+    let found = (w.len_since(start) - MARK_LEN) as u64;
+    match u32::try_from(found) {
+        Ok(len) if len < LAST => {
+            w.patch_u32(start, LAST | len);
+            Ok(())
+        }
+        _ => Err(RecordError::TooLong {
+            found,
+            allowed: LAST - 1,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: RecordLimits = RecordLimits {
+        record: 16,
+        fragments: 4,
+    };
+
+    /// Every record of `stream`, given to the reader in pieces of `step` bytes.
+    fn records(stream: &[u8], step: usize) -> Result<Vec<Vec<u8>>, RecordError> {
+        let mut reader = RecordReader::new(LIMITS);
+        let mut records = Vec::new();
+        for piece in stream.chunks(step) {
+            let mut input = Bytes::copy_from_slice(piece);
+            while let Some(record) = reader.next_record(&mut input)? {
+                records.push(record.to_vec());
+            }
+            assert!(input.is_empty());
+        }
+        Ok(records)
+    }
+
+    fn at_every_step(stream: &[u8], expected: &Result<Vec<Vec<u8>>, RecordError>) {
+        for step in 1..=stream.len() {
+            assert_eq!(&records(stream, step), expected, "in pieces of {step}");
+        }
+    }
+
+    #[test]
+    fn any_split_of_a_stream_gives_the_same_records() {
+        let stream = b"\x80\0\0\x04abcd\x80\0\0\x01e\x80\0\0\x10................";
+        let expected = vec![b"abcd".to_vec(), b"e".to_vec(), vec![b'.'; 16]];
+        at_every_step(stream, &Ok(expected));
+    }
+
+    #[test]
+    fn fragments_of_any_length_make_one_record() {
+        let stream = b"\0\0\0\x03abc\0\0\0\0\0\0\0\x01d\x80\0\0\0\x80\0\0\x01e";
+        at_every_step(stream, &Ok(vec![b"abcd".to_vec(), b"e".to_vec()]));
+    }
+
+    #[test]
+    fn a_record_over_the_limit_is_refused_at_its_mark() {
+        let error = RecordError::TooLong {
+            found: 17,
+            allowed: 16,
+        };
+        at_every_step(b"\x80\0\0\x11", &Err(error));
+        at_every_step(b"\0\0\0\x01a\x80\0\0\x10", &Err(error));
+        at_every_step(b"\x80\0\0\x11.................", &Err(error));
+    }
+
+    #[test]
+    fn the_largest_length_is_refused_without_storing_a_byte() {
+        let found = u64::from(u32::MAX >> 1);
+        at_every_step(
+            b"\xff\xff\xff\xff",
+            &Err(RecordError::TooLong { found, allowed: 16 }),
+        );
+    }
+
+    #[test]
+    fn endless_empty_fragments_are_refused() {
+        let expected = Err(RecordError::TooManyFragments { allowed: 4 });
+        at_every_step(&[0; 20], &expected);
+        at_every_step(
+            b"\0\0\0\0\0\0\0\0\0\0\0\0\x80\0\0\x01a",
+            &Ok(vec![b"a".to_vec()]),
+        );
+    }
+
+    #[test]
+    fn an_empty_record_is_refused() {
+        at_every_step(b"\x80\0\0\0", &Err(RecordError::Empty));
+        at_every_step(b"\0\0\0\0\x80\0\0\0", &Err(RecordError::Empty));
+    }
+
+    #[test]
+    fn nothing_is_kept_between_records() {
+        let mut reader = RecordReader::new(LIMITS);
+        let mut input = Bytes::from_static(b"\x80\0\0\x04abcd");
+        assert!(!reader.is_mid_record());
+        assert_eq!(
+            reader.next_record(&mut input),
+            Ok(Some(Bytes::from_static(b"abcd")))
+        );
+        assert!(!reader.is_mid_record());
+        assert_eq!(
+            reader.next_record(&mut Bytes::from_static(b"\x80\0")),
+            Ok(None)
+        );
+        assert!(reader.is_mid_record());
+        assert_eq!(
+            reader.next_record(&mut Bytes::from_static(b"\0\x02a")),
+            Ok(None)
+        );
+        assert!(reader.is_mid_record());
+        assert_eq!(reader.held(), 1);
+    }
+
+    #[test]
+    fn a_record_is_written_as_one_fragment() {
+        let mut w = Writer::new();
+        let start = begin(&mut w);
+        w.raw(b"abcd");
+        finish(&mut w, start).unwrap();
+        assert_eq!(&w.into_bytes()[..], b"\x80\0\0\x04abcd");
+    }
+}

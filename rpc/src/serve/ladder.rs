@@ -1,0 +1,179 @@
+//! The checks that a call passes, one answer a rung, in RFC 5531's order.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use oncrpc_xdr::Writer;
+
+use crate::auth::{AuthCache, AuthVerdict, ServerAuth, StandardAuth};
+use crate::call::error::Refusal;
+use crate::message::{CallFault, CallHeader, RPC_VERSION};
+use crate::peer::Peer;
+use crate::serve::context::CallContext;
+use crate::serve::reply::{Framing, Reply};
+use crate::serve::service::{Call, Dispatch, Service, Step};
+
+/// What a server serves: one service for each version of each program.
+#[derive(Clone)]
+pub struct Services {
+    /// In the order of program and version, each pair once.
+    services: Vec<Arc<dyn Service>>,
+    auth: Arc<dyn ServerAuth>,
+}
+
+impl Services {
+    /// Serves these; of two for the same program and version, the last.
+    pub fn new(services: impl IntoIterator<Item = Arc<dyn Service>>) -> Self {
+        let mut sorted: Vec<Arc<dyn Service>> = Vec::new();
+        for service in services {
+            match sorted.binary_search_by_key(&key(&service), key) {
+                Ok(index) => sorted[index] = service,
+                Err(index) => sorted.insert(index, service),
+            }
+        }
+        Self {
+            services: sorted,
+            auth: Arc::new(StandardAuth),
+        }
+    }
+
+    /// The same services behind another judge of credentials.
+    #[must_use]
+    pub fn with_auth(self, auth: Arc<dyn ServerAuth>) -> Self {
+        Self { auth, ..self }
+    }
+
+    /// The programs and versions that are served, in order.
+    pub fn versions(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.services.iter().map(key)
+    }
+
+    /// Where the service for `program` and `version` is, or how a call of it is refused.
+    fn find(&self, program: u32, version: u32) -> Result<usize, Refusal> {
+        self.services
+            .binary_search_by_key(&(program, version), key)
+            .map_err(|_| {
+                let mut versions = self
+                    .versions()
+                    .filter(|&(p, _)| p == program)
+                    .map(|(_, v)| v);
+                match versions.next() {
+                    Some(low) => Refusal::ProgMismatch {
+                        low,
+                        high: versions.last().unwrap_or(low),
+                    },
+                    None => Refusal::ProgUnavail,
+                }
+            })
+    }
+}
+
+fn key(service: &Arc<dyn Service>) -> (u32, u32) {
+    (service.program(), service.version())
+}
+
+impl fmt::Debug for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.services).finish()
+    }
+}
+
+/// What is kept of a peer between its calls.
+#[derive(Debug)]
+pub struct Session {
+    peer: Arc<Peer>,
+    auth: AuthCache,
+}
+
+impl Session {
+    /// A peer that has not called yet.
+    pub fn new(peer: Arc<Peer>) -> Self {
+        Self {
+            peer,
+            auth: AuthCache::default(),
+        }
+    }
+
+    /// Who it is.
+    pub fn peer(&self) -> &Arc<Peer> {
+        &self.peer
+    }
+}
+
+/// Services with their dispatchers open: where a message becomes a reply.
+///
+/// A worker takes one for a batch of messages and hands it back: an idle connection owns none.
+pub struct Ladder {
+    services: Arc<Services>,
+    /// One for each service, opened by its first call.
+    dispatchers: Vec<Option<Box<dyn Dispatch>>>,
+}
+
+impl Ladder {
+    /// Nothing is opened yet.
+    pub fn new(services: Arc<Services>) -> Self {
+        let dispatchers = services.services.iter().map(|_| None).collect();
+        Self {
+            services,
+            dispatchers,
+        }
+    }
+
+    /// Takes one message up the ladder and writes the reply, if there is one yet, behind what `out` holds.
+    pub fn answer(
+        &mut self,
+        session: &mut Session,
+        message: &Bytes,
+        framing: Framing,
+        out: &mut Writer,
+    ) -> Step {
+        let header = match CallHeader::parse(message) {
+            Ok(header) => header,
+            Err(CallFault::NotACall) => return Step::Close,
+            Err(CallFault::RpcMismatch { xid }) => {
+                let refusal = Refusal::RpcMismatch {
+                    low: RPC_VERSION,
+                    high: RPC_VERSION,
+                };
+                return Reply::new(out, framing, xid).refuse(&refusal);
+            }
+            Err(CallFault::Auth { xid, stat }) => {
+                return Reply::new(out, framing, xid).refuse(&Refusal::Auth(stat));
+            }
+        };
+        let mut reply = Reply::new(out, framing, header.xid);
+        let identity = match self.services.auth.accept(&header, &mut session.auth) {
+            AuthVerdict::Accept(identity) => identity,
+            AuthVerdict::Deny(stat) => return reply.refuse(&Refusal::Auth(stat)),
+            AuthVerdict::Drop => return Step::Silent,
+        };
+        let index = match self
+            .services
+            .find(header.procedure.program, header.procedure.version)
+        {
+            Ok(index) => index,
+            Err(refusal) => return reply.refuse(&refusal),
+        };
+        let context = CallContext {
+            peer: session.peer.clone(),
+            identity,
+            xid: header.xid,
+        };
+        let call = Call {
+            header: &header,
+            message,
+            context,
+        };
+        // The last rungs, procedure and arguments, are the dispatcher's: it knows them.
+        self.dispatchers[index]
+            .get_or_insert_with(|| self.services.services[index].clone().open())
+            .call(&call, &mut reply)
+    }
+}
+
+impl fmt::Debug for Ladder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ladder({:?})", self.services)
+    }
+}

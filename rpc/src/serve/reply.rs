@@ -1,0 +1,147 @@
+//! The one reply to a call.
+
+use bytes::Bytes;
+use oncrpc_xdr::{EncodeError, Wire, Writer};
+
+use crate::call::error::Refusal;
+use crate::proto::rpc_msg::AuthStat;
+use crate::serve::service::Step;
+use crate::{message, record};
+
+/// Why a handler has no results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reject {
+    /// The procedure is not there: PROC_UNAVAIL.
+    ProcUnavail,
+    /// The arguments make no sense: GARBAGE_ARGS.
+    GarbageArgs,
+    /// Something failed here: SYSTEM_ERR.
+    SystemErr,
+    /// The caller may not: MSG_DENIED, AUTH_ERROR. [`AuthStat::Tooweak`] asks for a better credential.
+    Auth(AuthStat),
+    /// The program, or the one behind it, is not there: PROG_UNAVAIL.
+    ProgUnavail,
+    /// The program, or the one behind it, has other versions: PROG_MISMATCH.
+    ProgMismatch {
+        /// The lowest that there is.
+        low: u32,
+        /// The highest that there is.
+        high: u32,
+    },
+    /// No reply at all, as broadcast wants it of whoever has nothing to say.
+    Silent,
+    /// No reply, and the end of the connection.
+    Close,
+}
+
+/// How a reply is wrapped for its transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Behind a record mark, among others, on a stream.
+    Record,
+    /// Alone in a datagram.
+    Datagram {
+        /// Most bytes that the datagram may have; a longer reply becomes SYSTEM_ERR.
+        max: usize,
+    },
+}
+
+/// The place of the one reply to a call, at the end of the output.
+///
+/// Each way to answer consumes the question: the [`Step`] that it gives back is the proof that the reply
+/// is written, or that there is none.
+#[derive(Debug)]
+pub struct Reply<'a> {
+    out: &'a mut Writer,
+    framing: Framing,
+    xid: u32,
+}
+
+impl<'a> Reply<'a> {
+    /// A reply to call `xid`, to be written behind what `out` holds.
+    pub fn new(out: &'a mut Writer, framing: Framing, xid: u32) -> Self {
+        Self { out, framing, xid }
+    }
+
+    /// How the reply is wrapped.
+    pub fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// Answers with results.
+    pub fn success<W: Wire>(&mut self, results: &W::Value) -> Step {
+        let xid = self.xid;
+        self.write(|w| {
+            message::write_success(w, xid);
+            W::encode(results, w)
+        })
+    }
+
+    /// Answers with results that are encoded already.
+    pub fn success_raw(&mut self, results: &Bytes) -> Step {
+        let xid = self.xid;
+        self.write(|w| {
+            message::write_success(w, xid);
+            w.raw_shared(results);
+            Ok(())
+        })
+    }
+
+    /// Answers what a handler came to.
+    pub fn finish<W: Wire>(&mut self, outcome: Result<W::Value, Reject>) -> Step {
+        match outcome {
+            Ok(results) => self.success::<W>(&results),
+            Err(reject) => self.reject(reject),
+        }
+    }
+
+    /// Answers that there are no results.
+    pub fn reject(&mut self, reject: Reject) -> Step {
+        self.refuse(&match reject {
+            Reject::ProcUnavail => Refusal::ProcUnavail,
+            Reject::GarbageArgs => Refusal::GarbageArgs,
+            Reject::SystemErr => Refusal::SystemErr,
+            Reject::Auth(stat) => Refusal::Auth(stat),
+            Reject::ProgUnavail => Refusal::ProgUnavail,
+            Reject::ProgMismatch { low, high } => Refusal::ProgMismatch { low, high },
+            Reject::Silent => return Step::Silent,
+            Reject::Close => return Step::Close,
+        })
+    }
+
+    /// Answers with any refusal of RFC 5531.
+    pub fn refuse(&mut self, refusal: &Refusal) -> Step {
+        let xid = self.xid;
+        self.write(|w| {
+            message::write_refusal(w, xid, refusal);
+            Ok(())
+        })
+    }
+
+    /// Writes a reply whole, or takes back what it wrote and answers SYSTEM_ERR.
+    fn write(&mut self, body: impl FnOnce(&mut Writer) -> Result<(), EncodeError>) -> Step {
+        let start = self.out.mark();
+        let written = match self.framing {
+            Framing::Record => {
+                let record = record::begin(self.out);
+                body(self.out)
+                    .map_err(|error| error.to_string())
+                    .and_then(|()| record::finish(self.out, record).map_err(|e| e.to_string()))
+            }
+            Framing::Datagram { max } => body(self.out)
+                .map_err(|error| error.to_string())
+                .and_then(|()| match self.out.len_since(start) {
+                    len if len <= max => Ok(()),
+                    len => Err(format!("{len} bytes, a datagram holds {max}")),
+                }),
+        };
+        if let Err(error) = written {
+            log::debug!("reply to call {:#010x} cannot be sent: {error}", self.xid);
+            self.out.truncate(start);
+            // A refusal is 28 bytes long: it can always be sent.
+            return self.refuse(&Refusal::SystemErr);
+        }
+        Step::Done
+    }
+}

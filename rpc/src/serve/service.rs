@@ -1,0 +1,164 @@
+//! Where generated code, and whatever answers without it, meets the drivers.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use oncrpc_xdr::{DecodeError, Reader, Wire, Writer};
+
+use crate::call::caller::{ProcedureId, ProcedureInfo};
+use crate::message::CallHeader;
+use crate::serve::context::CallContext;
+use crate::serve::reply::Reply;
+
+/// One version of one program, ready to be served.
+///
+/// Generated code makes these (`service(server)` in the module of each version).
+pub trait Service: Send + Sync + 'static {
+    /// The program.
+    fn program(&self) -> u32;
+
+    /// Its version.
+    fn version(&self) -> u32;
+
+    /// What it consists of, as far as that is known beforehand.
+    fn procedures(&self) -> &'static [ProcedureInfo];
+
+    /// Opens a place where calls are answered, one at a time. Each worker or connection has its own.
+    fn open(self: Arc<Self>) -> Box<dyn Dispatch>;
+}
+
+impl fmt::Debug for dyn Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "program {} version {}", self.program(), self.version())
+    }
+}
+
+/// A place where the calls of one version of one program are answered, one at a time.
+pub trait Dispatch: Send {
+    /// Answers one call, or says that it takes time.
+    fn call(&mut self, call: &Call<'_>, reply: &mut Reply<'_>) -> Step;
+}
+
+impl<F: FnMut(&Call<'_>, &mut Reply<'_>) -> Step + Send> Dispatch for F {
+    fn call(&mut self, call: &Call<'_>, reply: &mut Reply<'_>) -> Step {
+        self(call, reply)
+    }
+}
+
+/// What became of a call.
+#[must_use = "an answer that takes time has to be waited for"]
+pub enum Step {
+    /// The reply is written.
+    Done,
+    /// There is none.
+    Silent,
+    /// There is none, and the connection ends.
+    Close,
+    /// It takes time: this future comes to it.
+    Later(Pin<Box<dyn Future<Output = Answer> + Send>>),
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done => "Done",
+            Self::Silent => "Silent",
+            Self::Close => "Close",
+            Self::Later(_) => "Later",
+        })
+    }
+}
+
+/// What became of a call that took time.
+#[derive(Debug)]
+pub enum Answer {
+    /// The reply, framed.
+    Reply(Writer),
+    /// There is none.
+    Silent,
+    /// There is none, and the connection ends.
+    Close,
+}
+
+/// A call that has passed every check before its arguments.
+#[derive(Debug)]
+pub struct Call<'a> {
+    pub(crate) header: &'a CallHeader<'a>,
+    pub(crate) message: &'a Bytes,
+    pub(crate) context: CallContext,
+}
+
+impl Call<'_> {
+    /// The procedure's number.
+    pub fn procedure(&self) -> u32 {
+        self.header.procedure.procedure
+    }
+
+    /// Program, version and procedure.
+    pub fn id(&self) -> ProcedureId {
+        self.header.procedure
+    }
+
+    /// Who calls.
+    pub fn context(&self) -> &CallContext {
+        &self.context
+    }
+
+    /// The arguments as they came.
+    pub fn raw_args(&self) -> Bytes {
+        self.message.slice(self.header.body..)
+    }
+
+    /// The arguments. Bytes behind them are ignored, as libtirpc and Linux do.
+    pub fn args<W: Wire>(&self) -> Result<W::Value, DecodeError> {
+        let mut r = Reader::of(self.message);
+        r.take(self.header.body)?;
+        W::decode(&mut r)
+    }
+}
+
+/// A service whose dispatchers `open` makes of a shared server; what generated code calls.
+pub fn service<S: Send + Sync + 'static>(
+    program: u32,
+    version: u32,
+    procedures: &'static [ProcedureInfo],
+    server: Arc<S>,
+    open: fn(Arc<S>) -> Box<dyn Dispatch>,
+) -> Arc<dyn Service> {
+    Arc::new(Generated {
+        program,
+        version,
+        procedures,
+        server,
+        open,
+    })
+}
+
+struct Generated<S> {
+    program: u32,
+    version: u32,
+    procedures: &'static [ProcedureInfo],
+    server: Arc<S>,
+    open: fn(Arc<S>) -> Box<dyn Dispatch>,
+}
+
+impl<S: Send + Sync + 'static> Service for Generated<S> {
+    fn program(&self) -> u32 {
+        self.program
+    }
+
+    fn version(&self) -> u32 {
+        self.version
+    }
+
+    fn procedures(&self) -> &'static [ProcedureInfo] {
+        self.procedures
+    }
+
+    fn open(self: Arc<Self>) -> Box<dyn Dispatch> {
+        (self.open)(self.server.clone())
+    }
+}
