@@ -1,1 +1,24 @@
-//! Bytes and peers.
+//! Bytes and peers: TCP, UDP and Unix sockets under tokio, and the driver that carries calls over them.
+//!
+//! A [`Link`] takes and gives whole messages. A [`Driver`] owns one link alone, takes what arrives to the
+//! call table or up the ladder, and writes what comes of it; both ends of a connection run the same one.
+//! A [`Connection`] is the handle through which calls are made. Datagrams that come from anybody are
+//! served by [`datagram::serve`].
+
+pub mod connection;
+pub mod datagram;
+pub mod driver;
+pub mod limits;
+pub mod link;
+pub mod pool;
+pub mod socket;
+pub mod stream;
+mod worker;
+
+pub use connection::Connection;
+pub use datagram::DatagramLink;
+pub use driver::Driver;
+pub use limits::Limits;
+pub use link::Link;
+pub use pool::LadderPool;
+pub use stream::StreamLink;

@@ -1,0 +1,11 @@
+//! Messages as datagrams.
+
+mod link;
+mod message;
+mod serve;
+
+pub use link::DatagramLink;
+pub use serve::{DatagramLimits, serve};
+
+/// Longest datagram that UDP over IPv4 can carry: 65,535 bytes less the headers of IP and UDP.
+pub const MAX_DATAGRAM: usize = 65_507;

@@ -1,0 +1,207 @@
+//! A server's end: datagrams from anybody.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use oncrpc::peer::{Address, Peer};
+use oncrpc::{Answer, Framing, Session, Step};
+use oncrpc_xdr::Writer;
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::MAX_DATAGRAM;
+use super::message::{Arrived, receive, send};
+use crate::LadderPool;
+
+/// What serving one socket may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct DatagramLimits {
+    /// Longest datagram that is looked at; longer ones are dropped, never cut.
+    pub receive: usize,
+    /// Longest datagram that is sent; a longer reply becomes SYSTEM_ERR.
+    pub send: usize,
+    /// Handlers at work for this socket; nothing is read while there are more.
+    pub in_flight: usize,
+}
+
+impl DatagramLimits {
+    /// Whatever UDP can carry, and 1,024 handlers at work.
+    pub const SERVER: Self = Self {
+        receive: MAX_DATAGRAM,
+        send: MAX_DATAGRAM,
+        in_flight: 1024,
+    };
+}
+
+/// Datagrams that are handled before other tasks get their turn.
+const TURN: usize = 64;
+
+/// Bytes of the buffer that datagrams are received into, one behind the other.
+const BUFFER: usize = 256 * 1024;
+
+/// Answers the calls that arrive on `socket` until `stop` turns true, then what is at hand.
+///
+/// The socket has to say which address of ours a datagram came to (see [`socket::udp`](crate::socket::udp)):
+/// the reply leaves from there, whatever addresses the host has.
+pub async fn serve(
+    socket: UdpSocket,
+    netid: &'static str,
+    ladders: Arc<LadderPool>,
+    limits: DatagramLimits,
+    mut stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let port = socket.local_addr()?.port();
+    let mut server = DatagramServer {
+        socket,
+        netid,
+        port,
+        ladders,
+        limits,
+        buffer: BytesMut::new(),
+        session: None,
+        later: JoinSet::new(),
+    };
+    tokio::select! {
+        ended = server.run() => return ended,
+        _ = stop.wait_for(|&stop| stop) => {}
+    }
+    while let Some(answer) = server.later.join_next().await {
+        server.send_later(answer).await;
+    }
+    Ok(())
+}
+
+struct DatagramServer {
+    socket: UdpSocket,
+    netid: &'static str,
+    port: u16,
+    ladders: Arc<LadderPool>,
+    limits: DatagramLimits,
+    buffer: BytesMut,
+    /// The last sender, who is often the next one, too.
+    session: Option<Session>,
+    later: JoinSet<(Answer, Arc<Peer>)>,
+}
+
+impl DatagramServer {
+    async fn run(&mut self) -> io::Result<()> {
+        loop {
+            let full = self.later.len() >= self.limits.in_flight;
+            tokio::select! {
+                Some(answer) = self.later.join_next() => self.send_later(answer).await,
+                ready = self.socket.readable(), if !full => {
+                    ready?;
+                    self.turn().await?;
+                }
+            }
+        }
+    }
+
+    /// Answers the datagrams that are there, up to a number.
+    async fn turn(&mut self) -> io::Result<()> {
+        let mut ladder = self.ladders.take();
+        let mut out = Writer::new();
+        for _ in 0..TURN {
+            let arrived = match self.receive() {
+                Ok(Some(arrived)) => arrived,
+                Ok(None) => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => {
+                    // What the kernel reports here is about datagrams we sent: nothing ends by it.
+                    log::debug!("{}: {error}", self.netid);
+                    continue;
+                }
+            };
+            let framing = Framing::Datagram {
+                max: self.limits.send,
+            };
+            let session = session(&mut self.session, self.netid, self.port, &arrived);
+            let peer = session.peer().clone();
+            match ladder.answer(session, &arrived.message, framing, &mut out) {
+                Step::Done => {
+                    self.reply(std::mem::take(&mut out), &peer).await;
+                }
+                Step::Silent | Step::Close => {}
+                Step::Later(answer) => {
+                    self.later.spawn(async move { (answer.await, peer) });
+                }
+            }
+        }
+        self.ladders.give(ladder);
+        Ok(())
+    }
+
+    /// The next datagram, if it is not too long.
+    fn receive(&mut self) -> io::Result<Option<Arrived>> {
+        let room = self.limits.receive + 1;
+        if self.buffer.len() < room {
+            self.buffer.clear();
+            self.buffer.resize(BUFFER.max(room), 0);
+        }
+        let (socket, buffer) = (&self.socket, &mut self.buffer);
+        let Some(arrived) =
+            socket.try_io(Interest::READABLE, || receive(socket, &mut buffer[..room]))?
+        else {
+            return Ok(None);
+        };
+        if arrived.len > self.limits.receive {
+            log::debug!(
+                "{}: datagram longer than {} dropped",
+                self.netid,
+                self.limits.receive
+            );
+            return Ok(None);
+        }
+        let message: Bytes = self.buffer.split_to(arrived.len).freeze();
+        Ok(Some(Arrived { message, ..arrived }))
+    }
+
+    async fn send_later(&self, answer: Result<(Answer, Arc<Peer>), tokio::task::JoinError>) {
+        if let Ok((Answer::Reply(reply), peer)) = answer {
+            self.reply(reply, &peer).await;
+        }
+    }
+
+    /// Sends one reply to whom it is for, from the address that was asked.
+    async fn reply(&self, reply: Writer, peer: &Peer) {
+        let message = reply.into_bytes();
+        let socket = &self.socket;
+        let sent = socket
+            .async_io(Interest::WRITABLE, || send(socket, &message, peer))
+            .await;
+        if let Err(error) = sent {
+            log::debug!("{}: reply to {peer} not sent: {error}", self.netid);
+        }
+    }
+}
+
+/// The session of whoever sent a datagram.
+fn session<'a>(
+    last: &'a mut Option<Session>,
+    netid: &'static str,
+    port: u16,
+    arrived: &Arrived,
+) -> &'a mut Session {
+    let local = SocketAddr::new(arrived.local, port);
+    let same = last.as_ref().is_some_and(|session| {
+        let peer = session.peer();
+        peer.remote == Address::Inet(arrived.remote)
+            && peer.local == Address::Inet(local)
+            && peer.interface == Some(arrived.interface)
+    });
+    if !same {
+        *last = None;
+    }
+    last.get_or_insert_with(|| {
+        Session::new(Arc::new(Peer {
+            netid,
+            remote: Address::Inet(arrived.remote),
+            local: Address::Inet(local),
+            interface: Some(arrived.interface),
+        }))
+    })
+}

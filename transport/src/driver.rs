@@ -1,0 +1,427 @@
+//! The one task that owns a link.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use oncrpc::message::{self, CALL, REPLY};
+use oncrpc::{Answer, Ladder, Session, Step};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Sleep;
+
+use crate::connection::Calls;
+use crate::{LadderPool, Limits, Link};
+
+/// Bytes of messages that one turn takes on before other tasks get theirs.
+const TURN: usize = 256 * 1024;
+
+/// Turns in a row before other tasks get theirs.
+const TURNS: usize = 16;
+
+/// The one task that owns a link: it takes what arrives to whom it is for, and writes what comes of it.
+///
+/// Connections are symmetric. Calls that arrive go up the ladder if this end serves, replies to the call
+/// table if this end calls; the message's own type says which. All that one turn brings about is written
+/// at its end, in one write if the link can.
+#[derive(Debug)]
+pub struct Driver<L> {
+    link: L,
+    limits: Limits,
+    serving: Option<Serving>,
+    calls: Option<Arc<Calls>>,
+    /// Nothing more is read: the peer has sent its last message, or one that ends the connection.
+    read_ended: bool,
+    clock: Clock,
+}
+
+/// What an end that answers calls needs.
+#[derive(Debug)]
+struct Serving {
+    ladders: Arc<LadderPool>,
+    session: Session,
+    /// Handlers that wait for something.
+    later: JoinSet<Answer>,
+    stop: Stop,
+}
+
+impl<L: Link> Driver<L> {
+    /// A driver that neither serves nor calls yet.
+    pub fn new(link: L, limits: Limits) -> Self {
+        let clock = Clock::start();
+        Self {
+            link,
+            limits,
+            serving: None,
+            calls: None,
+            read_ended: false,
+            clock,
+        }
+    }
+
+    /// Answers the calls that arrive. When `stop` turns true no more are read, those at hand are
+    /// answered, and the connection ends.
+    #[must_use]
+    pub fn serving(
+        self,
+        ladders: Arc<LadderPool>,
+        session: Session,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        let serving = Serving {
+            ladders,
+            session,
+            later: JoinSet::new(),
+            stop: Stop::new(stop),
+        };
+        Self {
+            serving: Some(serving),
+            ..self
+        }
+    }
+
+    /// Carries the calls of [`Connection`](crate::Connection)s.
+    pub(crate) fn calling(self, calls: Arc<Calls>) -> Self {
+        Self {
+            calls: Some(calls),
+            ..self
+        }
+    }
+
+    /// Carries messages until the connection ends, and says why it did: `Ok` if both sides are done.
+    pub async fn run(mut self) -> io::Result<()> {
+        // Outside of tokio's budget, because the turn's length is the driver's own to limit.
+        let driven = poll_fn(|cx| self.poll(cx));
+        let ended = tokio::task::coop::unconstrained(driven).await;
+        if let Some(calls) = &self.calls {
+            calls.end(&ended);
+        }
+        ended
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.clock.tick();
+        if let Some(serving) = &mut self.serving {
+            self.read_ended |= serving.stop.poll(cx);
+        }
+        for _ in 0..TURNS {
+            self.collect_answers(cx);
+            self.collect_calls(cx);
+            let flushed = self.flush(cx)?;
+            if flushed && self.is_done() {
+                return Poll::Ready(Ok(()));
+            }
+            match self.read_turn(cx)? {
+                Turn::Idle => return self.poll_timers(cx).map(Err),
+                Turn::Read => {}
+                Turn::Full => break,
+            }
+        }
+        // There is more, but others first.
+        cx.waker().wake_by_ref();
+        self.flush(cx)?;
+        Poll::Pending
+    }
+
+    /// Whether nothing can come any more that would be answered.
+    fn is_done(&self) -> bool {
+        let serving = self
+            .serving
+            .as_ref()
+            .is_some_and(|serving| !serving.later.is_empty());
+        match &self.calls {
+            // Replies can only come from where we read; without callers nobody waits for them.
+            Some(calls) => (self.read_ended || calls.is_abandoned()) && !serving,
+            None => self.read_ended && !serving,
+        }
+    }
+
+    /// Takes the replies of handlers that had to wait.
+    fn collect_answers(&mut self, cx: &mut Context<'_>) {
+        let Some(serving) = &mut self.serving else {
+            return;
+        };
+        while let Poll::Ready(Some(answer)) = serving.later.poll_join_next(cx) {
+            match answer {
+                Ok(Answer::Reply(mut reply)) => self.link.send(&mut reply),
+                Ok(Answer::Close) => self.read_ended = true,
+                // A handler's panic is an answer by now; what ends without one was aborted.
+                Ok(Answer::Silent) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Takes the messages of calls that were begun, and has the task woken by the next.
+    fn collect_calls(&mut self, cx: &mut Context<'_>) {
+        if let Some(calls) = &self.calls {
+            calls.collect(cx, &mut self.link);
+        }
+    }
+
+    /// Writes; gives back whether everything is written.
+    fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let before = self.link.unsent();
+        let flushed = match self.link.poll_flush(cx) {
+            Poll::Ready(result) => result.map(|()| true)?,
+            Poll::Pending => false,
+        };
+        self.clock.wrote(before != self.link.unsent(), flushed);
+        Ok(flushed)
+    }
+
+    /// Reads and handles messages until there are none, or enough for one turn.
+    fn read_turn(&mut self, cx: &mut Context<'_>) -> io::Result<Turn> {
+        let mut batch = Batch::default();
+        let mut turn = Turn::Idle;
+        while self.may_read() {
+            if batch.bytes >= TURN {
+                turn = Turn::Full;
+                break;
+            }
+            match self.link.poll_message(cx) {
+                Poll::Pending => break,
+                Poll::Ready(Err(error)) => {
+                    self.finish(batch);
+                    return Err(error);
+                }
+                Poll::Ready(Ok(None)) => {
+                    self.read_ended = true;
+                    turn = Turn::Read;
+                }
+                Poll::Ready(Ok(Some(message))) => {
+                    turn = Turn::Read;
+                    batch.bytes += message.len();
+                    self.handle(message, &mut batch);
+                }
+            }
+        }
+        self.clock
+            .read(!matches!(turn, Turn::Idle), self.link.is_mid_message());
+        self.finish(batch);
+        Ok(turn)
+    }
+
+    /// Whether another message may be taken on.
+    fn may_read(&self) -> bool {
+        let in_flight = self
+            .serving
+            .as_ref()
+            .map_or(0, |serving| serving.later.len());
+        !self.read_ended
+            && in_flight < self.limits.in_flight
+            && self.link.unsent() < self.limits.unsent
+    }
+
+    /// Takes one message to whom it is for.
+    fn handle(&mut self, message: Bytes, batch: &mut Batch) {
+        match (message::message_type(&message), &mut self.serving) {
+            (Some(CALL), Some(serving)) => {
+                let ladder = batch.ladder.get_or_insert_with(|| serving.ladders.take());
+                let framing = self.link.framing();
+                let output = self.link.output();
+                match ladder.answer(&mut serving.session, &message, framing, output) {
+                    Step::Done => self.link.end_message(),
+                    Step::Silent => {}
+                    Step::Close => self.read_ended = true,
+                    Step::Later(answer) => {
+                        serving.later.spawn(answer);
+                    }
+                }
+            }
+            (Some(REPLY), _) if self.calls.is_some() => batch.replies.push(message),
+            // The other side's part is not played here; RFC 5531 has no answer to that.
+            (Some(CALL | REPLY), _) => log::debug!("a message that is not for this end: dropped"),
+            _ => {
+                log::debug!("neither a call nor a reply: the connection ends");
+                self.read_ended = true;
+            }
+        }
+    }
+
+    /// Ends a batch: the ladder goes back, replies go to whom they are for.
+    fn finish(&self, batch: Batch) {
+        if let (Some(ladder), Some(serving)) = (batch.ladder, &self.serving) {
+            serving.ladders.give(ladder);
+        }
+        if let (Some(calls), false) = (&self.calls, batch.replies.is_empty()) {
+            calls.complete(&batch.replies);
+        }
+    }
+
+    /// Does what is due, and has the task woken when more is; ready if the connection is.
+    fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        loop {
+            let now = self.clock.now;
+            // Datagrams may have to be sent again; on a stream nothing ever is.
+            let resent = self
+                .calls
+                .as_ref()
+                .is_some_and(|calls| calls.expire(now, &mut self.link));
+            if resent && let Err(error) = self.flush(cx) {
+                return Poll::Ready(error);
+            }
+            let busy = self
+                .serving
+                .as_ref()
+                .is_some_and(|serving| !serving.later.is_empty())
+                || self.calls.as_ref().is_some_and(|calls| calls.in_flight());
+            let (connection, why) = self.clock.next_deadline(&self.limits, busy);
+            if connection.is_some_and(|at| at <= now) {
+                return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, why));
+            }
+            let call = self.calls.as_ref().and_then(|calls| calls.next_timer());
+            let Some(next) = connection.into_iter().chain(call).min() else {
+                return Poll::Pending;
+            };
+            if self.clock.poll_until(next, cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.clock.tick();
+        }
+    }
+}
+
+/// How far a turn of reading came.
+enum Turn {
+    /// There was nothing to read.
+    Idle,
+    /// Everything there was is handled.
+    Read,
+    /// There is more, for the next turn.
+    Full,
+}
+
+/// What is gathered over the messages of one turn.
+#[derive(Default)]
+struct Batch {
+    bytes: usize,
+    ladder: Option<Ladder>,
+    replies: Vec<Bytes>,
+}
+
+/// A server's wish that its connections end.
+struct Stop {
+    wanted: watch::Receiver<bool>,
+    /// Wakes the driver's task; polled once, because the task never changes.
+    wake: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Stop {
+    fn new(wanted: watch::Receiver<bool>) -> Self {
+        Self { wanted, wake: None }
+    }
+
+    /// Whether the end is wanted; a read of memory that hardly ever changes.
+    fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.wake.is_none() {
+            let mut wanted = self.wanted.clone();
+            let mut wake: Pin<Box<dyn Future<Output = ()> + Send>> =
+                Box::pin(async move { wanted.wait_for(|&stop| stop).await.map_or((), |_| ()) });
+            let _ = wake.as_mut().poll(cx);
+            self.wake = Some(wake);
+        }
+        *self.wanted.borrow() || self.wanted.has_changed().is_err()
+    }
+}
+
+impl std::fmt::Debug for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.wanted.fmt(f)
+    }
+}
+
+/// What the driver remembers of time.
+#[derive(Debug)]
+struct Clock {
+    /// When this turn began.
+    now: Instant,
+    /// When the last message arrived, or the link was made.
+    last_message: Instant,
+    /// Since when a part of a message has been there without the rest.
+    mid_message: Option<Instant>,
+    /// Since when unsent output has stood still.
+    stalled: Option<Instant>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let now = now();
+        Self {
+            now,
+            last_message: now,
+            mid_message: None,
+            stalled: None,
+            sleep: None,
+        }
+    }
+
+    fn tick(&mut self) {
+        self.now = now();
+    }
+
+    fn wrote(&mut self, progress: bool, flushed: bool) {
+        self.stalled = match self.stalled {
+            _ if flushed => None,
+            Some(since) if !progress => Some(since),
+            _ => Some(self.now),
+        };
+    }
+
+    fn read(&mut self, progress: bool, mid_message: bool) {
+        if progress {
+            self.last_message = self.now;
+        }
+        self.mid_message = match self.mid_message {
+            Some(since) if mid_message && !progress => Some(since),
+            _ => mid_message.then_some(self.now),
+        };
+    }
+
+    /// When the connection's own time is up, and why that would be.
+    fn next_deadline(&self, limits: &Limits, busy: bool) -> (Option<Instant>, &'static str) {
+        let idle = if busy {
+            None
+        } else {
+            limits.idle.map(|idle| self.last_message + idle)
+        };
+        let deadlines = [
+            (
+                self.mid_message.map(|since| since + limits.mid_record),
+                "half a message for too long",
+            ),
+            (
+                self.stalled.map(|since| since + limits.write_stall),
+                "the peer takes no output",
+            ),
+            (idle, "idle for too long"),
+        ];
+        let earliest = deadlines
+            .into_iter()
+            .filter(|(at, _)| at.is_some())
+            .min_by_key(|(at, _)| *at);
+        earliest.unwrap_or((None, ""))
+    }
+
+    /// Pending until `at`. An earlier alarm that is set already stays: it asks again when it goes off, and
+    /// a busy connection whose deadlines move on does not set a new one each time.
+    fn poll_until(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let at = tokio::time::Instant::from_std(at);
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        if sleep.deadline() > at || sleep.is_elapsed() {
+            sleep.as_mut().reset(at);
+        }
+        sleep.as_mut().poll(cx)
+    }
+}
+
+/// The time as tokio has it, so that tests can move it.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,40 @@
+//! Whole messages in, whole messages out.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use oncrpc::Framing;
+use oncrpc_xdr::Writer;
+
+/// A way for whole messages to one peer and back, owned by one [`Driver`](crate::Driver).
+pub trait Link: Send + Unpin + 'static {
+    /// How messages are wrapped before they are given to [`output`](Self::output).
+    fn framing(&self) -> Framing;
+
+    /// Where the next message is written, framed. Every message is followed by
+    /// [`end_message`](Self::end_message).
+    fn output(&mut self) -> &mut Writer;
+
+    /// Says that a message in the output is complete.
+    fn end_message(&mut self);
+
+    /// Takes one framed message, or on a stream any number of them.
+    fn send(&mut self, message: &mut Writer) {
+        self.output().append(message);
+        self.end_message();
+    }
+
+    /// Bytes of output that the peer's side has not taken yet.
+    fn unsent(&self) -> usize;
+
+    /// Writes output until there is none or the peer's side takes no more; gives back whether there is
+    /// none.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// The next message, or `None` at the end of the stream.
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>>;
+
+    /// Whether a part of a message has arrived and the rest has not.
+    fn is_mid_message(&self) -> bool;
+}

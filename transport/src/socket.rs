@@ -1,0 +1,131 @@
+//! Sockets as ONC RPC wants them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::SocketAddr as UnixAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::socket::{setsockopt, sockopt};
+use oncrpc::peer::{Address, Peer, UnixPeer};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
+
+/// Connections that the kernel completes before they are accepted.
+pub const BACKLOG: i32 = 4096;
+
+/// Time of silence after which TCP asks whether the peer is still there.
+pub const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// A TCP listener; an IPv6 one takes IPv6 alone, since `tcp` and `tcp6` are two netids.
+pub fn tcp(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = bound(address, Type::STREAM, Protocol::TCP)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// A UDP socket that says of each datagram which address of ours it came to.
+pub fn udp(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
+    let socket = bound(address, Type::DGRAM, Protocol::UDP)?;
+    match address {
+        SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?,
+        SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?,
+    }
+    Ok(socket.into())
+}
+
+fn bound(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    if kind == Type::STREAM {
+        socket.set_reuse_address(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// A Unix stream listener at `path`, in place of whatever socket was left there.
+pub fn unix(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path)?,
+        Ok(_) => return Err(io::Error::new(io::ErrorKind::AlreadyExists, "not a socket")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    listen_unix(&UnixAddr::from_pathname(path)?)
+}
+
+/// A Unix stream listener at an abstract name, which is as long as it is: no zero byte ends it.
+pub fn unix_abstract(name: &[u8]) -> io::Result<std::os::unix::net::UnixListener> {
+    listen_unix(&UnixAddr::from_abstract_name(name)?)
+}
+
+fn listen_unix(address: &UnixAddr) -> io::Result<std::os::unix::net::UnixListener> {
+    let listener = std::os::unix::net::UnixListener::bind_addr(address)?;
+    // bind_addr listens with a backlog of its own choosing; listening again sets ours.
+    SockRef::from(&listener).listen(BACKLOG)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Sets an accepted or connected TCP stream up: no delay, for a call is one write; keepalive.
+pub fn prepare_tcp(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+/// Who is at the other end of an accepted TCP stream.
+pub fn tcp_peer(stream: &TcpStream, remote: SocketAddr) -> io::Result<Peer> {
+    let local = stream.local_addr()?;
+    let netid = if local.is_ipv4() { "tcp" } else { "tcp6" };
+    let (remote, local) = (Address::Inet(remote), Address::Inet(local));
+    Ok(Peer {
+        netid,
+        remote,
+        local,
+        interface: None,
+    })
+}
+
+/// Who is at the other end of an accepted Unix stream: the process that connected it.
+pub fn unix_peer(stream: &UnixStream) -> io::Result<Peer> {
+    let credentials = stream.peer_cred()?;
+    let (uid, gid, pid) = (credentials.uid(), credentials.gid(), credentials.pid());
+    let remote = Address::Unix(UnixPeer { uid, gid, pid });
+    Ok(Peer {
+        netid: "local",
+        remote,
+        local: Address::Local,
+        interface: None,
+    })
+}
+
+/// The netid of datagrams on this socket.
+pub fn udp_netid(socket: &UdpSocket) -> io::Result<&'static str> {
+    Ok(if socket.local_addr()?.is_ipv4() {
+        "udp"
+    } else {
+        "udp6"
+    })
+}
+
+/// The netid of streams that this listener accepts.
+pub fn tcp_netid(listener: &TcpListener) -> io::Result<&'static str> {
+    Ok(if listener.local_addr()?.is_ipv4() {
+        "tcp"
+    } else {
+        "tcp6"
+    })
+}
+
+/// A listener from the standard library, under tokio.
+pub fn tokio_unix(listener: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
+    listener.set_nonblocking(true)?;
+    UnixListener::from_std(listener)
+}
