@@ -2,9 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::{
-    At, Bytes, DecodeError, DecodeFault, EncodeError, Reader, Wire, Writer, XdrString, run,
-};
+use crate::{Bytes, DecodeError, DecodeFault, EncodeError, Reader, Wire, Writer, XdrString, run};
 
 /// A value that can be written as XDR.
 pub trait Encode {
@@ -31,9 +29,7 @@ pub trait Encode {
     where
         Self: Sized,
     {
-        run.iter()
-            .enumerate()
-            .try_for_each(|(i, value)| value.encode(w).at_index(i))
+        run::encode_each(run, w, Self::encode)
     }
 }
 
@@ -51,17 +47,20 @@ pub trait Decode: Sized {
     #[doc(hidden)]
     #[inline]
     fn decode_run(r: &mut Reader<'_>, count: usize) -> Result<Vec<Self>, DecodeError> {
-        let mut run = Vec::with_capacity(count);
-        for index in 0..count {
-            run.push(Self::decode(r).at_index(index)?);
-        }
-        Ok(run)
+        run::decode_each(r, count, Self::decode)
+    }
+
+    /// Reads exactly `N` values, one after the other; numbers do it in bulk.
+    #[doc(hidden)]
+    #[inline]
+    fn decode_fixed<const N: usize>(r: &mut Reader<'_>) -> Result<[Self; N], DecodeError> {
+        run::decode_each_fixed(r, Self::decode)
     }
 }
 
-/// Encodes one value into a buffer of exactly its size.
+/// Encodes one value into one buffer of exactly its size.
 pub fn to_bytes<T: Encode>(value: &T) -> Result<Bytes, EncodeError> {
-    let mut w = Writer::from_vec(Vec::with_capacity(value.encoded_len()));
+    let mut w = Writer::contiguous(Vec::with_capacity(value.encoded_len()));
     value.encode(&mut w)?;
     Ok(w.into_bytes())
 }
@@ -106,7 +105,7 @@ macro_rules! number {
             }
 
             fn encode_run(run: &[Self], w: &mut Writer) -> Result<(), EncodeError> {
-                run::encode(run, w, |value| value.to_be_bytes());
+                run::encode_bulk(run, w, |value| value.to_be_bytes());
                 Ok(())
             }
         }
@@ -120,7 +119,35 @@ macro_rules! number {
             }
 
             fn decode_run(r: &mut Reader<'_>, count: usize) -> Result<Vec<Self>, DecodeError> {
-                run::decode(r, count, |bytes| Self::from_be_bytes(*bytes))
+                run::decode_bulk(r, count, |bytes| Self::from_be_bytes(*bytes))
+            }
+
+            #[inline]
+            fn decode_fixed<const N: usize>(r: &mut Reader<'_>) -> Result<[Self; N], DecodeError> {
+                run::decode_bulk_fixed(r, |bytes| Self::from_be_bytes(*bytes))
+            }
+        }
+
+        /// `T x[N]` of numbers: one bounds check for all of them.
+        impl<const N: usize> Encode for [$type; N] {
+            #[inline]
+            fn encoded_len(&self) -> usize {
+                size_of_val(self)
+            }
+
+            #[inline]
+            fn encode(&self, w: &mut Writer) -> Result<(), EncodeError> {
+                w.array_fixed::<$type, N>(self)
+            }
+        }
+
+        /// `T x[N]` of numbers: one bounds check for all of them.
+        impl<const N: usize> Decode for [$type; N] {
+            const MIN_LEN: usize = size_of::<Self>();
+
+            #[inline]
+            fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                r.array_fixed::<$type, N>()
             }
         }
     )*};
@@ -332,6 +359,8 @@ impl<T: Encode + Decode> Decode for Option<T> {
 }
 
 /// `T x<>`, without a bound of its own.
+///
+/// So `Vec<u8>` is `unsigned char x<>`, four bytes on the wire for each; `opaque<>` is [`Bytes`].
 impl<T: Encode + Decode> Encode for Vec<T> {
     #[inline]
     fn encoded_len(&self) -> usize {
@@ -388,9 +417,16 @@ impl<T: Encode + Decode> Wire for T {
     fn decode_run(r: &mut Reader<'_>, count: usize) -> Result<Vec<T>, DecodeError> {
         T::decode_run(r, count)
     }
+
+    #[inline]
+    fn decode_fixed<const N: usize>(r: &mut Reader<'_>) -> Result<[T; N], DecodeError> {
+        T::decode_fixed(r)
+    }
 }
 
-/// A value that an enum does not list, which only decoding can make.
+/// A value that an enum does not list.
+///
+/// Only [`Enumeration::from_value`] makes one, and decoding through it, so it is never a listed value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Unknown(i32);
 
@@ -404,7 +440,51 @@ impl Unknown {
 /// An `enum` that is open: a value that it does not list is kept, not refused.
 ///
 /// Peers are of another age than we are and send what the .x file at hand does not list. So generated
-/// enums have a member for it, whose [`Unknown`] cannot be made of a listed value.
+/// enums have a member for it, whose [`Unknown`] cannot be made of a listed value. To implement this is to
+/// be [`Encode`] and [`Decode`].
+///
+/// ```
+/// use oncrpc_xdr::{Bytes, Enumeration, Unknown, from_bytes};
+///
+/// /// `enum filekind { TEXT = 0, DATA = 1, EXEC = 2 };`
+/// #[derive(Clone, Copy, Debug, PartialEq)]
+/// enum FileKind {
+///     Text,
+///     Data,
+///     Exec,
+///     Unknown(Unknown),
+/// }
+///
+/// impl Enumeration for FileKind {
+///     fn listed(value: i32) -> Option<Self> {
+///         Some(match value {
+///             0 => Self::Text,
+///             1 => Self::Data,
+///             2 => Self::Exec,
+///             _ => return None,
+///         })
+///     }
+///
+///     fn unknown(value: Unknown) -> Self {
+///         Self::Unknown(value)
+///     }
+///
+///     fn value(self) -> i32 {
+///         match self {
+///             Self::Text => 0,
+///             Self::Data => 1,
+///             Self::Exec => 2,
+///             Self::Unknown(value) => value.value(),
+///         }
+///     }
+/// }
+///
+/// let kind: FileKind = from_bytes(&Bytes::from_static(&[0, 0, 0, 2]))?;
+/// assert_eq!(kind, FileKind::Exec);
+/// let kind: FileKind = from_bytes(&Bytes::from_static(&[0, 0, 0, 7]))?;
+/// assert_eq!(kind.value(), 7);
+/// # Ok::<(), oncrpc_xdr::DecodeError>(())
+/// ```
 pub trait Enumeration: Copy {
     /// The member that has this value, if one is listed.
     fn listed(value: i32) -> Option<Self>;

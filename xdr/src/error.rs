@@ -32,10 +32,12 @@ pub enum DecodeFault {
         allowed: u32,
     },
     /// A count promises more elements than the rest of the message can hold.
+    ///
+    /// For elements that take no bytes: than [`Limits::MAX_EMPTY_ELEMENTS`](crate::Limits) leaves.
     CountExceedsInput {
         /// The count on the wire.
         found: u32,
-        /// Most elements that the remaining bytes can hold.
+        /// Most elements that there can be.
         allowed: u32,
     },
     /// Decoding would take more memory than [`Limits::memory`](crate::Limits::memory) grants.
@@ -107,30 +109,36 @@ pub enum EncodeFault {
 }
 
 /// Bytes that are not a value of the expected type: which field, at which byte, and why.
+///
+/// Boxed, so that a `Result` of a decoded number stays in registers.
 #[derive(Clone, PartialEq, Eq)]
-pub struct DecodeError(Box<Located<DecodeFault>>);
+pub struct DecodeError(Box<Decoding>);
 
 /// A value that cannot be encoded: which field, and why.
 #[derive(Clone, PartialEq, Eq)]
-pub struct EncodeError(Box<Located<EncodeFault>>);
+pub struct EncodeError(Box<Encoding>);
 
-/// Boxed, so that a `Result` of a decoded number stays in registers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Located<F> {
-    fault: F,
+#[derive(Clone, PartialEq, Eq)]
+struct Decoding {
+    fault: DecodeFault,
     offset: usize,
-    /// From the innermost segment outwards, as they are met on the way up.
-    path: Vec<Segment>,
+    path: Path,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Encoding {
+    fault: EncodeFault,
+    path: Path,
 }
 
 impl DecodeError {
     /// A fault at byte `offset` of the message.
     #[cold]
     pub fn new(fault: DecodeFault, offset: usize) -> Self {
-        Self(Box::new(Located {
+        Self(Box::new(Decoding {
             fault,
             offset,
-            path: Vec::new(),
+            path: Path::default(),
         }))
     }
 
@@ -144,9 +152,9 @@ impl DecodeError {
         self.0.offset
     }
 
-    /// The field at fault, from the outermost value inwards.
+    /// The way to the value at fault, from the outside inwards: its last 32 segments, if it has more.
     pub fn path(&self) -> impl Iterator<Item = Segment> + '_ {
-        self.0.path.iter().rev().copied()
+        self.0.path.segments()
     }
 }
 
@@ -154,10 +162,9 @@ impl EncodeError {
     /// A fault of the value at hand.
     #[cold]
     pub fn new(fault: EncodeFault) -> Self {
-        Self(Box::new(Located {
+        Self(Box::new(Encoding {
             fault,
-            offset: 0,
-            path: Vec::new(),
+            path: Path::default(),
         }))
     }
 
@@ -166,13 +173,69 @@ impl EncodeError {
         self.0.fault
     }
 
-    /// The field at fault, from the outermost value inwards.
+    /// The way to the value at fault, from the outside inwards: its last 32 segments, if it has more.
     pub fn path(&self) -> impl Iterator<Item = Segment> + '_ {
-        self.0.path.iter().rev().copied()
+        self.0.path.segments()
+    }
+}
+
+/// The way from a message's outermost value to the one at fault.
+///
+/// It is as deep as the peer nests its message, so only the innermost segments are kept.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Path {
+    /// From the innermost outwards, as they are met on the way up.
+    segments: Vec<Segment>,
+    /// Whether there were more.
+    cut: bool,
+}
+
+impl Path {
+    /// Most segments that are kept, enough to tell the place and short enough for a line of a log.
+    const MAX: usize = 32;
+
+    fn push(&mut self, segment: Segment) {
+        if self.segments.len() < Self::MAX {
+            self.segments.push(segment);
+        } else {
+            self.cut = true;
+        }
+    }
+
+    fn segments(&self) -> impl Iterator<Item = Segment> + '_ {
+        self.segments.iter().rev().copied()
+    }
+}
+
+/// `exports[2].ex_dir: `, or nothing for a value that is the whole message.
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.segments.is_empty() {
+            return Ok(());
+        }
+        if self.cut {
+            f.write_str("..")?;
+        }
+        for (i, segment) in self.segments().enumerate() {
+            match segment {
+                Segment::Field(name) if i == 0 && !self.cut => f.write_str(name)?,
+                Segment::Field(name) => write!(f, ".{name}")?,
+                Segment::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        f.write_str(": ")
     }
 }
 
 /// Names the field that a result belongs to; costs nothing unless it is an error.
+///
+/// ```
+/// use oncrpc_xdr::{At, Decode, Reader};
+///
+/// let mut r = Reader::new(&[0, 0, 0]);
+/// let error = u32::decode(&mut r).at("port").at_index(2).at("maps").unwrap_err();
+/// assert_eq!(error.to_string(), "maps[2].port: 4 bytes needed, 3 remain at byte 0");
+/// ```
 pub trait At: Sized {
     /// Says that the value is the field `name` of what is being coded.
     fn at(self, name: &'static str) -> Self;
@@ -208,7 +271,7 @@ macro_rules! impl_at {
 
         impl fmt::Debug for $error {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&self.0, f)
+                write!(f, concat!(stringify!($error), "({})"), self)
             }
         }
     };
@@ -219,31 +282,19 @@ impl_at!(EncodeError);
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_path(f, &self.0.path)?;
-        write!(f, "{} at byte {}", self.0.fault, self.0.offset)
+        let Decoding {
+            fault,
+            offset,
+            path,
+        } = &*self.0;
+        write!(f, "{path}{fault} at byte {offset}")
     }
 }
 
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_path(f, &self.0.path)?;
-        self.0.fault.fmt(f)
-    }
-}
-
-/// Writes `exports[2].ex_dir: `, or nothing for a value that is the whole message.
-fn write_path(f: &mut fmt::Formatter<'_>, path: &[Segment]) -> fmt::Result {
-    for (i, segment) in path.iter().rev().enumerate() {
-        match segment {
-            Segment::Field(name) if i == 0 => f.write_str(name)?,
-            Segment::Field(name) => write!(f, ".{name}")?,
-            Segment::Index(index) => write!(f, "[{index}]")?,
-        }
-    }
-    if path.is_empty() {
-        Ok(())
-    } else {
-        f.write_str(": ")
+        let Encoding { fault, path } = &*self.0;
+        write!(f, "{path}{fault}")
     }
 }
 

@@ -3,7 +3,7 @@
 //! [`Encode`] and [`Decode`] are what generated types implement; [`Reader`] and [`Writer`] are what they
 //! are implemented with. A reader walks a slice of a message that has arrived whole, checks every length
 //! against what remains before it allocates, and charges what it allocates to the message's budget
-//! ([`Limits`]). A writer fills one buffer and chains large [`Bytes`](bytes::Bytes) in without copying them.
+//! ([`Limits`]). A writer fills one buffer and chains large [`Bytes`] in without copying them.
 //!
 //! ```
 //! use oncrpc_xdr::{Decode, Encode, XdrString};

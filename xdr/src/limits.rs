@@ -4,6 +4,15 @@
 ///
 /// The default fits a message of any size, because what a message may allocate follows from its length:
 /// see [`Limits::memory`].
+///
+/// ```
+/// use oncrpc_xdr::{Decode, Limits, Padding, Reader};
+///
+/// let strict = Limits { padding: Padding::Reject, ..Limits::default() };
+/// let mut r = Reader::new(b"\0\0\0\x01a\0\0!").with_limits(strict);
+/// let error = r.opaque_borrowed(255).unwrap_err();
+/// assert_eq!(error.to_string(), "padding is not zero at byte 5");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Deepest nesting of recursive types. Default [`DEFAULT_DEPTH`](Self::DEFAULT_DEPTH).
@@ -13,7 +22,8 @@ pub struct Limits {
     /// Bytes of memory that decoded values may take for each byte of the message.
     ///
     /// A value in memory is larger than on the wire: an empty string is 4 bytes there and 32 here. The
-    /// budget of a message is `memory * length + 4 KiB`. Default
+    /// budget of a message is `memory * length + 4 KiB`; only what goes on the heap is charged. Long arrays
+    /// of a union whose arms differ much in size may need more than the default, which is
     /// [`DEFAULT_MEMORY`](Self::DEFAULT_MEMORY).
     pub memory: usize,
     /// What to do with padding bytes that are not zero. Default: accept, as libtirpc and Linux do.
@@ -46,13 +56,15 @@ impl Limits {
     /// Bytes that any message may allocate, however short it is.
     pub const BASE_MEMORY: usize = 4096;
 
-    /// Most elements of a type that takes no bytes on the wire, whose count the input cannot vouch for.
+    /// Most elements in one message of types that take no bytes on the wire, whose count the input cannot
+    /// vouch for.
     pub const MAX_EMPTY_ELEMENTS: u32 = 65_536;
 
     /// Bytes that decoding a message of `len` bytes may allocate.
-    pub(crate) const fn budget(&self, len: usize) -> usize {
+    pub(crate) fn budget(&self, len: usize) -> usize {
         len.saturating_mul(self.memory)
             .saturating_add(Self::BASE_MEMORY)
+            .min(MOST_BYTES)
     }
 }
 
@@ -65,3 +77,6 @@ impl Default for Limits {
         }
     }
 }
+
+/// Most bytes that one allocation can have. A budget of more would let a `Vec` panic on a 32-bit machine.
+const MOST_BYTES: usize = usize::MAX / 2;

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::{At, DecodeError, DecodeFault, Limits, Padding, Wire, XdrString};
+use crate::{At, DecodeError, DecodeFault, Limits, Padding, Wire, XdrString, codec};
 
 /// Walks the bytes of one message and hands out values.
 ///
@@ -12,28 +12,47 @@ use crate::{At, DecodeError, DecodeFault, Limits, Padding, Wire, XdrString};
 /// copy; such a slice keeps the whole message alive. Made from a plain slice ([`Reader::new`]) it copies.
 ///
 /// Nothing is allocated for a length or a count before that many bytes are known to be there.
+///
+/// ```
+/// use oncrpc_xdr::{At, Bytes, Decode, Reader};
+///
+/// // struct { unsigned int port; string netid<64>; };
+/// let message = Bytes::from_static(b"\0\0\0\x6f\0\0\0\x03tcp\0");
+/// let mut r = Reader::of(&message);
+/// assert_eq!(u32::decode(&mut r).at("port")?, 111);
+/// assert_eq!(r.string(64).at("netid")?, "tcp");
+/// r.finish()?;
+///
+/// let error = Reader::of(&message.slice(..9)).finish().unwrap_err();
+/// assert_eq!(error.to_string(), "9 bytes behind the end at byte 0");
+/// # Ok::<(), oncrpc_xdr::DecodeError>(())
+/// ```
 #[derive(Debug)]
 pub struct Reader<'a> {
-    buf: &'a [u8],
-    at: usize,
+    rest: &'a [u8],
+    /// Bytes of the whole message.
+    len: usize,
     owner: Option<&'a Bytes>,
     /// Bytes of memory that decoded values may still take.
     memory: usize,
     /// Levels of recursive types that may still be entered.
     depth: u32,
+    /// Elements without bytes on the wire that arrays may still have.
+    empty_elements: u32,
     limits: Limits,
 }
 
 impl<'a> Reader<'a> {
     /// Reads from a slice, with the default limits; opaque data and strings are copied out of it.
-    pub fn new(buf: &'a [u8]) -> Self {
+    pub fn new(message: &'a [u8]) -> Self {
         let limits = Limits::default();
         Self {
-            buf,
-            at: 0,
+            rest: message,
+            len: message.len(),
             owner: None,
-            memory: limits.budget(buf.len()),
+            memory: limits.budget(message.len()),
             depth: limits.depth,
+            empty_elements: Limits::MAX_EMPTY_ELEMENTS,
             limits,
         }
     }
@@ -58,17 +77,17 @@ impl<'a> Reader<'a> {
 
     /// Bytes from the start of the message to the next value.
     pub fn offset(&self) -> usize {
-        self.at
+        self.len - self.rest.len()
     }
 
     /// Bytes that have not been read.
     pub fn remaining(&self) -> usize {
-        self.buf.len() - self.at
+        self.rest.len()
     }
 
     /// Everything that has not been read, as a slice of the message.
     pub fn rest(&self) -> &'a [u8] {
-        &self.buf[self.at..]
+        self.rest
     }
 
     /// Fails unless everything has been read.
@@ -82,21 +101,21 @@ impl<'a> Reader<'a> {
     /// An error at the next value; for codecs written by hand.
     #[cold]
     pub fn error(&self, fault: DecodeFault) -> DecodeError {
-        DecodeError::new(fault, self.at)
+        DecodeError::new(fault, self.offset())
     }
 
     /// An error at the 4-byte word just read, which is where a bad number is.
     #[cold]
     pub fn error_at_last_word(&self, fault: DecodeFault) -> DecodeError {
-        DecodeError::new(fault, self.at.saturating_sub(4))
+        DecodeError::new(fault, self.offset().saturating_sub(4))
     }
 
     /// Takes exactly `N` bytes, without padding.
     #[inline]
     pub fn take_array<const N: usize>(&mut self) -> Result<&'a [u8; N], DecodeError> {
-        match self.rest().first_chunk() {
-            Some(chunk) => {
-                self.at += N;
+        match self.rest.split_first_chunk() {
+            Some((chunk, rest)) => {
+                self.rest = rest;
                 Ok(chunk)
             }
             None => Err(self.truncated(N)),
@@ -106,9 +125,9 @@ impl<'a> Reader<'a> {
     /// Takes exactly `len` bytes, without padding.
     #[inline]
     pub fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
-        match self.rest().get(..len) {
-            Some(bytes) => {
-                self.at += len;
+        match self.rest.split_at_checked(len) {
+            Some((bytes, rest)) => {
+                self.rest = rest;
                 Ok(bytes)
             }
             None => Err(self.truncated(len)),
@@ -126,8 +145,8 @@ impl<'a> Reader<'a> {
     /// Takes the 0 to 3 bytes that pad `len` bytes to a multiple of 4.
     #[inline]
     fn padding(&mut self, len: usize) -> Result<(), DecodeError> {
-        let start = self.at;
-        let padding = self.take(crate::codec::padding(len))?;
+        let start = self.offset();
+        let padding = self.take(codec::padding(len))?;
         if self.limits.padding == Padding::Reject && padding.iter().any(|&byte| byte != 0) {
             return Err(DecodeError::new(DecodeFault::BadPadding, start));
         }
@@ -199,23 +218,9 @@ impl<'a> Reader<'a> {
     }
 
     /// `T x[N]`: exactly `N` elements.
+    #[inline]
     pub fn array_fixed<W: Wire, const N: usize>(&mut self) -> Result<[W::Value; N], DecodeError> {
-        let mut fault = None;
-        let elements = core::array::from_fn::<_, N, _>(|index| {
-            if fault.is_some() {
-                return None;
-            }
-            W::decode(self)
-                .at_index(index)
-                .map_err(|error| fault = Some(error))
-                .ok()
-        });
-        match fault {
-            Some(error) => Err(error),
-            // INVARIANT: without a fault every element was decoded.
-            #[expect(clippy::expect_used, reason = "no fault, so every element is there")]
-            None => Ok(elements.map(|element| element.expect("decoded"))),
-        }
+        W::decode_fixed(self)
     }
 
     /// `T x<max>`.
@@ -242,8 +247,10 @@ impl<'a> Reader<'a> {
         let mut list = Vec::new();
         while self.bool()? {
             if list.len() == list.capacity() {
-                // Grown by hand, so that no more is held than what is charged.
-                let more = list.len().max(4);
+                // Grown by hand, so that no more is held than what is charged, nor for more nodes than the
+                // rest of the message can hold: each has a link behind it.
+                let holds = self.remaining() / (W::MIN_LEN + 4);
+                let more = list.len().max(4).min(holds).max(1);
                 self.charge(more.saturating_mul(size_of::<W::Value>()))?;
                 list.reserve_exact(more);
             }
@@ -296,16 +303,15 @@ impl<'a> Reader<'a> {
                 allowed: max,
             }));
         }
-        let holds = match self.remaining().checked_div(min_len) {
+        let allowed = match self.remaining().checked_div(min_len) {
             Some(holds) => u32::try_from(holds).unwrap_or(u32::MAX),
-            None => Limits::MAX_EMPTY_ELEMENTS,
+            None => self.empty_elements,
         };
-        if found > holds {
-            let fault = DecodeFault::CountExceedsInput {
-                found,
-                allowed: holds,
-            };
-            return Err(self.error_at_last_word(fault));
+        if found > allowed {
+            return Err(self.error_at_last_word(DecodeFault::CountExceedsInput { found, allowed }));
+        }
+        if min_len == 0 {
+            self.empty_elements -= found;
         }
         Ok(found as usize)
     }

@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::{At, Bytes, DecodeError, EncodeError, Reader, Writer, XdrString, codec};
+use crate::{At, Bytes, DecodeError, EncodeError, Reader, Writer, XdrString, codec, run};
 
 /// The shape of a value on the wire.
 ///
@@ -41,20 +41,21 @@ pub trait Wire {
     #[doc(hidden)]
     #[inline]
     fn encode_run(run: &[Self::Value], w: &mut Writer) -> Result<(), EncodeError> {
-        run.iter()
-            .enumerate()
-            .try_for_each(|(i, value)| Self::encode(value, w).at_index(i))
+        run::encode_each(run, w, Self::encode)
     }
 
     /// Reads `count` values, one after the other; memory and count have been checked.
     #[doc(hidden)]
     #[inline]
     fn decode_run(r: &mut Reader<'_>, count: usize) -> Result<Vec<Self::Value>, DecodeError> {
-        let mut run = Vec::with_capacity(count);
-        for index in 0..count {
-            run.push(Self::decode(r).at_index(index)?);
-        }
-        Ok(run)
+        run::decode_each(r, count, Self::decode)
+    }
+
+    /// Reads exactly `N` values, one after the other.
+    #[doc(hidden)]
+    #[inline]
+    fn decode_fixed<const N: usize>(r: &mut Reader<'_>) -> Result<[Self::Value; N], DecodeError> {
+        run::decode_each_fixed(r, Self::decode)
     }
 }
 

@@ -5,18 +5,37 @@ use core::mem;
 
 use bytes::Bytes;
 
-use crate::{At, EncodeError, EncodeFault, Limits, Wire, XdrString};
+use crate::{At, EncodeError, EncodeFault, Limits, Wire, XdrString, codec};
 
 /// Collects encoded values in one buffer, with large [`Bytes`] chained in rather than copied.
 ///
 /// What was written can be read back as slices in wire order ([`Writer::chunks`]), for a vectored write,
 /// and a failure can be undone: take a [`Mark`] before, [`truncate`](Writer::truncate) to it after.
+///
+/// ```
+/// use oncrpc_xdr::{Bytes, Writer};
+///
+/// let mut w = Writer::new();
+/// let length = w.mark();
+/// w.u32(0); // a placeholder
+/// let body = w.mark();
+/// w.opaque(&Bytes::from(vec![7; 32 * 1024]), u32::MAX)?;
+/// w.patch_u32(length, w.len_since(body) as u32);
+/// assert_eq!(w.chunks().count(), 2); // the data was not copied
+///
+/// w.truncate(body); // it was a mistake
+/// assert_eq!(w.len(), 4);
+/// # Ok::<(), oncrpc_xdr::EncodeError>(())
+/// ```
 #[derive(Debug)]
 pub struct Writer {
     buf: Vec<u8>,
     /// Chained data, in order, each with the position in `buf` that it comes before.
     chained: Vec<(usize, Bytes)>,
     chained_len: usize,
+    /// Opaque data of this many bytes and more is chained in.
+    chain_from: usize,
+    /// Levels of recursive types that may still be entered.
     depth: u32,
 }
 
@@ -44,8 +63,16 @@ impl Writer {
             buf,
             chained: Vec::new(),
             chained_len: 0,
+            chain_from: Self::CHAIN_FROM,
             depth: Limits::DEFAULT_DEPTH,
         }
+    }
+
+    /// A writer that appends to `buf` and copies whatever is written, so that it stays one buffer.
+    pub(crate) const fn contiguous(buf: Vec<u8>) -> Self {
+        let mut w = Self::from_vec(buf);
+        w.chain_from = usize::MAX;
+        w
     }
 
     /// Bytes written so far, chained ones included.
@@ -82,6 +109,11 @@ impl Writer {
     }
 
     /// Forgets what was written since `mark` was taken.
+    ///
+    /// # Panics
+    ///
+    /// May panic if the writer has been truncated to before `mark` since; so do the other methods that
+    /// take a mark.
     pub fn truncate(&mut self, mark: Mark) {
         self.buf.truncate(mark.buf);
         self.chained_len -= self
@@ -167,7 +199,7 @@ impl Writer {
     /// Bytes that are encoded already, chained in if they are many.
     #[inline]
     pub fn raw_shared(&mut self, bytes: &Bytes) {
-        if bytes.len() < Self::CHAIN_FROM {
+        if bytes.len() < self.chain_from {
             return self.raw(bytes);
         }
         self.chained.push((self.buf.len(), bytes.clone()));
@@ -277,7 +309,7 @@ impl Writer {
     /// The zeros that pad `len` bytes to a multiple of 4.
     #[inline]
     fn padding(&mut self, len: usize) {
-        self.raw(&[0; 3][..crate::codec::padding(len)]);
+        self.raw(&[0; 3][..codec::padding(len)]);
     }
 }
 
