@@ -3,14 +3,16 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use crate::netid::Netid;
+
 /// Who sent a call, and to which of our addresses.
 ///
 /// There is one of these for each connection, shared by all its calls; for datagrams, one for each run of
 /// datagrams from the same sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// The transport's name (RFC 5665 §5.1): `tcp`, `udp`, `tcp6`, `udp6` or `local`.
-    pub netid: &'static str,
+    /// The transport.
+    pub netid: Netid,
     /// The sender.
     pub remote: Address,
     /// The address of ours that the sender used: what it asked, even where we listen on all addresses.

@@ -17,8 +17,7 @@ use oncrpc::{
 use oncrpc_xdr::{EncodeError, Reader, Wire, Writer};
 use tokio::sync::Semaphore;
 
-use crate::driver::{self, Driver};
-use crate::{Limits, Link};
+use crate::{Driver, Limits, Link, clock};
 
 /// Time that a call is given unless told otherwise: what rpcgen's C stubs give theirs.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(25);
@@ -98,7 +97,7 @@ impl Connection {
         options: &CallOptions,
     ) -> Result<Bytes, CallError> {
         let timeout = options.timeout.unwrap_or(self.timeout);
-        let deadline = driver::now() + timeout;
+        let deadline = clock::now() + timeout;
         let permits = &self.handle.permits;
         let _permit = match permits.try_acquire() {
             Ok(permit) => permit,
@@ -221,7 +220,7 @@ impl Calls {
         auth: Arc<dyn ClientAuth>,
         deadline: Instant,
     ) -> Result<u32, CallError> {
-        let now = driver::now();
+        let now = clock::now();
         let mut state = self.lock();
         let state = &mut *state;
         if let Some(ended) = &state.ended {

@@ -2,19 +2,18 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use bytes::Bytes;
 use oncrpc::message::{self, CALL, REPLY};
 use oncrpc::{Answer, Ladder, Session, Step};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Sleep;
 
+use crate::clock::Clock;
 use crate::connection::Calls;
+use crate::stop::Stop;
 use crate::{LadderPool, Limits, Link};
 
 /// Bytes of messages that one turn takes on before other tasks get theirs.
@@ -301,127 +300,4 @@ struct Batch {
     bytes: usize,
     ladder: Option<Ladder>,
     replies: Vec<Bytes>,
-}
-
-/// A server's wish that its connections end.
-struct Stop {
-    wanted: watch::Receiver<bool>,
-    /// Wakes the driver's task; polled once, because the task never changes.
-    wake: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-}
-
-impl Stop {
-    fn new(wanted: watch::Receiver<bool>) -> Self {
-        Self { wanted, wake: None }
-    }
-
-    /// Whether the end is wanted; a read of memory that hardly ever changes.
-    fn poll(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.wake.is_none() {
-            let mut wanted = self.wanted.clone();
-            let mut wake: Pin<Box<dyn Future<Output = ()> + Send>> =
-                Box::pin(async move { wanted.wait_for(|&stop| stop).await.map_or((), |_| ()) });
-            let _ = wake.as_mut().poll(cx);
-            self.wake = Some(wake);
-        }
-        *self.wanted.borrow() || self.wanted.has_changed().is_err()
-    }
-}
-
-impl std::fmt::Debug for Stop {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.wanted.fmt(f)
-    }
-}
-
-/// What the driver remembers of time.
-#[derive(Debug)]
-struct Clock {
-    /// When this turn began.
-    now: Instant,
-    /// When the last message arrived, or the link was made.
-    last_message: Instant,
-    /// Since when a part of a message has been there without the rest.
-    mid_message: Option<Instant>,
-    /// Since when unsent output has stood still.
-    stalled: Option<Instant>,
-    sleep: Option<Pin<Box<Sleep>>>,
-}
-
-impl Clock {
-    fn start() -> Self {
-        let now = now();
-        Self {
-            now,
-            last_message: now,
-            mid_message: None,
-            stalled: None,
-            sleep: None,
-        }
-    }
-
-    fn tick(&mut self) {
-        self.now = now();
-    }
-
-    fn wrote(&mut self, progress: bool, flushed: bool) {
-        self.stalled = match self.stalled {
-            _ if flushed => None,
-            Some(since) if !progress => Some(since),
-            _ => Some(self.now),
-        };
-    }
-
-    fn read(&mut self, progress: bool, mid_message: bool) {
-        if progress {
-            self.last_message = self.now;
-        }
-        self.mid_message = match self.mid_message {
-            Some(since) if mid_message && !progress => Some(since),
-            _ => mid_message.then_some(self.now),
-        };
-    }
-
-    /// When the connection's own time is up, and why that would be.
-    fn next_deadline(&self, limits: &Limits, busy: bool) -> (Option<Instant>, &'static str) {
-        let idle = if busy {
-            None
-        } else {
-            limits.idle.map(|idle| self.last_message + idle)
-        };
-        let deadlines = [
-            (
-                self.mid_message.map(|since| since + limits.mid_record),
-                "half a message for too long",
-            ),
-            (
-                self.stalled.map(|since| since + limits.write_stall),
-                "the peer takes no output",
-            ),
-            (idle, "idle for too long"),
-        ];
-        let earliest = deadlines
-            .into_iter()
-            .filter(|(at, _)| at.is_some())
-            .min_by_key(|(at, _)| *at);
-        earliest.unwrap_or((None, ""))
-    }
-
-    /// Pending until `at`. An earlier alarm that is set already stays: it asks again when it goes off, and
-    /// a busy connection whose deadlines move on does not set a new one each time.
-    fn poll_until(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let at = tokio::time::Instant::from_std(at);
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
-        if sleep.deadline() > at || sleep.is_elapsed() {
-            sleep.as_mut().reset(at);
-        }
-        sleep.as_mut().poll(cx)
-    }
-}
-
-/// The time as tokio has it, so that tests can move it.
-pub(crate) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

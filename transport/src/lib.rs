@@ -5,6 +5,7 @@
 //! A [`Connection`] is the handle through which calls are made. Datagrams that come from anybody are
 //! served by [`datagram::serve`].
 
+mod clock;
 pub mod connection;
 pub mod datagram;
 pub mod driver;
@@ -12,6 +13,7 @@ pub mod limits;
 pub mod link;
 pub mod pool;
 pub mod socket;
+mod stop;
 pub mod stream;
 mod worker;
 

@@ -9,9 +9,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
+use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer, UnixPeer};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
+use tokio::net::{TcpStream, UnixStream};
 
 /// Connections that the kernel completes before they are accepted.
 pub const BACKLOG: i32 = 4096;
@@ -83,7 +84,11 @@ pub fn prepare_tcp(stream: &TcpStream) -> io::Result<()> {
 /// Who is at the other end of an accepted TCP stream.
 pub fn tcp_peer(stream: &TcpStream, remote: SocketAddr) -> io::Result<Peer> {
     let local = stream.local_addr()?;
-    let netid = if local.is_ipv4() { "tcp" } else { "tcp6" };
+    let netid = if local.is_ipv4() {
+        Netid::Tcp
+    } else {
+        Netid::Tcp6
+    };
     let (remote, local) = (Address::Inet(remote), Address::Inet(local));
     Ok(Peer {
         netid,
@@ -99,33 +104,9 @@ pub fn unix_peer(stream: &UnixStream) -> io::Result<Peer> {
     let (uid, gid, pid) = (credentials.uid(), credentials.gid(), credentials.pid());
     let remote = Address::Unix(UnixPeer { uid, gid, pid });
     Ok(Peer {
-        netid: "local",
+        netid: Netid::Local,
         remote,
         local: Address::Local,
         interface: None,
     })
-}
-
-/// The netid of datagrams on this socket.
-pub fn udp_netid(socket: &UdpSocket) -> io::Result<&'static str> {
-    Ok(if socket.local_addr()?.is_ipv4() {
-        "udp"
-    } else {
-        "udp6"
-    })
-}
-
-/// The netid of streams that this listener accepts.
-pub fn tcp_netid(listener: &TcpListener) -> io::Result<&'static str> {
-    Ok(if listener.local_addr()?.is_ipv4() {
-        "tcp"
-    } else {
-        "tcp6"
-    })
-}
-
-/// A listener from the standard library, under tokio.
-pub fn tokio_unix(listener: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
-    listener.set_nonblocking(true)?;
-    UnixListener::from_std(listener)
 }

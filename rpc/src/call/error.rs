@@ -8,6 +8,7 @@ use std::time::Duration;
 use oncrpc_xdr::{DecodeError, EncodeError};
 
 use crate::auth::AuthError;
+use crate::netid::Netid;
 use crate::proto::rpc_msg::AuthStat;
 
 /// Why a call has no results.
@@ -36,7 +37,7 @@ pub enum CallError {
         /// The version.
         version: u32,
         /// The transport.
-        netid: &'static str,
+        netid: Netid,
     },
     /// No reply came in time.
     #[error("no reply within {after:?} ({sent} transmissions)")]

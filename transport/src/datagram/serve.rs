@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
 use oncrpc::{Answer, Framing, Session, Step};
 use oncrpc_xdr::Writer;
@@ -49,16 +50,19 @@ const BUFFER: usize = 256 * 1024;
 /// the reply leaves from there, whatever addresses the host has.
 pub async fn serve(
     socket: UdpSocket,
-    netid: &'static str,
     ladders: Arc<LadderPool>,
     limits: DatagramLimits,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let port = socket.local_addr()?.port();
+    let local = socket.local_addr()?;
     let mut server = DatagramServer {
         socket,
-        netid,
-        port,
+        netid: if local.is_ipv4() {
+            Netid::Udp
+        } else {
+            Netid::Udp6
+        },
+        port: local.port(),
         ladders,
         limits,
         buffer: BytesMut::new(),
@@ -77,7 +81,7 @@ pub async fn serve(
 
 struct DatagramServer {
     socket: UdpSocket,
-    netid: &'static str,
+    netid: Netid,
     port: u16,
     ladders: Arc<LadderPool>,
     limits: DatagramLimits,
@@ -119,7 +123,7 @@ impl DatagramServer {
             let framing = Framing::Datagram {
                 max: self.limits.send,
             };
-            let session = session(&mut self.session, self.netid, self.port, &arrived);
+            let session = session(&mut self.session, &self.netid, self.port, &arrived);
             let peer = session.peer().clone();
             match ladder.answer(session, &arrived.message, framing, &mut out) {
                 Step::Done => {
@@ -182,7 +186,7 @@ impl DatagramServer {
 /// The session of whoever sent a datagram.
 fn session<'a>(
     last: &'a mut Option<Session>,
-    netid: &'static str,
+    netid: &Netid,
     port: u16,
     arrived: &Arrived,
 ) -> &'a mut Session {
@@ -198,7 +202,7 @@ fn session<'a>(
     }
     last.get_or_insert_with(|| {
         Session::new(Arc::new(Peer {
-            netid,
+            netid: netid.clone(),
             remote: Address::Inet(arrived.remote),
             local: Address::Inet(local),
             interface: Some(arrived.interface),

@@ -1,0 +1,105 @@
+//! What a driver remembers of time.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::time::Sleep;
+
+use crate::Limits;
+
+/// What the driver remembers of time.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    /// When this turn began.
+    pub(crate) now: Instant,
+    /// When the last message arrived, or the link was made.
+    last_message: Instant,
+    /// Since when a part of a message has been there without the rest.
+    mid_message: Option<Instant>,
+    /// Since when unsent output has stood still.
+    stalled: Option<Instant>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        let now = now();
+        Self {
+            now,
+            last_message: now,
+            mid_message: None,
+            stalled: None,
+            sleep: None,
+        }
+    }
+
+    pub(crate) fn tick(&mut self) {
+        self.now = now();
+    }
+
+    pub(crate) fn wrote(&mut self, progress: bool, flushed: bool) {
+        self.stalled = match self.stalled {
+            _ if flushed => None,
+            Some(since) if !progress => Some(since),
+            _ => Some(self.now),
+        };
+    }
+
+    pub(crate) fn read(&mut self, progress: bool, mid_message: bool) {
+        if progress {
+            self.last_message = self.now;
+        }
+        self.mid_message = match self.mid_message {
+            Some(since) if mid_message && !progress => Some(since),
+            _ => mid_message.then_some(self.now),
+        };
+    }
+
+    /// When the connection's own time is up, and why that would be.
+    pub(crate) fn next_deadline(
+        &self,
+        limits: &Limits,
+        busy: bool,
+    ) -> (Option<Instant>, &'static str) {
+        let idle = if busy {
+            None
+        } else {
+            limits.idle.map(|idle| self.last_message + idle)
+        };
+        let deadlines = [
+            (
+                self.mid_message.map(|since| since + limits.mid_record),
+                "half a message for too long",
+            ),
+            (
+                self.stalled.map(|since| since + limits.write_stall),
+                "the peer takes no output",
+            ),
+            (idle, "idle for too long"),
+        ];
+        let earliest = deadlines
+            .into_iter()
+            .filter(|(at, _)| at.is_some())
+            .min_by_key(|(at, _)| *at);
+        earliest.unwrap_or((None, ""))
+    }
+
+    /// Pending until `at`. An earlier alarm that is set already stays: it asks again when it goes off, and
+    /// a busy connection whose deadlines move on does not set a new one each time.
+    pub(crate) fn poll_until(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let at = tokio::time::Instant::from_std(at);
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        if sleep.deadline() > at || sleep.is_elapsed() {
+            sleep.as_mut().reset(at);
+        }
+        sleep.as_mut().poll(cx)
+    }
+}
+
+/// The time as tokio has it, so that tests can move it.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
