@@ -1,1 +1,14 @@
-//! The ONC RPC server.
+//! The ONC RPC server: services behind listeners, registered with rpcbind, shut down gracefully.
+//!
+//! A [`Server`] is a set of services, one for each version of each program; generated code makes them
+//! (`service(…)` in the module of each version). [`Listen`] says where calls come from. [`Running`] is what
+//! comes of starting it: dropping it ends the server, [`Running::shutdown`] waits for what is at hand.
+
+mod accept;
+mod listen;
+mod running;
+mod server;
+
+pub use listen::{Bound, Listen};
+pub use running::Running;
+pub use server::{Server, ServerLimits, StartError};

@@ -23,4 +23,5 @@ pub use driver::Driver;
 pub use limits::Limits;
 pub use link::Link;
 pub use pool::LadderPool;
+pub use stop::stopped;
 pub use stream::StreamLink;

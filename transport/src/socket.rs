@@ -82,8 +82,8 @@ pub fn prepare_tcp(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// Who is at the other end of an accepted TCP stream.
-pub fn tcp_peer(stream: &TcpStream, remote: SocketAddr) -> io::Result<Peer> {
-    let local = stream.local_addr()?;
+pub fn tcp_peer(stream: &TcpStream) -> io::Result<Peer> {
+    let (remote, local) = (stream.peer_addr()?, stream.local_addr()?);
     let netid = if local.is_ipv4() {
         Netid::Tcp
     } else {

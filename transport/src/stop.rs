@@ -6,6 +6,12 @@ use std::task::Context;
 
 use tokio::sync::watch;
 
+/// Waits until the end is wanted, or whoever could want it is gone.
+pub async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // Either outcome means the end; the guard that comes with one must not live on.
+    let _ = stop.wait_for(|&stop| stop).await;
+}
+
 /// A server's wish that its connections end.
 pub(crate) struct Stop {
     wanted: watch::Receiver<bool>,
@@ -23,7 +29,7 @@ impl Stop {
         if self.wake.is_none() {
             let mut wanted = self.wanted.clone();
             let mut wake: Pin<Box<dyn Future<Output = ()> + Send>> =
-                Box::pin(async move { wanted.wait_for(|&stop| stop).await.map_or((), |_| ()) });
+                Box::pin(async move { stopped(&mut wanted).await });
             let _ = wake.as_mut().poll(cx);
             self.wake = Some(wake);
         }

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::MAX_DATAGRAM;
 use super::message::{Arrived, receive, send};
-use crate::LadderPool;
+use crate::{LadderPool, stopped};
 
 /// What serving one socket may hold.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +71,7 @@ pub async fn serve(
     };
     tokio::select! {
         ended = server.run() => return ended,
-        _ = stop.wait_for(|&stop| stop) => {}
+        () = stopped(&mut stop) => {}
     }
     while let Some(answer) = server.later.join_next().await {
         server.send_later(answer).await;

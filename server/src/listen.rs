@@ -1,0 +1,152 @@
+//! Where calls come from.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use oncrpc::netid::Netid;
+use oncrpc::uaddr::Uaddr;
+use oncrpc_transport::socket;
+use oncrpc_xdr::XdrString;
+use tokio::net::{TcpListener, UdpSocket, UnixListener};
+
+/// A place to listen at: an address to bind, or a socket that is bound already.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Listen {
+    /// TCP at this address; port 0 takes a free one. An IPv6 address takes IPv6 alone.
+    Tcp(SocketAddr),
+    /// UDP at this address; port 0 takes a free one. An IPv6 address takes IPv6 alone.
+    Udp(SocketAddr),
+    /// A Unix stream socket at this path, in place of a socket that was left there; removed at the end.
+    Unix(PathBuf),
+    /// A Unix stream socket at this abstract name.
+    Abstract(Vec<u8>),
+    /// A TCP socket that listens already.
+    TcpListener(std::net::TcpListener),
+    /// A bound UDP socket that reports destination addresses, as [`socket::udp`] makes them.
+    UdpSocket(std::net::UdpSocket),
+    /// A Unix stream socket that listens already.
+    UnixListener(std::os::unix::net::UnixListener),
+}
+
+/// Where a server can be reached, as rpcbind is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// The transport.
+    pub netid: Netid,
+    /// The address on it.
+    pub uaddr: Uaddr,
+}
+
+/// A listener under tokio.
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    Udp(UdpSocket),
+    Unix(UnixListener, Option<SocketFile>),
+}
+
+/// The file of a Unix socket that we bound; removed with it.
+pub(crate) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            log::debug!("cannot remove {}: {error}", self.0.display());
+        }
+    }
+}
+
+impl Listen {
+    /// Binds what is not bound yet.
+    pub(crate) fn bind(self) -> io::Result<(Listener, Bound)> {
+        let listener = match self {
+            Self::Tcp(address) => Listener::tcp(socket::tcp(address)?)?,
+            Self::TcpListener(listener) => Listener::tcp(listener)?,
+            Self::Udp(address) => Listener::udp(socket::udp(address)?)?,
+            Self::UdpSocket(socket) => Listener::udp(socket)?,
+            Self::Unix(path) => {
+                let listener = socket::unix(&path)?;
+                Listener::Unix(UnixListener::from_std(listener)?, Some(SocketFile(path)))
+            }
+            Self::Abstract(name) => {
+                Listener::Unix(UnixListener::from_std(socket::unix_abstract(&name)?)?, None)
+            }
+            Self::UnixListener(listener) => {
+                listener.set_nonblocking(true)?;
+                Listener::Unix(UnixListener::from_std(listener)?, None)
+            }
+        };
+        let bound = listener.bound()?;
+        Ok((listener, bound))
+    }
+}
+
+impl std::fmt::Display for Listen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "tcp {address}"),
+            Self::Udp(address) => write!(f, "udp {address}"),
+            Self::Unix(path) => write!(f, "unix {}", path.display()),
+            Self::Abstract(name) => write!(f, "unix @{}", name.escape_ascii()),
+            Self::TcpListener(_) => f.write_str("a TCP listener"),
+            Self::UdpSocket(_) => f.write_str("a UDP socket"),
+            Self::UnixListener(_) => f.write_str("a Unix listener"),
+        }
+    }
+}
+
+impl Listener {
+    fn tcp(listener: std::net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self::Tcp(TcpListener::from_std(listener)?))
+    }
+
+    fn udp(socket: std::net::UdpSocket) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(Self::Udp(UdpSocket::from_std(socket)?))
+    }
+
+    fn bound(&self) -> io::Result<Bound> {
+        let (netid, uaddr) = match self {
+            Self::Tcp(listener) => {
+                let address = listener.local_addr()?;
+                (
+                    if address.is_ipv4() {
+                        Netid::Tcp
+                    } else {
+                        Netid::Tcp6
+                    },
+                    Uaddr::Inet(address),
+                )
+            }
+            Self::Udp(socket) => {
+                let address = socket.local_addr()?;
+                (
+                    if address.is_ipv4() {
+                        Netid::Udp
+                    } else {
+                        Netid::Udp6
+                    },
+                    Uaddr::Inet(address),
+                )
+            }
+            Self::Unix(listener, _) => {
+                let address = std::os::unix::net::SocketAddr::from(listener.local_addr()?);
+                (Netid::Local, Uaddr::Local(unix_name(&address)))
+            }
+        };
+        Ok(Bound { netid, uaddr })
+    }
+}
+
+/// The name of a Unix socket as a universal address: its path, or `@` and its abstract name.
+fn unix_name(address: &std::os::unix::net::SocketAddr) -> XdrString {
+    if let Some(path) = address.as_pathname() {
+        return path.as_os_str().as_bytes().into();
+    }
+    let name = address.as_abstract_name().unwrap_or_default();
+    [b"@", name].concat().into()
+}
