@@ -1,0 +1,209 @@
+//! The call table on a clock of the test's own: every call ends once, with its reply or in time.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use oncrpc::auth::AuthNone;
+use oncrpc::call::table::{Due, NewCall};
+use oncrpc::{CallError, CallTable, ProcedureId, Refusal, Retransmit};
+use oncrpc_xdr::Writer;
+
+const ID: ProcedureId = ProcedureId {
+    program: 100_003,
+    version: 3,
+    procedure: 1,
+};
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Begins a call with argument 5 and `timeout` seconds to go; gives back its xid and message.
+fn begin(table: &mut CallTable, now: Instant, timeout: u32) -> (u32, Vec<u32>) {
+    let mut args = Writer::new();
+    args.u32(5);
+    let call = NewCall {
+        id: ID,
+        args: &args,
+        auth: Arc::new(AuthNone),
+        timeout: SECOND * timeout,
+    };
+    let mut out = Writer::new();
+    let xid = table.begin(now, call, &mut out).unwrap();
+    (xid, words(out))
+}
+
+fn words(out: Writer) -> Vec<u32> {
+    let bytes = out.into_bytes();
+    bytes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|&word| u32::from_be_bytes(word))
+        .collect()
+}
+
+fn bytes(words: &[u32]) -> Bytes {
+    words
+        .iter()
+        .flat_map(|word| word.to_be_bytes())
+        .collect::<Vec<u8>>()
+        .into()
+}
+
+fn poll(table: &mut CallTable, xid: u32) -> Poll<Result<Bytes, CallError>> {
+    table.poll(xid, &Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn a_call_is_written_and_its_reply_found_by_xid() {
+    let (mut table, now) = (CallTable::new(u32::MAX), Instant::now());
+    let (first, message) = begin(&mut table, now, 25);
+    assert_eq!(message, [u32::MAX, 0, 2, 100_003, 3, 1, 0, 0, 0, 0, 5]);
+    let (second, _) = begin(&mut table, now, 25);
+    assert_eq!(second, 0);
+    assert!(poll(&mut table, first).is_pending() && poll(&mut table, second).is_pending());
+    // The second is answered first.
+    assert!(table.reply(&bytes(&[second, 1, 0, 0, 0, 0, 42])).is_some());
+    assert!(poll(&mut table, first).is_pending());
+    let Poll::Ready(Ok(body)) = poll(&mut table, second) else {
+        panic!()
+    };
+    assert_eq!(body, bytes(&[42]));
+    table.reply(&bytes(&[first, 1, 0, 0, 0, 0]));
+    let Poll::Ready(Ok(body)) = poll(&mut table, first) else {
+        panic!()
+    };
+    assert!(body.is_empty() && table.is_empty());
+    assert_eq!(table.next_timer(), None);
+}
+
+#[test]
+fn replies_that_nobody_waits_for_are_dropped() {
+    let (mut table, now) = (CallTable::new(7), Instant::now());
+    let (xid, _) = begin(&mut table, now, 25);
+    assert!(table.reply(&bytes(&[8, 1, 0, 0, 0, 0])).is_none());
+    assert!(table.reply(&bytes(&[xid, 0, 2, 1, 1, 1])).is_none());
+    assert!(table.reply(&Bytes::from_static(b"\0\0\0\x07")).is_none());
+    assert!(poll(&mut table, xid).is_pending());
+    table.cancel(xid);
+    assert!(table.reply(&bytes(&[xid, 1, 0, 0, 0, 0])).is_none());
+    assert!(table.is_empty() && table.next_timer().is_none());
+}
+
+#[test]
+fn every_refusal_reaches_the_caller() {
+    use oncrpc::proto::rpc_msg::AuthStat;
+    for (reply, refusal) in [
+        (&[0, 0, 0, 1][..], Refusal::ProgUnavail),
+        (
+            &[0, 0, 0, 2, 3, 4],
+            Refusal::ProgMismatch { low: 3, high: 4 },
+        ),
+        (&[0, 0, 0, 3], Refusal::ProcUnavail),
+        (&[0, 0, 0, 4], Refusal::GarbageArgs),
+        (&[0, 0, 0, 5], Refusal::SystemErr),
+        (&[0, 0, 0, 77], Refusal::Unknown(77)),
+        (&[1, 0, 2, 2], Refusal::RpcMismatch { low: 2, high: 2 }),
+        (&[1, 1, 5], Refusal::Auth(AuthStat::Tooweak)),
+    ] {
+        let (mut table, now) = (CallTable::new(7), Instant::now());
+        let (xid, _) = begin(&mut table, now, 25);
+        table.reply(&bytes(&[&[xid, 1][..], reply].concat()));
+        let Poll::Ready(Err(CallError::Refused(found))) = poll(&mut table, xid) else {
+            panic!()
+        };
+        assert_eq!(found, refusal);
+    }
+}
+
+#[test]
+fn on_a_stream_a_reply_that_cannot_be_read_ends_its_call() {
+    let (mut table, now) = (CallTable::new(7), Instant::now());
+    let (xid, _) = begin(&mut table, now, 25);
+    table.reply(&bytes(&[xid, 1, 0, 0]));
+    assert!(matches!(
+        poll(&mut table, xid),
+        Poll::Ready(Err(CallError::Decode(_)))
+    ));
+}
+
+#[test]
+fn a_call_expires_at_its_deadline() {
+    let (mut table, now) = (CallTable::new(7), Instant::now());
+    let (late, _) = begin(&mut table, now, 25);
+    let (soon, _) = begin(&mut table, now, 10);
+    assert_eq!(table.next_timer(), Some(now + SECOND * 10));
+    assert!(table.next_due(now + SECOND * 9).is_none());
+    assert!(matches!(
+        table.next_due(now + SECOND * 10),
+        Some(Due::Expired(_))
+    ));
+    assert!(table.next_due(now + SECOND * 10).is_none());
+    let Poll::Ready(Err(error)) = poll(&mut table, soon) else {
+        panic!()
+    };
+    assert_eq!(error.to_string(), "no reply within 10s (1 transmissions)");
+    assert!(error.may_have_executed());
+    assert!(poll(&mut table, late).is_pending());
+    assert_eq!(table.next_timer(), Some(now + SECOND * 25));
+}
+
+#[test]
+fn a_datagram_is_sent_again_with_the_same_xid_until_its_time_is_up() {
+    let policy = Retransmit {
+        jitter: 0,
+        ..Retransmit::default()
+    };
+    let mut table = CallTable::new(7).with_retransmit(policy);
+    let start = Instant::now();
+    let (xid, message) = begin(&mut table, start, 25);
+    let mut sent_at = vec![];
+    let mut now = start;
+    let error = loop {
+        now = table.next_timer().unwrap_or(now);
+        match table.next_due(now) {
+            Some(Due::Resend(out)) => {
+                assert_eq!(words(out), message);
+                sent_at.push((now - start).as_secs());
+            }
+            Some(Due::Expired(_)) => match poll(&mut table, xid) {
+                Poll::Ready(Err(error)) => break error,
+                other => panic!("{other:?}"),
+            },
+            None => panic!("nothing due at its time"),
+        }
+    };
+    assert_eq!(sent_at, [1, 3, 7, 15]);
+    assert_eq!(now - start, SECOND * 25);
+    assert!(
+        matches!(error, CallError::TimedOut { sent: 5, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn garbage_in_a_datagram_does_not_end_the_call_that_it_names() {
+    let mut table = CallTable::new(7).with_retransmit(Retransmit::default());
+    let (xid, _) = begin(&mut table, Instant::now(), 25);
+    assert!(table.reply(&bytes(&[xid, 1, 9])).is_none());
+    assert!(poll(&mut table, xid).is_pending());
+    table.reply(&bytes(&[xid, 1, 0, 0, 0, 0, 1]));
+    assert!(matches!(poll(&mut table, xid), Poll::Ready(Ok(_))));
+}
+
+#[test]
+fn the_end_of_the_connection_ends_every_call_that_still_waits() {
+    let (mut table, now) = (CallTable::new(7), Instant::now());
+    let (answered, _) = begin(&mut table, now, 25);
+    let (waiting, _) = begin(&mut table, now, 25);
+    table.reply(&bytes(&[answered, 1, 0, 0, 0, 0]));
+    let lost = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    table.fail_all(&CallError::Disconnected(Arc::new(lost)));
+    assert!(matches!(poll(&mut table, answered), Poll::Ready(Ok(_))));
+    let ended = poll(&mut table, waiting);
+    assert!(matches!(
+        ended,
+        Poll::Ready(Err(CallError::Disconnected(_)))
+    ));
+    assert!(table.is_empty());
+}
