@@ -13,7 +13,26 @@ use crate::{At, Bytes, DecodeError, EncodeError, Reader, Writer, XdrString, code
 
 /// The shape of a value on the wire.
 ///
-/// Every type that is [`Encode`](crate::Encode) and [`Decode`](crate::Decode) is its own shape.
+/// Every type that is [`Encode`](crate::Encode) and [`Decode`](crate::Decode) is its own shape; as their
+/// methods have the same names, import those two or this one.
+///
+/// ```
+/// use oncrpc_xdr::{Reader, Wire, Writer, XdrString, wire::{Array, Text}};
+///
+/// // typedef string name<8>;  name names<2>;
+/// type Names = Array<Text<8>, 2>;
+///
+/// let names = vec![XdrString::from("tcp"), XdrString::from("udp")];
+/// let mut w = Writer::new();
+/// Names::encode(&names, &mut w)?;
+/// assert_eq!(Names::encoded_len(&names), w.len());
+/// let wire = w.into_bytes();
+/// assert_eq!(Names::decode(&mut Reader::of(&wire))?, names);
+///
+/// let error = Array::<Text<8>, 1>::decode(&mut Reader::of(&wire)).unwrap_err();
+/// assert_eq!(error.to_string(), "length 2 exceeds the bound 1 at byte 0");
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 pub trait Wire {
     /// The value as Rust holds it.
     type Value;

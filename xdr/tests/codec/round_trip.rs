@@ -1,0 +1,140 @@
+//! Whatever is written comes back as it went, and takes the bytes that it said it would.
+
+use std::fmt::Debug;
+
+use oncrpc_xdr::{
+    Bytes, DecodeError, Limits, Padding, Reader, Wire, Writer, from_bytes, to_bytes,
+    wire::{Array, Boxed, Fixed, List, Opaque, Optional, Text},
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use crate::any::{self, cases};
+
+/// Encodes the value, whatever its bounds.
+fn encode<W: Wire>(value: &W::Value) -> Bytes {
+    let mut w = Writer::new();
+    W::encode(value, &mut w).unwrap();
+    w.into_bytes()
+}
+
+/// Decodes a value that is the whole of what the reader has.
+fn decode<W: Wire>(mut r: Reader<'_>) -> Result<W::Value, DecodeError> {
+    let value = W::decode(&mut r)?;
+    r.finish()?;
+    Ok(value)
+}
+
+/// The wire form has the length that was foretold; it comes back from a shared message and from a plain
+/// slice, also for a reader that insists on zeros as padding.
+fn comes_back<W: Wire<Value: Debug + PartialEq>>(value: &W::Value) -> Result<(), TestCaseError> {
+    let wire = encode::<W>(value);
+    prop_assert_eq!(wire.len(), W::encoded_len(value));
+    prop_assert_eq!(wire.len() % 4, 0);
+    prop_assert!(W::MIN_LEN <= wire.len());
+
+    let strict = Limits {
+        padding: Padding::Reject,
+        ..Limits::default()
+    };
+    let shared = decode::<W>(Reader::of(&wire).with_limits(strict)).unwrap();
+    prop_assert_eq!(&shared, value);
+    let copied = decode::<W>(Reader::new(&wire)).unwrap();
+    prop_assert_eq!(&copied, value);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn of_whole_numbers(int: i32, uint: u32, hyper: i64, uhyper: u64) {
+        comes_back::<(i32, u32, i64, u64)>(&(int, uint, hyper, uhyper))?;
+    }
+
+    #[test]
+    fn of_small_numbers(char: i8, uchar: u8, short: i16, ushort: u16) {
+        comes_back::<(i8, u8, i16, u16)>(&(char, uchar, short, ushort))?;
+    }
+
+    #[test]
+    fn of_the_bits_of_floating_point_numbers(float: u32, double: u64, quadruple in any::quadruple()) {
+        let wire = to_bytes(&f32::from_bits(float)).unwrap();
+        prop_assert_eq!(from_bytes::<f32>(&wire).unwrap().to_bits(), float);
+        let wire = to_bytes(&vec![f64::from_bits(double); 3]).unwrap();
+        prop_assert!(from_bytes::<Vec<f64>>(&wire).unwrap().iter().all(|d| d.to_bits() == double));
+        comes_back::<oncrpc_xdr::Quadruple>(&quadruple)?;
+    }
+
+    #[test]
+    fn of_enums_and_bools(kind in any::file_kind(), bool: bool) {
+        comes_back::<(crate::sample::FileKind, bool)>(&(kind, bool))?;
+    }
+
+    #[test]
+    fn of_opaque_data_of_every_padding(
+        one: [u8; 1], two: [u8; 2], three: [u8; 3], four: [u8; 4], data in any::bytes(9),
+    ) {
+        comes_back::<([u8; 1], [u8; 2], [u8; 3], [u8; 4], Opaque<9>, Bytes)>(
+            &(one, two, three, four, data.clone(), data),
+        )?;
+    }
+
+    #[test]
+    fn of_strings(name in any::string(300)) {
+        comes_back::<Text<300>>(&name)?;
+        comes_back::<oncrpc_xdr::XdrString>(&name)?;
+    }
+
+    #[test]
+    fn of_arrays_of_numbers(
+        ints in vec(any::<i32>(), 0..40), hypers in vec(any::<u64>(), 0..40), shorts in vec(any::<i16>(), 0..40),
+        fixed: [u64; 5],
+    ) {
+        comes_back::<(Array<i32, 40>, Vec<u64>, Vec<i16>)>(&(ints, hypers, shorts))?;
+        comes_back::<([u64; 5], Fixed<u64, 5>)>(&(fixed, fixed))?;
+    }
+
+    #[test]
+    fn of_arrays_of_other_types(
+        names in vec(any::string(5), 0..9), files in vec(any::file(), 0..4), pair in [any::string(5), any::string(5)],
+        nested in vec(vec(any::<u32>(), 0..4), 0..4),
+    ) {
+        comes_back::<(Array<Text<5>, 9>, Array<crate::sample::File, 4>)>(&(names, files))?;
+        comes_back::<(Fixed<Text<5>, 2>, Vec<Vec<u32>>)>(&(pair, nested))?;
+    }
+
+    #[test]
+    fn of_what_may_be_absent(answer in option::of(any::answer()), int: Option<i32>, boxed: Option<Box<u64>>) {
+        comes_back::<(Optional<crate::sample::Answer>, Option<i32>, Optional<Boxed<u64>>)>(
+            &(answer, int, boxed),
+        )?;
+    }
+
+    #[test]
+    fn of_linked_lists(words in vec(any::string(8), 0..40)) {
+        comes_back::<List<Text<8>>>(&words)?;
+    }
+
+    #[test]
+    fn of_unions_and_trees(answer in any::answer(), tree in any::tree()) {
+        comes_back::<(crate::sample::Answer, crate::sample::Tree)>(&(answer, tree))?;
+    }
+
+    #[test]
+    fn of_everything(everything in any::everything()) {
+        comes_back::<crate::sample::Everything>(&everything)?;
+        let wire = to_bytes(&everything).unwrap();
+        prop_assert_eq!(wire, encode::<crate::sample::Everything>(&everything));
+    }
+
+    #[test]
+    fn of_padding_is_zeros(data in any::bytes(40)) {
+        let wire = to_bytes(&data).unwrap();
+        let mut expected = (data.len() as u32).to_be_bytes().to_vec();
+        expected.extend_from_slice(&data);
+        expected.resize(expected.len().next_multiple_of(4), 0);
+        prop_assert_eq!(&wire[..], &expected[..]);
+    }
+}
