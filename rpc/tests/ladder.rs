@@ -16,7 +16,7 @@ const P: u32 = 0x2000_0001;
 const DATAGRAM: Framing = Framing::Datagram { max: 1 << 16 };
 
 /// `int DOUBLE(int) = 1`, and what else a procedure can do.
-enum Double {}
+struct Double;
 
 impl Procedure for Double {
     const INFO: ProcedureInfo = ProcedureInfo {
@@ -51,7 +51,7 @@ async fn double(cx: CallContext, number: i32) -> Result<i32, Reject> {
 }
 
 fn open(server: Arc<()>) -> Box<dyn Dispatch> {
-    let mut double = Handler::<Double, _, _, _>::new(&server, |_, cx, number| double(cx, number));
+    let mut double = Handler::new(Double, &server, |_, cx, number| double(cx, number));
     Box::new(
         move |call: &Call<'_>, reply: &mut Reply<'_>| match call.procedure() {
             0 => reply.success::<()>(&()),

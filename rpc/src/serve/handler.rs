@@ -41,8 +41,8 @@ where
     M: Fn(Arc<S>, CallContext, Args<P>) -> F,
     F: Future<Output = Result<Results<P>, Reject>> + Send + 'static,
 {
-    /// A handler for one dispatcher.
-    pub fn new(server: &Arc<S>, make: M) -> Self {
+    /// A handler of `_procedure` for one dispatcher.
+    pub fn new(_procedure: P, server: &Arc<S>, make: M) -> Self {
         Self {
             server: server.clone(),
             make,

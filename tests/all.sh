@@ -1,0 +1,23 @@
+#!/bin/sh
+# Every check and every test, on a fresh Debian 12 machine with a Rust toolchain. As root it installs what it needs; as an
+# ordinary user it says what is missing, and names at the end what only root can run. Under CI=true nothing may be left out.
+set -eu
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "Debian's packages"
+sh interop/install.sh
+
+step "format and lints"
+cargo fmt --all --check
+cargo clippy --workspace --all-targets --locked -- --deny warnings
+RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --locked --quiet
+
+step "what may come into the tree"
+cargo deny --version 2>/dev/null || cargo install cargo-deny@0.20.2 --locked --debug --quiet
+cargo deny check bans licenses sources
+
+step "tests"
+cargo build --workspace --bins --locked
+cargo test --workspace --locked
