@@ -1,0 +1,163 @@
+//! What is wrong with an input, where, and what makes it so.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use crate::source::{Sources, Span};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Nothing is generated.
+    Error,
+    /// Rust is generated all the same.
+    Warning,
+}
+
+/// One thing that is wrong with an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// Where it is wrong.
+    pub span: Span,
+    /// What to say beside the place; may be empty.
+    pub label: String,
+    /// The place that makes it wrong, such as the first of two definitions.
+    pub cause: Option<(Span, String)>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error at `span`.
+    pub fn error(span: Span, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            message: message.into(),
+            span,
+            label: String::new(),
+            cause: None,
+            help: None,
+        }
+    }
+
+    /// A warning at `span`.
+    pub fn warning(span: Span, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(span, message)
+        }
+    }
+
+    /// Says `label` beside the place.
+    #[must_use]
+    pub fn label(self, label: impl Into<String>) -> Self {
+        Self {
+            label: label.into(),
+            ..self
+        }
+    }
+
+    /// Points at the place that makes it wrong.
+    #[must_use]
+    pub fn cause(self, span: Span, label: impl Into<String>) -> Self {
+        Self {
+            cause: Some((span, label.into())),
+            ..self
+        }
+    }
+
+    /// Says what to do about it.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self {
+            help: Some(help.into()),
+            ..self
+        }
+    }
+
+    /// Whether it keeps Rust from being generated.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
+    /// The diagnostic as text for people, in the manner of rustc.
+    pub fn render(&self, sources: &Sources, style: Style) -> String {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group = Group::with_title(level.primary_title(&self.message));
+        for snippet in self.snippets(sources) {
+            group = group.element(snippet);
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help));
+        }
+        render(group, style)
+    }
+
+    /// The source lines: one snippet, or two if the cause is in another file.
+    fn snippets<'a>(
+        &'a self,
+        sources: &'a Sources,
+    ) -> Vec<Snippet<'a, annotate_snippets::Annotation<'a>>> {
+        let mut snippets = Vec::new();
+        let Some(file) = sources.of(self.span) else {
+            return snippets;
+        };
+        let primary = AnnotationKind::Primary
+            .span(file.range(self.span))
+            .label(&self.label);
+        let mut snippet = Snippet::source(file.text())
+            .path(file.name())
+            .annotation(primary);
+        if let Some((span, label)) = &self.cause
+            && let Some(cause_file) = sources.of(*span)
+        {
+            let cause = AnnotationKind::Context
+                .span(cause_file.range(*span))
+                .label(label);
+            if std::ptr::eq(cause_file, file) {
+                snippet = snippet.annotation(cause);
+            } else {
+                let other = Snippet::source(cause_file.text())
+                    .path(cause_file.name())
+                    .annotation(cause);
+                snippets.push(other);
+            }
+        }
+        snippets.insert(0, snippet);
+        snippets
+    }
+}
+
+/// How rendered diagnostics look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Text alone.
+    Plain,
+    /// With colours for a terminal.
+    Coloured,
+}
+
+/// All of `diagnostics`, in the order of their places, with a blank line between them.
+pub fn render_all(diagnostics: &[Diagnostic], sources: &Sources, style: Style) -> String {
+    let mut sorted: Vec<_> = diagnostics.iter().collect();
+    sorted.sort_by_key(|diagnostic| diagnostic.span);
+    let rendered: Vec<_> = sorted
+        .into_iter()
+        .map(|diagnostic| diagnostic.render(sources, style))
+        .collect();
+    rendered.join("\n\n")
+}
+
+fn render(group: Group<'_>, style: Style) -> String {
+    let renderer = match style {
+        Style::Plain => Renderer::plain(),
+        Style::Coloured => Renderer::styled(),
+    };
+    renderer.render(&[group])
+}

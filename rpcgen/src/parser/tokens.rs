@@ -1,0 +1,215 @@
+//! The token slice as nom wants its input, and the words and signs in it.
+
+use std::cell::RefCell;
+use std::iter::Enumerate;
+use std::slice::Iter;
+
+use nom::error::{ErrorKind, ParseError};
+use nom::{IResult, Input, Needed};
+
+use crate::ast::Ident;
+use crate::diagnostic::Diagnostic;
+use crate::lexer::{Kind, Token};
+use crate::source::Span;
+
+/// The tokens that are left; the last one is always [`Kind::End`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tokens<'a> {
+    rest: &'a [Token<'a>],
+    /// Where the last token that was taken ends.
+    pub(super) behind: Span,
+    /// Braces and parentheses around what is parsed.
+    pub(super) depth: u32,
+    /// Faults that parsing went on after.
+    pub(super) faults: &'a RefCell<Vec<Diagnostic>>,
+}
+
+/// What parsing gives: the tokens that are left and a value, or a fault.
+pub(super) type Parsed<'a, T> = IResult<Tokens<'a>, T, Fault<'a>>;
+
+/// Why the tokens are not what the grammar wants.
+#[derive(Clone, Debug)]
+pub(super) struct Fault<'a> {
+    /// The tokens from the one at fault on.
+    pub(super) at: Tokens<'a>,
+    pub(super) diagnostic: Diagnostic,
+}
+
+impl<'a> Tokens<'a> {
+    pub(super) fn new(rest: &'a [Token<'a>], faults: &'a RefCell<Vec<Diagnostic>>) -> Self {
+        let behind = Span { start: 0, end: 0 };
+        Self {
+            rest,
+            behind,
+            depth: 0,
+            faults,
+        }
+    }
+
+    /// The next token, which [`Kind::End`] makes sure there is.
+    pub(super) fn first(&self) -> &'a Token<'a> {
+        &self.rest[0]
+    }
+
+    /// The same tokens at another depth.
+    pub(super) fn at_depth(self, depth: u32) -> Self {
+        Self { depth, ..self }
+    }
+
+    pub(super) fn at_end(&self) -> bool {
+        self.first().kind == Kind::End
+    }
+
+    pub(super) fn is(&self, text: &str) -> bool {
+        let first = self.first();
+        first.text == text && matches!(first.kind, Kind::Word | Kind::Sign)
+    }
+
+    /// Behind the next token; at the end there is nothing to step over.
+    pub(super) fn step(self) -> Self {
+        if self.at_end() {
+            return self;
+        }
+        Self {
+            rest: &self.rest[1..],
+            behind: self.first().span,
+            ..self
+        }
+    }
+
+    /// The comment on the line of the token that was taken last is that token's; `from` were the tokens
+    /// before it.
+    pub(super) fn taken_since(&self, from: Self) -> &'a [Token<'a>] {
+        &from.rest[..from.rest.len() - self.rest.len()]
+    }
+
+    /// A fault at the next token.
+    pub(super) fn fault<T>(self, diagnostic: Diagnostic) -> Parsed<'a, T> {
+        Err(nom::Err::Error(Fault {
+            at: self,
+            diagnostic,
+        }))
+    }
+
+    /// A fault: `what` was expected, the next token was found.
+    pub(super) fn expected<T>(self, what: &str) -> Parsed<'a, T> {
+        let found = self.first();
+        let (message, span) = match found.kind {
+            Kind::End => (
+                format!("expected {what}, found the end of the file"),
+                self.behind,
+            ),
+            _ => (format!("expected {what}, found `{}`", found.text), found.span),
+        };
+        self.fault(Diagnostic::error(span, message).label(format!("expected {what}")))
+    }
+}
+
+/// The sign or keyword `text`.
+pub(super) fn tag<'a>(text: &'static str) -> impl Fn(Tokens<'a>) -> Parsed<'a, Span> + Copy {
+    move |tokens| {
+        if tokens.is(text) {
+            Ok((tokens.step(), tokens.first().span))
+        } else {
+            tokens.expected(&format!("`{text}`"))
+        }
+    }
+}
+
+/// A name for what `what` says.
+pub(super) fn name<'a>(what: &'static str) -> impl Fn(Tokens<'a>) -> Parsed<'a, Ident> + Copy {
+    move |tokens| {
+        let first = tokens.first();
+        if first.kind != Kind::Word {
+            return tokens.expected(what);
+        }
+        if KEYWORDS.contains(&first.text) {
+            let message = format!("expected {what}, found the keyword `{}`", first.text);
+            return tokens.fault(Diagnostic::error(first.span, message).label("a keyword"));
+        }
+        let ident = Ident {
+            name: first.text.to_owned(),
+            span: first.span,
+        };
+        Ok((tokens.step(), ident))
+    }
+}
+
+/// Words that cannot be names, because the grammar could not tell. `program`, `version`, `string` and
+/// `quadruple` can: only at their own places do they mean something else.
+const KEYWORDS: [&str; 17] = [
+    "bool", "case", "char", "const", "default", "double", "enum", "float", "hyper", "int", "opaque",
+    "struct", "switch", "typedef", "union", "unsigned", "void",
+];
+
+impl<'a> ParseError<Tokens<'a>> for Fault<'a> {
+    fn from_error_kind(at: Tokens<'a>, _: ErrorKind) -> Self {
+        let diagnostic = Diagnostic::error(at.first().span, "this is not expected here");
+        Self { at, diagnostic }
+    }
+
+    fn append(_: Tokens<'a>, _: ErrorKind, other: Self) -> Self {
+        other
+    }
+
+    /// Of two ways to read something, the one that got further says better what is wrong.
+    fn or(self, other: Self) -> Self {
+        if other.at.rest.len() < self.at.rest.len() {
+            other
+        } else {
+            self
+        }
+    }
+}
+
+impl<'a> Input for Tokens<'a> {
+    type Item = &'a Token<'a>;
+    type Iter = Iter<'a, Token<'a>>;
+    type IterIndices = Enumerate<Self::Iter>;
+
+    fn input_len(&self) -> usize {
+        self.rest.len()
+    }
+
+    fn take(&self, index: usize) -> Self {
+        Self {
+            rest: &self.rest[..index],
+            ..*self
+        }
+    }
+
+    fn take_from(&self, index: usize) -> Self {
+        let behind = match index.checked_sub(1) {
+            Some(last) => self.rest[last].span,
+            None => self.behind,
+        };
+        Self {
+            rest: &self.rest[index..],
+            behind,
+            ..*self
+        }
+    }
+
+    fn take_split(&self, index: usize) -> (Self, Self) {
+        (self.take_from(index), self.take(index))
+    }
+
+    fn position<P: Fn(Self::Item) -> bool>(&self, predicate: P) -> Option<usize> {
+        self.rest.iter().position(predicate)
+    }
+
+    fn iter_elements(&self) -> Self::Iter {
+        self.rest.iter()
+    }
+
+    fn iter_indices(&self) -> Self::IterIndices {
+        self.rest.iter().enumerate()
+    }
+
+    fn slice_index(&self, count: usize) -> Result<usize, Needed> {
+        match count.checked_sub(self.rest.len()) {
+            None | Some(0) => Ok(count),
+            Some(missing) => Err(Needed::new(missing)),
+        }
+    }
+}

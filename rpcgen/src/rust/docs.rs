@@ -1,0 +1,156 @@
+//! Comments and definitions as rustdoc.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::ir::Docs;
+
+/// Documentation of something whose definition is worth showing; without a comment, `what` introduces it.
+pub(super) fn item(docs: &Docs, what: &str, definition: &str) -> TokenStream {
+    let mut lines = comments(docs);
+    let one_line = !definition.contains('\n');
+    if lines.is_empty() && !one_line {
+        lines.extend(wrapped(what));
+    }
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+    if one_line && !definition.contains('`') {
+        lines.push(format!("`{definition}`"));
+    } else {
+        lines.extend(fenced("c", definition.lines()));
+    }
+    attributes(&lines)
+}
+
+/// Documentation of a part: its comments, or else its declaration.
+pub(super) fn part(docs: &Docs, declaration: &str) -> TokenStream {
+    let lines = comments(docs);
+    if lines.is_empty() {
+        return attributes(&[format!("`{declaration}`")]);
+    }
+    attributes(&lines)
+}
+
+/// Documentation that rpcgen has words of its own for.
+pub(super) fn text(text: &str) -> TokenStream {
+    let paragraphs: Vec<_> = text.split("\n\n").map(wrapped).collect();
+    attributes(&paragraphs.join(&String::new()))
+}
+
+fn attributes(lines: &[String]) -> TokenStream {
+    let lines = lines.iter().map(|line| match line.as_str() {
+        "" => String::new(),
+        _ => format!(" {line}"),
+    });
+    quote!(#(#[doc = #lines])*)
+}
+
+/// The comments as lines of Markdown that say what the comments say.
+fn comments(docs: &Docs) -> Vec<String> {
+    let mut lines = Vec::new();
+    for comment in &docs.comments {
+        let mut block: Vec<&str> = Vec::new();
+        for line in comment.lines().chain([""]) {
+            if !line.trim().is_empty() {
+                block.push(line);
+                continue;
+            }
+            if block.is_empty() {
+                continue;
+            }
+            if !lines.is_empty() {
+                lines.push(String::new());
+            }
+            if is_prose(&block) {
+                lines.extend(wrapped(&escape(&block.join(" "))));
+            } else {
+                lines.extend(fenced("text", block.iter().copied()));
+            }
+            block.clear();
+        }
+    }
+    lines
+}
+
+/// Whether lines may be wrapped anew: they all begin in the first column and have no wide gaps.
+fn is_prose(block: &[&str]) -> bool {
+    let indented = block.iter().skip(1).any(|line| line.starts_with("  "));
+    let gaps = block.iter().any(|line| line.trim().contains("   "));
+    let list = block.iter().any(|line| line.trim_start().starts_with(['-', '+', '|']));
+    let rule = |line: &&str| line.chars().all(|c| c.is_ascii_punctuation() || c == ' ');
+    !indented && !gaps && !list && !block.iter().any(rule)
+}
+
+/// Lines that stand as they are, which rustdoc is not to run.
+fn fenced<'a>(language: &str, lines: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let lines: Vec<_> = lines.map(str::to_owned).collect();
+    let fence = if lines.iter().any(|line| line.contains("```")) {
+        "~~~~"
+    } else {
+        "```"
+    };
+    let mut fenced = vec![format!("{fence}{language}")];
+    fenced.extend(lines);
+    fenced.push(fence.to_owned());
+    fenced
+}
+
+/// Text whose signs mean nothing to Markdown.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !escaped.is_empty() {
+            escaped.push(' ');
+        }
+        if word.starts_with("http://") || word.starts_with("https://") {
+            let end = word.trim_end_matches(['.', ',', ')', ';']).len();
+            escaped.push_str(&format!("<{}>{}", &word[..end], &word[end..]));
+            continue;
+        }
+        // A name is code.
+        let name = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let inner = name.trim_matches('_');
+        if inner.contains('_') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            let (before, after) = word.split_once(name).unwrap_or(("", ""));
+            escaped.push_str(&format!("{}`{name}`{}", signs(before), signs(after)));
+            continue;
+        }
+        escaped.push_str(&signs(word));
+    }
+    escaped
+}
+
+fn signs(word: &str) -> String {
+    let mut escaped = String::with_capacity(word.len());
+    for letter in word.chars() {
+        if matches!(letter, '<' | '>' | '[' | ']' | '*' | '_' | '`' | '#' | '\\' | '~' | '&') {
+            escaped.push('\\');
+        }
+        escaped.push(letter);
+    }
+    escaped
+}
+
+/// One paragraph in lines of [`WIDTH`], none of which begins with what would make it a list.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let starts_list = word.starts_with(['-', '+', '='])
+            || word.trim_end_matches(['.', ')']).bytes().all(|b| b.is_ascii_digit());
+        if let Some(line) = lines.last_mut() {
+            if line.is_empty() || line.len() + 1 + word.len() <= WIDTH || starts_list {
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
+                continue;
+            }
+        }
+        lines.push(word.to_owned());
+    }
+    lines
+}
+
+/// Letters in a line of documentation: 100 columns less the `///` and some indentation.
+const WIDTH: usize = 92;

@@ -1,0 +1,142 @@
+//! Names of a .x file as Rust writes them.
+
+use std::collections::HashSet;
+
+/// `rpcb_entry` and `RPCB_ENTRY` as `RpcbEntry`.
+pub(super) fn upper_camel(name: &str) -> String {
+    let mut camel = String::with_capacity(name.len());
+    for word in name.split('_').filter(|word| !word.is_empty()) {
+        let mixed = word.contains(char::is_lowercase) && word.contains(char::is_uppercase);
+        let mut letters = word.chars();
+        if let Some(first) = letters.next() {
+            camel.push(first.to_ascii_uppercase());
+        }
+        if mixed {
+            camel.push_str(letters.as_str());
+        } else {
+            camel.push_str(&letters.as_str().to_ascii_lowercase());
+        }
+    }
+    match camel.chars().next() {
+        Some(first) if first.is_ascii_alphabetic() => safe(camel),
+        _ => format!("X{camel}"),
+    }
+}
+
+/// `RPCB_ENTRY` and `rpcbEntry` as `rpcb_entry`.
+pub(super) fn snake(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 4);
+    let mut last = '_';
+    for letter in name.chars() {
+        let starts_word = letter.is_uppercase() && (last.is_lowercase() || last.is_ascii_digit());
+        if starts_word && name.contains(char::is_lowercase) {
+            snake.push('_');
+        }
+        if letter != '_' || !snake.ends_with('_') {
+            snake.push(letter.to_ascii_lowercase());
+        }
+        last = letter;
+    }
+    let snake = snake.trim_matches('_');
+    match snake.chars().next() {
+        Some(first) if first.is_ascii_alphabetic() => safe(snake.to_owned()),
+        _ => format!("x{snake}"),
+    }
+}
+
+/// `rpcb_highproc_2` as `RPCB_HIGHPROC_2`.
+pub(super) fn screaming(name: &str) -> String {
+    if name.contains(char::is_uppercase) && !name.contains(char::is_lowercase) {
+        return name.to_owned();
+    }
+    // Keywords of Rust are written small.
+    snake(name).trim_start_matches("r#").to_ascii_uppercase()
+}
+
+/// A name that Rust takes: a keyword becomes a raw name, or gets a `_` where that cannot be.
+fn safe(name: String) -> String {
+    match name.as_str() {
+        "Self" | "self" | "crate" | "super" => name + "_",
+        _ if KEYWORDS.contains(&name.as_str()) => format!("r#{name}"),
+        _ => name,
+    }
+}
+
+/// The names in CamelCase without the prefix that they share: `NFS3_OK`, `NFS3ERR_IO` are `Ok`, `ErrIo`.
+pub(super) fn variants(names: &[&str]) -> Vec<String> {
+    let prefixes = prefixes(names);
+    let mut variants: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let prefix = prefixes.iter().find(|prefix| name.starts_with(**prefix));
+            let rest = prefix.map_or(*name, |prefix| &name[prefix.len()..]);
+            let rest = rest.trim_start_matches('_');
+            match rest.chars().next() {
+                Some(first) if first.is_ascii_alphabetic() => upper_camel(rest),
+                _ => upper_camel(name),
+            }
+        })
+        .collect();
+    let distinct: HashSet<_> = variants.iter().collect();
+    if distinct.len() < variants.len() {
+        variants = names.iter().map(|name| upper_camel(name)).collect();
+    }
+    unique(&mut variants, HashSet::new());
+    variants
+}
+
+/// What names start with that says nothing about the one: what all of them share, or else what three
+/// quarters of them share, which then only these lose.
+fn prefixes<'a>(names: &[&'a str]) -> Vec<&'a str> {
+    let Some((first, others)) = names.split_first() else {
+        return Vec::new();
+    };
+    if others.is_empty() {
+        return Vec::new();
+    }
+    let shared = others.iter().fold(first.len(), |shared, other| {
+        let same = first.bytes().zip(other.bytes());
+        same.take_while(|(a, b)| a == b).count().min(shared)
+    });
+    // A prefix ends where a word ends, in one of the names at least: `NFS3` does because of `NFS3_OK`.
+    let ends_word = |end: &usize| {
+        let at_word = |name: &&str| name.as_bytes().get(*end) == Some(&b'_');
+        *end > 0 && names.iter().any(at_word) && names.iter().all(|name| name.len() > *end)
+    };
+    if let Some(end) = (0..=shared).rev().find(ends_word) {
+        return vec![&first[..end]];
+    }
+    let ends = |name: &'a str| name.match_indices('_').map(move |(at, _)| &name[..=at]);
+    let candidates: HashSet<&str> = names.iter().copied().flat_map(ends).collect();
+    let mut common: Vec<_> = candidates
+        .into_iter()
+        .filter(|prefix| {
+            let sharing = names.iter().filter(|name| name.starts_with(prefix)).count();
+            sharing >= 3 && sharing * 4 >= names.len() * 3
+        })
+        .collect();
+    common.sort_by_key(|prefix| std::cmp::Reverse(prefix.len()));
+    common.truncate(1);
+    common
+}
+
+/// Gives names that are taken a number.
+pub(super) fn unique(names: &mut [String], mut taken: HashSet<String>) {
+    for name in names {
+        let mut number = 2;
+        let wanted = name.clone();
+        while !taken.insert(name.clone()) {
+            *name = format!("{wanted}{number}");
+            number += 1;
+        }
+    }
+}
+
+/// Keywords of Rust that a raw name may be, and those that are kept for later.
+const KEYWORDS: [&str; 47] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn",
+    "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let",
+    "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return",
+    "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use",
+    "virtual", "where", "while",
+];
