@@ -1,1 +1,4 @@
 //! The portmapper.
+
+pub mod policy;
+pub mod registry;
