@@ -1,4 +1,6 @@
 //! The portmapper.
 
+pub mod interfaces;
+pub mod merge;
 pub mod policy;
 pub mod registry;
