@@ -4,3 +4,4 @@ pub mod interfaces;
 pub mod merge;
 pub mod policy;
 pub mod registry;
+pub mod statistics;
