@@ -1,0 +1,422 @@
+//! The registry: which service is where.
+//!
+//! One table serves all three versions of the protocol. Versions 3 and 4 see it whole; version 2 sees the
+//! entries of `tcp` and `udp` ([`Entry::mapping`]), so the two can never disagree. Its order is rpcbind's:
+//! the daemon's own entries in front, each new one before the others, then registrations as they came.
+//!
+//! Nothing here knows who may do what (that is [`policy`](crate::policy)) beyond ownership, and nothing
+//! does I/O.
+
+mod dump;
+mod entry;
+mod index;
+#[cfg(test)]
+mod model;
+
+use std::collections::{BTreeMap, HashMap};
+
+use oncrpc::netid::Protocol;
+use oncrpc_xdr::{Bytes, XdrString};
+
+pub use entry::{
+    Entry, MAX_NETID, MAX_OWNER, MAX_UADDR, Mapping, Owner, c_string, port, split_port,
+};
+use index::{Groups, Place};
+
+/// Most registrations that there can be; rpcbind has no limit.
+pub const MAX_ENTRIES: usize = 65_536;
+
+/// All registrations. Look-ups cost the same however many there are.
+#[derive(Debug, Default)]
+pub struct Registry {
+    entries: BTreeMap<Place, Entry>,
+    /// The one entry of a program, version and netid.
+    exact: HashMap<(u32, u32, Folded), Place>,
+    /// By program and netid: for GETADDR, which makes do with another version.
+    of_program: Groups<(u32, Folded)>,
+    /// By program and protocol, the entries that version 2 sees: for GETPORT, which does as well.
+    of_protocol: Groups<(u32, Protocol)>,
+    /// By program and version: for GETADDRLIST, and UNSET of all netids.
+    of_version: Groups<(u32, u32)>,
+    /// The next place in front, and the next one at the end.
+    front: Place,
+    end: Place,
+    changes: u64,
+    dumped: Option<Bytes>,
+    dumped_v2: Option<Bytes>,
+}
+
+/// What became of a SET.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Set {
+    /// It is registered now.
+    Added,
+    /// It was registered already, at the same address; its owner stays.
+    Kept,
+    /// Its program, version and netid are registered at another address.
+    Taken,
+    /// There are [`MAX_ENTRIES`] already.
+    Full,
+}
+
+/// What became of an UNSET.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unset {
+    /// So many entries were removed, perhaps none.
+    Removed(usize),
+    /// One of them belongs to somebody else; all are still there.
+    Foreign,
+}
+
+impl Set {
+    /// The answer to the caller.
+    pub fn accepted(self) -> bool {
+        matches!(self, Self::Added | Self::Kept)
+    }
+}
+
+impl Unset {
+    /// The answer to the caller, who is content when there was nothing to remove.
+    pub fn accepted(self) -> bool {
+        self != Self::Foreign
+    }
+}
+
+impl Registry {
+    /// A registry without entries.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Registers the daemon's own service, in front of all others.
+    pub fn announce(&mut self, entry: Entry) -> Set {
+        self.add(entry, |registry| {
+            registry.front -= 1;
+            registry.front
+        })
+    }
+
+    /// Registers a service, behind all others.
+    ///
+    /// The same one again is fine, whoever asks; at another address it is not, whoever asks.
+    pub fn set(&mut self, entry: Entry) -> Set {
+        self.add(entry, |registry| {
+            let place = registry.end;
+            registry.end += 1;
+            place
+        })
+    }
+
+    fn add(&mut self, entry: Entry, place: impl FnOnce(&mut Self) -> Place) -> Set {
+        let (program, version) = (entry.program, entry.version);
+        let netid = Folded::of(&entry.netid);
+        if let Some(there) = self.find_version(program, version, &entry.netid) {
+            return if there.uaddr == entry.uaddr {
+                Set::Kept
+            } else {
+                Set::Taken
+            };
+        }
+        if self.entries.len() >= MAX_ENTRIES {
+            return Set::Full;
+        }
+        let place = place(self);
+        if let Some(mapping) = entry.mapping() {
+            self.of_protocol.insert((program, mapping.protocol), place);
+        }
+        self.exact.insert((program, version, netid.clone()), place);
+        self.of_program.insert((program, netid), place);
+        self.of_version.insert((program, version), place);
+        self.entries.insert(place, entry);
+        self.changed();
+        Set::Added
+    }
+
+    /// Removes a service from one transport, or from all if `netid` is empty: every entry, or none if one
+    /// of them is not `caller`'s.
+    pub fn unset(
+        &mut self,
+        program: u32,
+        version: u32,
+        netid: &XdrString,
+        caller: &Owner,
+    ) -> Unset {
+        let places: Vec<Place> = if c_string(netid).is_empty() {
+            self.of_version.of(&(program, version)).to_vec()
+        } else {
+            let key = (program, version, Folded::of(netid));
+            self.exact.get(&key).copied().into_iter().collect()
+        };
+        let foreign = |place| !caller.may_remove(&self.entries[place]);
+        if places.iter().any(foreign) {
+            return Unset::Foreign;
+        }
+        for &place in &places {
+            self.remove(place);
+        }
+        Unset::Removed(places.len())
+    }
+
+    fn remove(&mut self, place: Place) {
+        let Some(entry) = self.entries.remove(&place) else {
+            return;
+        };
+        let (program, version) = (entry.program, entry.version);
+        let netid = Folded::of(&entry.netid);
+        if let Some(mapping) = entry.mapping() {
+            self.of_protocol.remove(&(program, mapping.protocol), place);
+        }
+        self.of_version.remove(&(program, version), place);
+        self.exact.remove(&(program, version, netid.clone()));
+        self.of_program.remove(&(program, netid), place);
+        self.changed();
+    }
+
+    /// The service of this version, or else the one of the program on this transport that was registered
+    /// last: GETADDR.
+    pub fn find(&self, program: u32, version: u32, netid: &XdrString) -> Option<&Entry> {
+        self.find_version(program, version, netid).or_else(|| {
+            let last = self.of_program.last(&(program, Folded::of(netid)))?;
+            self.entries.get(&last)
+        })
+    }
+
+    /// The service of exactly this version: GETVERSADDR.
+    pub fn find_version(&self, program: u32, version: u32, netid: &XdrString) -> Option<&Entry> {
+        let place = self.exact.get(&(program, version, Folded::of(netid)))?;
+        self.entries.get(place)
+    }
+
+    /// Where version 2 finds this version, or else the one of the program and protocol that was
+    /// registered last: GETPORT.
+    pub fn find_mapping(&self, program: u32, version: u32, protocol: Protocol) -> Option<Mapping> {
+        let netid = XdrString::from_static(protocol.name());
+        let exact = self.find_version(program, version, &netid);
+        exact.and_then(Entry::mapping).or_else(|| {
+            let last = self.of_protocol.last(&(program, protocol))?;
+            self.entries.get(&last)?.mapping()
+        })
+    }
+
+    /// The entries of exactly this version on all transports, in order: GETADDRLIST.
+    pub fn versions(&self, program: u32, version: u32) -> impl Iterator<Item = &Entry> {
+        let places = self.of_version.of(&(program, version));
+        places.iter().filter_map(|place| self.entries.get(place))
+    }
+
+    /// All entries, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// What version 2 sees, in order.
+    pub fn mappings(&self) -> impl Iterator<Item = Mapping> {
+        self.iter().filter_map(Entry::mapping)
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How often the registry has changed: the same number means the same entries.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// The answer to DUMP of versions 3 and 4, encoded once after a change and then shared.
+    pub fn dump(&mut self) -> Bytes {
+        let entries = &self.entries;
+        let encode = || dump::encode(entries.values());
+        self.dumped.get_or_insert_with(encode).clone()
+    }
+
+    /// The answer to DUMP of version 2, encoded once after a change and then shared.
+    pub fn dump_v2(&mut self) -> Bytes {
+        let entries = &self.entries;
+        let encode = || dump::encode_v2(entries.values().filter_map(Entry::mapping));
+        self.dumped_v2.get_or_insert_with(encode).clone()
+    }
+
+    fn changed(&mut self) {
+        self.changes += 1;
+        self.dumped = None;
+        self.dumped_v2 = None;
+    }
+}
+
+/// A netid by which entries are found: up to its first zero byte, and whatever the case of its letters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Folded(XdrString);
+
+impl Folded {
+    fn of(netid: &XdrString) -> Self {
+        if netid
+            .as_bytes()
+            .iter()
+            .any(|byte| *byte == 0 || byte.is_ascii_uppercase())
+        {
+            Self(c_string(netid).to_ascii_lowercase().into())
+        } else {
+            Self(netid.clone())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUPERUSER: Owner = Owner::Superuser;
+    const ANN: Owner = Owner::User(1000);
+    const BOB: Owner = Owner::User(1001);
+
+    fn entry(version: u32, netid: &str, uaddr: &str, owner: Owner) -> Entry {
+        Entry::new((400_000, version), &netid.into(), &uaddr.into(), owner).unwrap()
+    }
+
+    fn unset(registry: &mut Registry, version: u32, netid: &str, caller: &Owner) -> Unset {
+        registry.unset(400_000, version, &netid.into(), caller)
+    }
+
+    fn uaddr(found: Option<&Entry>) -> &[u8] {
+        found.map_or(b"", |entry| entry.uaddr.as_bytes())
+    }
+
+    #[test]
+    fn a_service_is_registered_once_and_by_whoever_came_first() {
+        let mut registry = Registry::new();
+        assert_eq!(
+            registry.set(entry(1, "tcp", "0.0.0.0.8.1", ANN)),
+            Set::Added
+        );
+        assert_eq!(registry.set(entry(1, "tcp", "0.0.0.0.8.1", BOB)), Set::Kept);
+        assert_eq!(registry.set(entry(1, "TCP", "0.0.0.0.8.1", BOB)), Set::Kept);
+        assert_eq!(
+            registry.set(entry(1, "tcp", "0.0.0.0.8.2", ANN)),
+            Set::Taken
+        );
+        let entries: Vec<_> = registry.iter().collect();
+        assert_eq!(entries, [&entry(1, "tcp", "0.0.0.0.8.1", ANN)]);
+    }
+
+    #[test]
+    fn anything_can_be_registered() {
+        let mut registry = Registry::new();
+        for (netid, uaddr) in [("bogus", "junk"), ("", ""), ("tcp", "")] {
+            assert_eq!(registry.set(entry(0, netid, uaddr, ANN)), Set::Added);
+        }
+        assert_eq!(registry.len(), 3);
+        assert_eq!(registry.mappings().count(), 0);
+    }
+
+    #[test]
+    fn only_the_owner_and_the_superuser_remove() {
+        let mut registry = Registry::new();
+        registry.set(entry(1, "tcp", "0.0.0.0.8.1", ANN));
+        assert_eq!(unset(&mut registry, 1, "tcp", &BOB), Unset::Foreign);
+        assert_eq!(
+            unset(&mut registry, 1, "tcp", &Owner::Unknown),
+            Unset::Foreign
+        );
+        assert_eq!(unset(&mut registry, 1, "tcp", &ANN), Unset::Removed(1));
+        registry.set(entry(1, "tcp", "0.0.0.0.8.1", ANN));
+        assert_eq!(
+            unset(&mut registry, 1, "TCP", &SUPERUSER),
+            Unset::Removed(1)
+        );
+        assert_eq!(registry.mappings().count(), 0, "in no version's eyes");
+        assert!(
+            unset(&mut registry, 1, "tcp", &BOB).accepted(),
+            "nothing was there"
+        );
+    }
+
+    #[test]
+    fn unset_of_all_netids_removes_all_or_nothing() {
+        let mut registry = Registry::new();
+        registry.set(entry(1, "udp", "0.0.0.0.8.1", ANN));
+        registry.set(entry(1, "tcp", "0.0.0.0.8.1", BOB));
+        registry.set(entry(2, "udp", "0.0.0.0.8.1", ANN));
+        assert_eq!(unset(&mut registry, 1, "", &ANN), Unset::Foreign);
+        assert_eq!(registry.len(), 3);
+        assert_eq!(unset(&mut registry, 1, "", &SUPERUSER), Unset::Removed(2));
+        assert_eq!(registry.len(), 1);
+    }
+
+    #[test]
+    fn a_missing_version_is_answered_with_the_one_registered_last() {
+        // Asked of rpcbind 1.2.6, in this order of registration.
+        let mut registry = Registry::new();
+        for (version, uaddr) in [(1, "0.0.0.0.9.1"), (5, "0.0.0.0.9.2"), (3, "0.0.0.0.9.3")] {
+            registry.set(entry(version, "tcp", uaddr, ANN));
+        }
+        registry.set(entry(7, "TCP", "0.0.0.0.9.7", ANN));
+        let tcp = XdrString::from_static("tcp");
+        for (version, address, exactly, port) in [
+            (1, "0.0.0.0.9.1", "0.0.0.0.9.1", 0x901),
+            (2, "0.0.0.0.9.7", "", 0x903),
+            (5, "0.0.0.0.9.2", "0.0.0.0.9.2", 0x902),
+            (7, "0.0.0.0.9.7", "0.0.0.0.9.7", 0x903),
+            (9, "0.0.0.0.9.7", "", 0x903),
+        ] {
+            let found = registry.find(400_000, version, &tcp);
+            assert_eq!(uaddr(found), address.as_bytes());
+            let found = registry.find_version(400_000, version, &tcp);
+            assert_eq!(uaddr(found), exactly.as_bytes());
+            let mapping = registry.find_mapping(400_000, version, Protocol::Tcp);
+            assert_eq!(mapping.map(|mapping| mapping.port), Some(port));
+            assert_eq!(registry.find_mapping(400_000, version, Protocol::Udp), None);
+        }
+        unset(&mut registry, 7, "tcp", &ANN);
+        let found = registry.find(400_000, 2, &tcp);
+        assert_eq!(uaddr(found), b"0.0.0.0.9.3", "the last that is left");
+    }
+
+    #[test]
+    fn own_entries_stand_in_front_and_registrations_behind() {
+        let mut registry = Registry::new();
+        registry.announce(entry(1, "local", "/a", SUPERUSER));
+        registry.set(entry(2, "udp", "0.0.0.0.0.2", ANN));
+        registry.announce(entry(3, "tcp", "0.0.0.0.0.3", SUPERUSER));
+        registry.set(entry(4, "tcp", "0.0.0.0.0.4", ANN));
+        let versions: Vec<_> = registry.iter().map(|entry| entry.version).collect();
+        assert_eq!(versions, [3, 1, 2, 4]);
+        let versions: Vec<_> = registry.mappings().map(|mapping| mapping.version).collect();
+        assert_eq!(versions, [3, 2, 4]);
+    }
+
+    #[test]
+    fn a_full_registry_refuses_new_entries_and_only_those() {
+        let mut registry = Registry::new();
+        let numbered = |version| entry(version, "udp", "0.0.0.0.8.1", ANN);
+        for version in 0..u32::try_from(MAX_ENTRIES).unwrap() {
+            assert_eq!(registry.set(numbered(version)), Set::Added);
+        }
+        assert_eq!(registry.set(numbered(u32::MAX)), Set::Full);
+        assert_eq!(registry.set(numbered(7)), Set::Kept);
+        assert_eq!(unset(&mut registry, 7, "udp", &ANN), Unset::Removed(1));
+        assert_eq!(registry.set(numbered(u32::MAX)), Set::Added);
+    }
+
+    #[test]
+    fn a_dump_is_encoded_once_for_each_state() {
+        let mut registry = Registry::new();
+        registry.set(entry(1, "tcp", "0.0.0.0.8.1", ANN));
+        let first = registry.dump();
+        assert_eq!(first.as_ptr(), registry.dump().as_ptr(), "shared");
+        registry.set(entry(1, "tcp", "0.0.0.0.8.1", BOB));
+        assert_eq!(first.as_ptr(), registry.dump().as_ptr(), "nothing changed");
+        let changes = registry.changes();
+        registry.set(entry(2, "tcp", "0.0.0.0.8.1", ANN));
+        assert!(registry.changes() > changes);
+        assert_ne!(first, registry.dump());
+        unset(&mut registry, 2, "tcp", &ANN);
+        assert_eq!(first, registry.dump());
+    }
+}

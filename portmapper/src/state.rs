@@ -1,0 +1,403 @@
+//! The state files: registrations that outlive the daemon.
+//!
+//! They are rpcbind's own, so that either daemon can start where the other left off: `rpcbind.xdr` is the
+//! answer to DUMP of version 3, `portmap.xdr` that of version 2. Unlike rpcbind we replace them whole and
+//! keep them after reading, so that a daemon that dies without a word leaves them good.
+//!
+//! The registrations are trusted, owners and all; so are the files only if nobody else can have written
+//! them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+use oncrpc::netid::Protocol;
+use oncrpc_xdr::{At, Bytes, DecodeError, Reader, XdrString};
+use thiserror::Error;
+
+use crate::registry::{Entry, MAX_ENTRIES, MAX_NETID, MAX_OWNER, MAX_UADDR, Owner};
+
+/// The directory of the state files, `/run/rpcbind` on Debian.
+#[derive(Clone, Debug)]
+pub struct StateDirectory {
+    path: PathBuf,
+}
+
+/// What was read, in order.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// The registrations, without the daemon's own.
+    pub entries: Vec<Entry>,
+    /// How many were left out because one of their texts is too long.
+    pub too_long: usize,
+}
+
+/// Why a state file was not read. It is left as it is until the next change of the registry replaces it.
+#[derive(Debug, Error)]
+pub enum StateError {
+    /// It cannot be opened or read; a symbolic link cannot.
+    #[error("cannot read {path}: {error}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        error: io::Error,
+    },
+    /// Somebody else can have written it.
+    #[error("{path} is not trusted: {reason}")]
+    NotTrusted {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        reason: String,
+    },
+    /// It holds something other than registrations.
+    #[error("{path} is damaged: {error}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        error: DecodeError,
+    },
+}
+
+/// The registrations of versions 3 and 4.
+const RPCBIND: &str = "rpcbind.xdr";
+
+/// The registrations of version 2.
+const PORTMAP: &str = "portmap.xdr";
+
+/// The daemon's own program, whose registrations are made anew at every start.
+const OWN_PROGRAM: u32 = 100_000;
+
+/// Longest file that is read, in bytes: a full registry of the longest entries.
+const MAX_FILE: u64 = (MAX_ENTRIES * (12 + 3 * 4 + MAX_NETID + MAX_UADDR + MAX_OWNER) + 4) as u64;
+
+impl StateDirectory {
+    /// The directory at this path, which need not exist.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the last daemon left; nothing if there is no file.
+    ///
+    /// `portmap.xdr` says nothing that `rpcbind.xdr` does not, and is read only where the latter is missing:
+    /// an older portmapper may have left it alone. It names no owners; the superuser gets them.
+    pub fn read(&self) -> Result<State, StateError> {
+        let rpcbind = self.path.join(RPCBIND);
+        if let Some(list) = read_file(&rpcbind)? {
+            return rpcblist(&list).map_err(|error| damaged(rpcbind, error));
+        }
+        let portmap = self.path.join(PORTMAP);
+        match read_file(&portmap)? {
+            Some(list) => pmaplist(&list).map_err(|error| damaged(portmap, error)),
+            None => Ok(State::default()),
+        }
+    }
+
+    /// Replaces both files, given the answers to DUMP of versions 3 and 2.
+    pub fn write(&self, rpcblist: &[u8], pmaplist: &[u8]) -> io::Result<()> {
+        self.replace(RPCBIND, rpcblist)?;
+        self.replace(PORTMAP, pmaplist)
+    }
+
+    /// Replaces a file whole: at any moment there is the old one or the new one.
+    fn replace(&self, name: &str, contents: &[u8]) -> io::Result<()> {
+        let new = self.path.join(format!("{name}.new"));
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .custom_flags(O_NOFOLLOW)
+            .open(&new)?;
+        file.write_all(contents)?;
+        fs::rename(&new, self.path.join(name))
+    }
+}
+
+/// The bytes of a file that only we, or root, can have written; `None` if there is none.
+fn read_file(path: &Path) -> Result<Option<Bytes>, StateError> {
+    let failed = |error| StateError::Io {
+        path: path.to_owned(),
+        error,
+    };
+    // Not to wait for the other end, should it be a pipe.
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(O_NOFOLLOW | O_NONBLOCK)
+        .open(path);
+    let file = match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(failed)?,
+    };
+    if let Some(reason) = distrust(&file).map_err(failed)? {
+        let path = path.to_owned();
+        return Err(StateError::NotTrusted { path, reason });
+    }
+    let mut contents = Vec::new();
+    file.take(MAX_FILE)
+        .read_to_end(&mut contents)
+        .map_err(failed)?;
+    Ok(Some(contents.into()))
+}
+
+/// Why a file is not to be trusted, if it is not.
+fn distrust(file: &File) -> io::Result<Option<String>> {
+    let metadata = file.metadata()?;
+    let us = nix::unistd::geteuid().as_raw();
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    Ok(if !metadata.is_file() {
+        Some("it is not a file".to_owned())
+    } else if owner != us && owner != 0 {
+        Some(format!("it belongs to user {owner}"))
+    } else if mode & 0o077 != 0 {
+        Some(format!("its mode is {mode:04o}, expected 0600"))
+    } else if metadata.len() > MAX_FILE {
+        Some(format!(
+            "it has {} bytes, allowed are {MAX_FILE}",
+            metadata.len()
+        ))
+    } else {
+        None
+    })
+}
+
+fn damaged(path: PathBuf, error: DecodeError) -> StateError {
+    StateError::Damaged { path, error }
+}
+
+/// Reads `rpcblist_ptr`.
+fn rpcblist(list: &Bytes) -> Result<State, DecodeError> {
+    each(list, |r| {
+        let service = (r.u32().at("r_prog")?, r.u32().at("r_vers")?);
+        let netid = r.string(u32::MAX).at("r_netid")?;
+        let uaddr = r.string(u32::MAX).at("r_addr")?;
+        let owner = Owner::from_text(&r.string(u32::MAX).at("r_owner")?);
+        Ok(Some((service, netid, uaddr, owner)))
+    })
+}
+
+/// Reads `pmaplist_ptr`; mappings of other protocols than TCP and UDP are left out.
+fn pmaplist(list: &Bytes) -> Result<State, DecodeError> {
+    each(list, |r| {
+        let service = (r.u32().at("pm_prog")?, r.u32().at("pm_vers")?);
+        let protocol = Protocol::from_number(r.u32().at("pm_prot")?);
+        let uaddr = wildcard(r.u32().at("pm_port")?);
+        Ok(protocol.map(|protocol| {
+            let netid = XdrString::from_static(protocol.name());
+            (service, netid, uaddr, Owner::Superuser)
+        }))
+    })
+}
+
+type Fields = ((u32, u32), XdrString, XdrString, Owner);
+
+/// Walks a list of nodes, each behind a true, up to a false.
+fn each(
+    list: &Bytes,
+    mut node: impl FnMut(&mut Reader<'_>) -> Result<Option<Fields>, DecodeError>,
+) -> Result<State, DecodeError> {
+    let mut r = Reader::of(list);
+    let mut state = State::default();
+    for index in 0.. {
+        if !r.bool().at_index(index)? {
+            break;
+        }
+        match node(&mut r).at_index(index)? {
+            None | Some(((OWN_PROGRAM, _), ..)) => {}
+            Some((service, netid, uaddr, owner)) => {
+                match Entry::new(service, &netid, &uaddr, owner) {
+                    Some(entry) => state.entries.push(entry),
+                    None => state.too_long += 1,
+                }
+            }
+        }
+    }
+    r.finish()?;
+    Ok(state)
+}
+
+/// The universal address of a port on every IPv4 address; of a larger number, as rpcbind does, the low 16
+/// bits count.
+pub fn wildcard(port: u32) -> XdrString {
+    let [_, _, high, low] = port.to_be_bytes();
+    format!("0.0.0.0.{high}.{low}").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Registry;
+
+    fn entry(program: u32, netid: &str, uaddr: &str, owner: Owner) -> Entry {
+        Entry::new((program, 3), &netid.into(), &uaddr.into(), owner).unwrap()
+    }
+
+    fn registry() -> Registry {
+        let mut registry = Registry::new();
+        registry.announce(entry(OWN_PROGRAM, "tcp", "0.0.0.0.0.111", Owner::Superuser));
+        registry.set(entry(100_003, "tcp", "0.0.0.0.8.1", Owner::Superuser));
+        registry.set(entry(100_003, "udp6", "::.8.1", Owner::Superuser));
+        registry.set(entry(OWN_PROGRAM, "bogus", "mine", Owner::User(1000)));
+        registry.set(entry(100_024, "udp", "0.0.0.0.200.3", Owner::User(103)));
+        registry.set(entry(400_000, "local", "/tmp/x", Owner::Unknown));
+        registry
+    }
+
+    /// A directory of our own that goes away with the test.
+    struct Scratch(StateDirectory);
+
+    impl Scratch {
+        fn new(name: &str) -> Self {
+            let name = format!("oncrpc-state-{}-{name}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            fs::create_dir(&path).unwrap();
+            Self(StateDirectory::new(path))
+        }
+
+        fn file(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+
+        fn write(&self) {
+            let mut registry = registry();
+            self.0.write(&registry.dump(), &registry.dump_v2()).unwrap();
+        }
+
+        fn refusal(&self) -> String {
+            self.0.read().unwrap_err().to_string()
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(self.0.path());
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_without_the_daemons_own() {
+        let scratch = Scratch::new("round-trip");
+        assert_eq!(scratch.0.read().unwrap(), State::default(), "no file yet");
+        for _ in 0..2 {
+            scratch.write();
+            let state = scratch.0.read().unwrap();
+            let expected = registry();
+            let expected = expected.iter().filter(|e| e.program != OWN_PROGRAM);
+            assert!(state.entries.iter().eq(expected));
+            assert_eq!(state.too_long, 0);
+        }
+        let mode = fs::metadata(scratch.file(RPCBIND)).unwrap().mode();
+        assert_eq!(mode & 0o7777, 0o600);
+        assert_eq!(fs::read_dir(scratch.0.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn without_rpcbind_xdr_the_mappings_of_version_2_are_read() {
+        let scratch = Scratch::new("portmap");
+        scratch.write();
+        fs::remove_file(scratch.file(RPCBIND)).unwrap();
+        let expected = [
+            entry(100_003, "tcp", "0.0.0.0.8.1", Owner::Superuser),
+            entry(100_024, "udp", "0.0.0.0.200.3", Owner::Superuser),
+        ];
+        assert_eq!(scratch.0.read().unwrap().entries, expected);
+    }
+
+    #[test]
+    fn every_cut_of_a_list_is_refused_and_so_is_more_than_a_list() {
+        let mut registry = registry();
+        for (list, read) in [
+            (registry.dump(), rpcblist as fn(&Bytes) -> _),
+            (registry.dump_v2(), pmaplist),
+        ] {
+            for cut in 0..list.len() {
+                assert!(read(&list.slice(..cut)).is_err(), "{cut}");
+            }
+            let longer = Bytes::from([&list[..], &[0; 4]].concat());
+            assert!(read(&longer).is_err());
+        }
+        let error = rpcblist(&registry.dump().slice(..24)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "[0].r_addr: 13 bytes needed, 0 remain at byte 24"
+        );
+    }
+
+    #[test]
+    fn entries_with_too_long_texts_are_left_out_and_counted() {
+        let mut w = oncrpc_xdr::Writer::new();
+        for netid in ["n".repeat(MAX_NETID + 1), "tcp".to_owned()] {
+            w.bool(true);
+            w.u32(400_000);
+            w.u32(1);
+            for text in [netid.as_str(), "0.0.0.0.8.1", "1000"] {
+                w.string(&text.into(), u32::MAX).unwrap();
+            }
+        }
+        w.bool(false);
+        let state = rpcblist(&w.into_bytes()).unwrap();
+        assert_eq!((state.entries.len(), state.too_long), (1, 1));
+    }
+
+    #[test]
+    fn a_file_that_others_can_have_written_is_not_read() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let scratch = Scratch::new("distrust");
+        scratch.write();
+        let file = scratch.file(RPCBIND);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o620)).unwrap();
+        assert!(
+            scratch
+                .refusal()
+                .ends_with("its mode is 0620, expected 0600")
+        );
+        fs::rename(&file, scratch.file("elsewhere")).unwrap();
+        symlink(scratch.file("elsewhere"), &file).unwrap();
+        assert!(scratch.refusal().contains("cannot read"));
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        assert!(scratch.refusal().contains("it is not a file"));
+        fs::remove_dir(&file).unwrap();
+        nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(scratch.refusal().contains("it is not a file"));
+    }
+
+    #[test]
+    fn a_link_in_the_way_of_a_new_file_is_not_followed() {
+        let scratch = Scratch::new("link");
+        let victim = scratch.file("victim");
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, scratch.file("rpcbind.xdr.new")).unwrap();
+        scratch.write();
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
+        assert!(
+            fs::symlink_metadata(scratch.file(RPCBIND))
+                .unwrap()
+                .is_file()
+        );
+    }
+
+    #[test]
+    fn a_port_becomes_a_wildcard_address() {
+        for (port, uaddr) in [
+            (2049, "0.0.0.0.8.1"),
+            (70_000, "0.0.0.0.17.112"),
+            (0, "0.0.0.0.0.0"),
+            (u32::MAX, "0.0.0.0.255.255"),
+        ] {
+            assert_eq!(wildcard(port), uaddr);
+        }
+    }
+}

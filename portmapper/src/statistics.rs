@@ -1,0 +1,268 @@
+//! What GETSTAT counts: calls, registrations, look-ups.
+//!
+//! Look-ups are counted by what was asked for. What can be asked for is endless, so there are
+//! [`MAX_ROWS`] rows for all of it, first come first served; what finds none is counted in one row more,
+//! of program 0 and netid `other`.
+
+use std::collections::HashMap;
+
+use oncrpc::netid::Netid;
+use oncrpc_xdr::{Bytes, Writer, XdrString};
+
+/// Rows for look-ups and calls through CALLIT, of all versions together; rpcbind has no limit.
+pub const MAX_ROWS: usize = 256;
+
+/// Procedures that each version counts: 0 to 12 of version 4, `RPCBSTAT_HIGHPROC` of RFC 1833 §2.1.
+const PROCEDURES: usize = 13;
+
+/// A version of the protocol, each of which is counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// The portmapper, `PMAPVERS`.
+    V2,
+    /// rpcbind, `RPCBVERS`.
+    V3,
+    /// rpcbind with more procedures, `RPCBVERS4`.
+    V4,
+}
+
+/// All counters since the start.
+#[derive(Debug, Default)]
+pub struct Statistics {
+    versions: [Counters; 3],
+    rows: usize,
+}
+
+/// The counters of one version: `rpcb_stat` of RFC 1833 §2.1.
+#[derive(Debug, Default)]
+struct Counters {
+    calls: [u32; PROCEDURES],
+    set: u32,
+    unset: u32,
+    look_ups: Rows,
+    called_through: Rows,
+}
+
+/// Rows in the order in which they were first needed.
+#[derive(Debug, Default)]
+struct Rows {
+    index: HashMap<Key, usize>,
+    rows: Vec<(Key, Row)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    program: u32,
+    version: u32,
+    /// Of calls through CALLIT only.
+    procedure: u32,
+    netid: XdrString,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Row {
+    success: u32,
+    failure: u32,
+    indirect: u32,
+}
+
+impl Statistics {
+    /// Everything at zero.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counts a call, answered or refused.
+    pub fn called(&mut self, version: Version, procedure: u32) {
+        let calls = &mut self.of(version).calls;
+        if let Some(count) = usize::try_from(procedure)
+            .ok()
+            .and_then(|at| calls.get_mut(at))
+        {
+            *count = count.wrapping_add(1);
+        }
+    }
+
+    /// Counts a SET that was accepted.
+    pub fn set(&mut self, version: Version) {
+        let set = &mut self.of(version).set;
+        *set = set.wrapping_add(1);
+    }
+
+    /// Counts an UNSET that was accepted.
+    pub fn unset(&mut self, version: Version) {
+        let unset = &mut self.of(version).unset;
+        *unset = unset.wrapping_add(1);
+    }
+
+    /// Counts a question for the address of a service.
+    pub fn looked_up(&mut self, by: Version, service: (u32, u32), netid: &Netid, found: bool) {
+        let key = Key::new(service, 0, netid);
+        let row = self.versions[by as usize].look_ups.row(key, &mut self.rows);
+        row.count(found);
+    }
+
+    /// Counts a call through CALLIT or BCAST, or through INDIRECT.
+    pub fn called_through(
+        &mut self,
+        by: Version,
+        (service, procedure): ((u32, u32), u32),
+        netid: &Netid,
+        found: bool,
+        indirect: bool,
+    ) {
+        let key = Key::new(service, procedure, netid);
+        let rows = &mut self.versions[by as usize].called_through;
+        let row = rows.row(key, &mut self.rows);
+        // rpcbind starts at 1 whichever procedure it was.
+        let first = row.success == 0 && row.failure == 0;
+        row.indirect = row.indirect.wrapping_add((first || indirect).into());
+        row.count(found);
+    }
+
+    /// The answer to GETSTAT, `rpcb_stat_byvers` of RFC 1833 §2.1.
+    pub fn encode(&self) -> Bytes {
+        let mut w = Writer::new();
+        for counters in &self.versions {
+            counters.calls.iter().for_each(|&count| w.u32(count));
+            w.u32(counters.set);
+            w.u32(counters.unset);
+            counters.look_ups.encode(&mut w, false);
+            counters.called_through.encode(&mut w, true);
+        }
+        w.into_bytes()
+    }
+
+    fn of(&mut self, version: Version) -> &mut Counters {
+        &mut self.versions[version as usize]
+    }
+}
+
+impl Rows {
+    fn row(&mut self, key: Key, taken: &mut usize) -> &mut Row {
+        let key = if *taken < MAX_ROWS || self.index.contains_key(&key) {
+            key
+        } else {
+            Key::other()
+        };
+        let next = self.rows.len();
+        let at = *self.index.entry(key.clone()).or_insert(next);
+        if at == next {
+            self.rows.push((key, Row::default()));
+            *taken += 1;
+        }
+        &mut self.rows[at].1
+    }
+
+    /// `rpcbs_addrlist` or `rpcbs_rmtcalllist`, the latest row first.
+    fn encode(&self, w: &mut Writer, called_through: bool) {
+        for (key, row) in self.rows.iter().rev() {
+            w.bool(true);
+            w.u32(key.program);
+            w.u32(key.version);
+            if called_through {
+                w.u32(key.procedure);
+            }
+            w.u32(row.success);
+            w.u32(row.failure);
+            if called_through {
+                w.u32(row.indirect);
+            }
+            // INVARIANT: a netid of ours is short, and the list sets no bound.
+            #[expect(clippy::expect_used, reason = "a netid is short")]
+            w.string(&key.netid, u32::MAX).expect("no bound");
+        }
+        w.bool(false);
+    }
+}
+
+impl Row {
+    fn count(&mut self, found: bool) {
+        let count = if found {
+            &mut self.success
+        } else {
+            &mut self.failure
+        };
+        *count = count.wrapping_add(1);
+    }
+}
+
+impl Key {
+    fn new((program, version): (u32, u32), procedure: u32, netid: &Netid) -> Self {
+        Self {
+            program,
+            version,
+            procedure,
+            netid: netid.into(),
+        }
+    }
+
+    fn other() -> Self {
+        Self::new((0, 0), 0, &Netid::from("other"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fresh_answer_has_204_bytes_of_zeros() {
+        assert_eq!(&Statistics::new().encode()[..], [0; 204]);
+    }
+
+    #[test]
+    fn the_answer_is_laid_out_as_rpcbind_lays_it_out() {
+        let mut statistics = Statistics::new();
+        statistics.called(Version::V2, 3);
+        statistics.called(Version::V4, 12);
+        statistics.called(Version::V4, 13);
+        statistics.set(Version::V3);
+        statistics.unset(Version::V3);
+        statistics.unset(Version::V3);
+        statistics.looked_up(Version::V2, (5, 2), &Netid::Udp, false);
+        statistics.looked_up(Version::V2, (5, 2), &Netid::Udp, false);
+        statistics.looked_up(Version::V2, (100_000, 2), &Netid::Tcp, true);
+        let service = (99, 1);
+        statistics.called_through(Version::V4, (service, 5), &Netid::Udp, false, false);
+        statistics.called_through(Version::V4, (service, 5), &Netid::Udp, false, true);
+        statistics.called_through(Version::V4, (service, 5), &Netid::Udp, true, false);
+        #[rustfmt::skip]
+        let expected: Vec<u32> = [
+            &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0,  0, 0][..],
+            &[1, 100_000, 2, 1, 0, 3, u32::from_be_bytes(*b"tcp\0")],
+            &[1, 5, 2, 0, 2, 3, u32::from_be_bytes(*b"udp\0"), 0],
+            &[0],
+            &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  1, 2],
+            &[0, 0],
+            &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,  0, 0],
+            &[0],
+            &[1, 99, 1, 5, 1, 2, 2, 3, u32::from_be_bytes(*b"udp\0"), 0],
+        ]
+        .concat();
+        let encoded = statistics.encode();
+        let (words, rest) = encoded.as_chunks();
+        let words: Vec<u32> = words.iter().map(|word| u32::from_be_bytes(*word)).collect();
+        assert_eq!(words, expected);
+        assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn what_finds_no_row_is_counted_as_other() {
+        let mut statistics = Statistics::new();
+        for program in 0..100_000 {
+            statistics.looked_up(Version::V4, (program, 1), &Netid::Udp, true);
+        }
+        statistics.looked_up(Version::V2, (7, 7), &Netid::Udp, false);
+        statistics.looked_up(Version::V4, (7, 1), &Netid::Udp, false);
+        let rows = &statistics.versions[Version::V4 as usize].look_ups.rows;
+        assert_eq!(rows.len(), MAX_ROWS + 1);
+        let (seventh, row) = &rows[7];
+        assert_eq!((seventh.program, row.success, row.failure), (7, 1, 1));
+        let (last, row) = &rows[MAX_ROWS];
+        assert_eq!((last, row.success), (&Key::other(), 100_000 - 256));
+        let rows = &statistics.versions[Version::V2 as usize].look_ups.rows;
+        assert_eq!(rows[0].0, Key::other());
+        assert!(statistics.encode().len() < 9000);
+    }
+}
