@@ -218,7 +218,8 @@ impl<'a> Lexer<'a> {
             return &rest[rest.len()..];
         }
         if rest.starts_with(['"', '\'']) {
-            let diagnostic = Diagnostic::error(self.span(line.trim_end()), "this quote does not end");
+            let diagnostic =
+                Diagnostic::error(self.span(line.trim_end()), "this quote does not end");
             self.diagnostics.push(diagnostic);
             return &rest[line.len()..];
         }
@@ -238,7 +239,11 @@ pub fn number(text: &str) -> Result<i128, &'static str> {
     } else if let Some(hex) = digits.strip_prefix("0X") {
         (hex, 16, "not hexadecimal digits")
     } else if digits.len() > 1 && digits.starts_with('0') {
-        (digits, 8, "a number with a leading 0 is octal: only digits 0 to 7")
+        (
+            digits,
+            8,
+            "a number with a leading 0 is octal: only digits 0 to 7",
+        )
     } else {
         (digits, 10, "not decimal digits")
     };

@@ -93,9 +93,10 @@ impl Sources {
     ) -> Result<&Source, TooLarge> {
         let (name, text) = (name.into(), text.into());
         // One byte between two files, so that the end of one is not the start of the next.
-        let start = self.files.last().map_or(0, |last| {
-            last.start as usize + last.text.len() + 1
-        });
+        let start = self
+            .files
+            .last()
+            .map_or(0, |last| last.start as usize + last.text.len() + 1);
         if start + text.len() > MAX_TEXT as usize {
             return Err(TooLarge { name });
         }

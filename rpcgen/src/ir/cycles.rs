@@ -63,12 +63,7 @@ fn refuse_typedefs_of_themselves(unit: &Unit, diagnostics: &mut Vec<Diagnostic>)
     }
 }
 
-fn refuse_cycles(
-    unit: &Unit,
-    edges: &[Vec<usize>],
-    what: &str,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
+fn refuse_cycles(unit: &Unit, edges: &[Vec<usize>], what: &str, diagnostics: &mut Vec<Diagnostic>) {
     for group in graph::components(edges) {
         if !graph::is_cycle(&group, edges) {
             continue;
@@ -176,7 +171,10 @@ fn nest(unit: &mut Unit) {
         }
     }
     for (index, place) in nested {
-        if let Some(field) = fields_mut(&mut unit.types[index].kind).into_iter().nth(place) {
+        if let Some(field) = fields_mut(&mut unit.types[index].kind)
+            .into_iter()
+            .nth(place)
+        {
             field.nested = true;
         }
     }
@@ -185,11 +183,9 @@ fn nest(unit: &mut Unit) {
 /// Puts what an optional leads back to into a box.
 fn enclose(ty: &mut Type, back: &impl Fn(TypeId) -> bool) {
     match ty {
-        Type::Optional(to) => {
-            if to.named().is_some_and(|(id, _)| back(id)) {
-                let inner = std::mem::replace(&mut **to, Type::Builtin(super::Builtin::Bool));
-                **to = Type::Boxed(Box::new(inner));
-            }
+        Type::Optional(to) if to.named().is_some_and(|(id, _)| back(id)) => {
+            let inner = std::mem::replace(&mut **to, Type::Builtin(super::Builtin::Bool));
+            **to = Type::Boxed(Box::new(inner));
         }
         Type::Fixed(element, _) | Type::Array(element, _) => enclose(element, back),
         _ => {}
@@ -207,9 +203,17 @@ fn opens(unit: &Unit, element: &Type, back: &impl Fn(TypeId) -> bool) -> bool {
 
 fn types_mut(unit: &mut Unit) -> Vec<&mut Type> {
     let mut types: Vec<&mut Type> = unit.types.iter_mut().flat_map(parts_mut).collect();
-    let versions = unit.programs.iter_mut().flat_map(|program| &mut program.versions);
+    let versions = unit
+        .programs
+        .iter_mut()
+        .flat_map(|program| &mut program.versions);
     for procedure in versions.flat_map(|version| &mut version.procedures) {
-        types.extend(procedure.arguments.iter_mut().map(|argument| &mut argument.ty));
+        types.extend(
+            procedure
+                .arguments
+                .iter_mut()
+                .map(|argument| &mut argument.ty),
+        );
         types.extend(&mut procedure.result);
     }
     types
@@ -218,7 +222,10 @@ fn types_mut(unit: &mut Unit) -> Vec<&mut Type> {
 fn parts_mut(def: &mut TypeDef) -> Vec<&mut Type> {
     match &mut def.kind {
         TypeKind::Alias(ty) => vec![ty],
-        kind => fields_mut(kind).into_iter().map(|field| &mut field.ty).collect(),
+        kind => fields_mut(kind)
+            .into_iter()
+            .map(|field| &mut field.ty)
+            .collect(),
     }
 }
 

@@ -30,13 +30,12 @@ fn without_comments(text: &str) -> String {
     while let Some(at) = rest.find(['/', '"']) {
         kept.push_str(&rest[..at]);
         rest = &rest[at..];
-        let (end, keep) = if rest.starts_with("/*") {
-            (rest[2..].find("*/").map_or(rest.len(), |end| end + 4), false)
+        let (end, keep) = if let Some(comment) = rest.strip_prefix("/*") {
+            (comment.find("*/").map_or(rest.len(), |end| end + 4), false)
         } else if rest.starts_with("//") {
             (rest.find('\n').unwrap_or(rest.len()), false)
-        } else if rest.starts_with('"') {
-            let end = rest[1..].find('"').map_or(rest.len(), |end| end + 2);
-            (end, true)
+        } else if let Some(text) = rest.strip_prefix('"') {
+            (text.find('"').map_or(rest.len(), |end| end + 2), true)
         } else {
             (1, true)
         };

@@ -110,9 +110,8 @@ impl Values {
             }
         };
         // What 64 bits can hold, with or without a sign.
-        let value = value.filter(|value| {
-            (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(value)
-        });
+        let value =
+            value.filter(|value| (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(value));
         if value.is_none() {
             let message = "this has no value, or none of 64 bits";
             diagnostics.push(Diagnostic::error(expr.span, message));

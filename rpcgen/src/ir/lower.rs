@@ -127,12 +127,19 @@ impl Lower<'_> {
         }
         let head = self.head(&declaration.name, &item.docs, item.span);
         let mut docs = item.docs.clone();
-        docs.comments.extend(trailing(&declaration.docs, &item.docs));
-        let head = Head { docs: &docs, ..head };
+        docs.comments
+            .extend(trailing(&declaration.docs, &item.docs));
+        let head = Head {
+            docs: &docs,
+            ..head
+        };
         // `typedef struct { … } s;` is `struct s { … };`.
         let plain = declaration.shape == Shape::Plain;
         let same = |name: &Option<Ident>| {
-            plain && name.as_ref().is_none_or(|name| name.name == declaration.name.name)
+            plain
+                && name
+                    .as_ref()
+                    .is_none_or(|name| name.name == declaration.name.name)
         };
         match &declaration.ty.kind {
             ast::TypeKind::Struct(name, body) if same(name) => self.define_struct(&head, body),
@@ -229,11 +236,18 @@ impl Lower<'_> {
         }
         if let Ok(unsigned) = u32::try_from(value) {
             let wrapped = unsigned.cast_signed();
-            let message = format!("`{}` is {value}, which an enum of 32 bits has as {wrapped}", name.name);
-            self.diagnostics.push(Diagnostic::warning(name.span, message));
+            let message = format!(
+                "`{}` is {value}, which an enum of 32 bits has as {wrapped}",
+                name.name
+            );
+            self.diagnostics
+                .push(Diagnostic::warning(name.span, message));
             return Some(wrapped);
         }
-        let message = format!("`{}` is {value}, which an enum of 32 bits cannot be", name.name);
+        let message = format!(
+            "`{}` is {value}, which an enum of 32 bits cannot be",
+            name.name
+        );
         self.diagnostics.push(Diagnostic::error(name.span, message));
         None
     }

@@ -98,7 +98,7 @@ pub enum TypeKind {
     /// A struct.
     Struct(Struct),
     /// A union.
-    Union(Union),
+    Union(Box<Union>),
 }
 
 /// A type where it is used.

@@ -13,7 +13,10 @@ use super::{Argument, Docs, Procedure, Program, Type, Version};
 impl Lower<'_> {
     pub(super) fn program(&mut self, program: &ast::Program, docs: &Docs) -> Option<Program> {
         let number = self.rpc_number(&program.number, "program");
-        self.unique(program.versions.iter().map(|version| &version.name), "version");
+        self.unique(
+            program.versions.iter().map(|version| &version.name),
+            "version",
+        );
         let mut numbers = Numbers::new("version");
         let mut versions = Vec::new();
         for version in &program.versions {
@@ -68,9 +71,13 @@ impl Lower<'_> {
         if arguments.len() > MAX_ARGUMENTS {
             let message = format!("more than {MAX_ARGUMENTS} arguments are not supported yet");
             let diagnostic = Diagnostic::error(procedure.name.span, message);
-            self.diagnostics.push(diagnostic.help("put them into a struct"));
+            self.diagnostics
+                .push(diagnostic.help("put them into a struct"));
         }
-        let names = procedure.arguments.iter().filter_map(|argument| argument.name.as_ref());
+        let names = procedure
+            .arguments
+            .iter()
+            .filter_map(|argument| argument.name.as_ref());
         self.unique(names, "argument");
         let result: Option<Type> = match &procedure.result {
             Some(result) => {

@@ -80,7 +80,11 @@ impl Unit {
             Type::OpaqueFixed(size) => u64::from(size.value).next_multiple_of(4),
             Type::Fixed(element, size) => self.min_len(element).saturating_mul(size.value.into()),
             Type::Boxed(inner) => self.min_len(inner),
-            Type::Opaque(_) | Type::Text(_) | Type::Array(..) | Type::Optional(_) | Type::List(_) => 4,
+            Type::Opaque(_)
+            | Type::Text(_)
+            | Type::Array(..)
+            | Type::Optional(_)
+            | Type::List(_) => 4,
         }
     }
 }

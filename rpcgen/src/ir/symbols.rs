@@ -1,9 +1,11 @@
 //! The names that a file defines, before anything is known of what they stand for.
 
-use std::collections::{HashMap, HashSet};
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
-use crate::ast::{Declaration, EnumBody, Expr, Ident, Item, ItemKind, Shape, StructBody, Type, TypeKind};
+use crate::ast::{
+    Declaration, EnumBody, Expr, Ident, Item, ItemKind, Shape, StructBody, Type, TypeKind,
+};
 use crate::ast::{UnionBody, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;

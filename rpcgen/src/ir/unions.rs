@@ -80,11 +80,11 @@ impl Lower<'_> {
                 return Some(TypeKind::Alias(Type::Optional(Box::new(field.ty.clone()))));
             }
         }
-        sound.then_some(TypeKind::Union(Union {
+        sound.then_some(TypeKind::Union(Box::new(Union {
             discriminant,
             arms,
             default,
-        }))
+        })))
     }
 
     /// The discriminant, and the enumerators that it can be if it is an enum.
@@ -137,7 +137,10 @@ impl Lower<'_> {
             },
             _ => return None,
         };
-        let values = body.members.iter().filter_map(|member| self.value_of(&member.name.name));
+        let values = body
+            .members
+            .iter()
+            .filter_map(|member| self.value_of(&member.name.name));
         let labels = Labels::Enumerators(values.map(wrapped).collect(), behind.span);
         Some((DiscriminantKind::Enum(id), labels))
     }
@@ -183,8 +186,8 @@ impl Lower<'_> {
             return None;
         };
         if let Some(first) = labelled.insert(value, expr.span) {
-            let diagnostic = Diagnostic::error(expr.span, "this label stands twice")
-                .cause(first, "first here");
+            let diagnostic =
+                Diagnostic::error(expr.span, "this label stands twice").cause(first, "first here");
             self.diagnostics.push(diagnostic);
             return None;
         }
@@ -224,7 +227,12 @@ fn default_of_bool(arms: &mut Vec<Arm>, default: Option<DefaultArm>) {
     };
     let labels: Vec<_> = [(0, "FALSE"), (1, "TRUE")]
         .into_iter()
-        .filter(|(value, _)| !arms.iter().flat_map(|arm| &arm.labels).any(|l| l.value == *value))
+        .filter(|(value, _)| {
+            !arms
+                .iter()
+                .flat_map(|arm| &arm.labels)
+                .any(|l| l.value == *value)
+        })
         .map(|(value, name)| Label {
             value,
             name: Some(name.to_owned()),

@@ -61,11 +61,7 @@ pub(super) fn star(tokens: Tokens<'_>) -> Parsed<'_, Option<Span>> {
 }
 
 /// `[n]`, `<n>`, `<>` or nothing behind a name, as far as it fits the type and the `*` before the name.
-pub(super) fn shape<'a>(
-    tokens: Tokens<'a>,
-    ty: &Type,
-    star: Option<Span>,
-) -> Parsed<'a, Shape> {
+pub(super) fn shape<'a>(tokens: Tokens<'a>, ty: &Type, star: Option<Span>) -> Parsed<'a, Shape> {
     let open = tokens.first();
     let (rest, shape) = if tokens.is("[") {
         let (rest, size) = expr(tokens.step())?;
@@ -87,9 +83,8 @@ pub(super) fn shape<'a>(
         (tokens, Shape::Plain)
     };
     let span = open.span.to(rest.behind);
-    let refuse = |message: &str, help: &str| {
-        tokens.fault(Diagnostic::error(span, message).help(help))
-    };
+    let refuse =
+        |message: &str, help: &str| tokens.fault(Diagnostic::error(span, message).help(help));
     if rest.is("[") || rest.is("<") {
         let help = "name the inner array with a typedef";
         return refuse("an array of arrays", help);
@@ -104,7 +99,9 @@ pub(super) fn shape<'a>(
         ),
         (TypeKind::Opaque, Shape::Plain) => {
             let diagnostic = Diagnostic::error(ty.span, "opaque data needs a length");
-            tokens.fault(diagnostic.help("write `opaque name[n]`, `opaque name<n>` or `opaque name<>`"))
+            tokens.fault(
+                diagnostic.help("write `opaque name[n]`, `opaque name<n>` or `opaque name<>`"),
+            )
         }
         (TypeKind::String, Shape::Fixed(_)) => refuse(
             "a string has no fixed length",
@@ -181,8 +178,17 @@ fn tagged(start: Tokens<'_>) -> Parsed<'_, TypeKind> {
 /// One of the language's own types, in all the ways in which C lets people write it.
 fn builtin(start: Tokens<'_>) -> Option<(Tokens<'_>, Builtin)> {
     let words = [
-        "unsigned", "signed", "char", "short", "int", "long", "hyper", "float", "double",
-        "quadruple", "bool",
+        "unsigned",
+        "signed",
+        "char",
+        "short",
+        "int",
+        "long",
+        "hyper",
+        "float",
+        "double",
+        "quadruple",
+        "bool",
     ];
     let mut rest = start;
     let mut found = Vec::new();
@@ -287,11 +293,25 @@ fn arm(start: Tokens<'_>) -> Parsed<'_, Arm> {
         let behind_it = docs::around(behind.taken_since(rest)).comments;
         docs.comments.extend(behind_it);
         let field = None;
-        return Ok((behind, Arm { docs, labels, field }));
+        return Ok((
+            behind,
+            Arm {
+                docs,
+                labels,
+                field,
+            },
+        ));
     }
     let (rest, declaration) = field(rest, "the name of the arm")?;
     let field = Some(declaration);
-    Ok((rest, Arm { docs, labels, field }))
+    Ok((
+        rest,
+        Arm {
+            docs,
+            labels,
+            field,
+        },
+    ))
 }
 
 fn label(tokens: Tokens<'_>) -> Parsed<'_, Label> {

@@ -35,7 +35,7 @@ pub fn parse(tokens: &[Token<'_>]) -> (Vec<Item>, Vec<Diagnostic>) {
                 }
                 Err(error) => {
                     let fault = fault_of(error, rest);
-                    faults.borrow_mut().push(fault.diagnostic);
+                    faults.borrow_mut().push(*fault.diagnostic);
                     skip(rest, fault.at, ";")
                 }
             };
@@ -50,7 +50,10 @@ fn fault_of<'a>(error: nom::Err<Fault<'a>>, at: Tokens<'a>) -> Fault<'a> {
         nom::Err::Error(fault) | nom::Err::Failure(fault) => fault,
         nom::Err::Incomplete(_) => Fault {
             at,
-            diagnostic: Diagnostic::error(at.first().span, "the file ends too early"),
+            diagnostic: Box::new(Diagnostic::error(
+                at.first().span,
+                "the file ends too early",
+            )),
         },
     }
 }
@@ -60,7 +63,10 @@ fn item(start: Tokens<'_>) -> Parsed<'_, Option<Item>> {
     let first = start.first();
     let (rest, kind) = match first.text {
         ";" => {
-            warn(start, Diagnostic::warning(first.span, "this `;` ends nothing"));
+            warn(
+                start,
+                Diagnostic::warning(first.span, "this `;` ends nothing"),
+            );
             return Ok((start.step(), None));
         }
         "const" => constant(start)?,
@@ -104,7 +110,11 @@ fn item(start: Tokens<'_>) -> Parsed<'_, Option<Item>> {
             let diagnostic = Diagnostic::error(first.span, "attributes are not supported yet");
             return start.fault(diagnostic);
         }
-        _ => return start.expected("a definition").map(|(rest, ())| (rest, None)),
+        _ => {
+            return start
+                .expected("a definition")
+                .map(|(rest, ())| (rest, None));
+        }
     };
     let item = Item {
         docs: docs::before(first),

@@ -79,7 +79,8 @@ fn arguments(tokens: Tokens<'_>) -> Parsed<'_, Vec<Parameter>> {
         if rest.is(")") {
             return Ok((rest.step(), Vec::new()));
         }
-        let diagnostic = Diagnostic::error(tokens.first().span, "`void` stands beside nothing else");
+        let diagnostic =
+            Diagnostic::error(tokens.first().span, "`void` stands beside nothing else");
         return tokens.fault(diagnostic);
     }
     let mut arguments = Vec::new();

@@ -31,7 +31,7 @@ pub(super) fn body<'a, T>(
             let why = "expected `}` before this";
             return Err(nom::Err::Failure(super::Fault {
                 at: rest,
-                diagnostic: diagnostic.label("opened here").cause(cause, why),
+                diagnostic: Box::new(diagnostic.label("opened here").cause(cause, why)),
             }));
         }
         match one(rest) {
@@ -42,7 +42,7 @@ pub(super) fn body<'a, T>(
             Err(error @ nom::Err::Failure(_)) => return Err(error),
             Err(error) => {
                 let fault = fault_of(error, rest);
-                warn(rest, fault.diagnostic);
+                warn(rest, *fault.diagnostic);
                 faulty = true;
                 rest = skip(rest, fault.at, end);
             }

@@ -32,7 +32,7 @@ pub(super) type Parsed<'a, T> = IResult<Tokens<'a>, T, Fault<'a>>;
 pub(super) struct Fault<'a> {
     /// The tokens from the one at fault on.
     pub(super) at: Tokens<'a>,
-    pub(super) diagnostic: Diagnostic,
+    pub(super) diagnostic: Box<Diagnostic>,
 }
 
 impl<'a> Tokens<'a> {
@@ -87,7 +87,7 @@ impl<'a> Tokens<'a> {
     pub(super) fn fault<T>(self, diagnostic: Diagnostic) -> Parsed<'a, T> {
         Err(nom::Err::Error(Fault {
             at: self,
-            diagnostic,
+            diagnostic: Box::new(diagnostic),
         }))
     }
 
@@ -99,7 +99,10 @@ impl<'a> Tokens<'a> {
                 format!("expected {what}, found the end of the file"),
                 self.behind,
             ),
-            _ => (format!("expected {what}, found `{}`", found.text), found.span),
+            _ => (
+                format!("expected {what}, found `{}`", found.text),
+                found.span,
+            ),
         };
         self.fault(Diagnostic::error(span, message).label(format!("expected {what}")))
     }
@@ -138,14 +141,17 @@ pub(super) fn name<'a>(what: &'static str) -> impl Fn(Tokens<'a>) -> Parsed<'a, 
 /// Words that cannot be names, because the grammar could not tell. `program`, `version`, `string` and
 /// `quadruple` can: only at their own places do they mean something else.
 const KEYWORDS: [&str; 17] = [
-    "bool", "case", "char", "const", "default", "double", "enum", "float", "hyper", "int", "opaque",
-    "struct", "switch", "typedef", "union", "unsigned", "void",
+    "bool", "case", "char", "const", "default", "double", "enum", "float", "hyper", "int",
+    "opaque", "struct", "switch", "typedef", "union", "unsigned", "void",
 ];
 
 impl<'a> ParseError<Tokens<'a>> for Fault<'a> {
     fn from_error_kind(at: Tokens<'a>, _: ErrorKind) -> Self {
         let diagnostic = Diagnostic::error(at.first().span, "this is not expected here");
-        Self { at, diagnostic }
+        Self {
+            at,
+            diagnostic: Box::new(diagnostic),
+        }
     }
 
     fn append(_: Tokens<'a>, _: ErrorKind, other: Self) -> Self {

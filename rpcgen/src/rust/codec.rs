@@ -176,7 +176,12 @@ impl File<'_> {
 
     /// Writes the value of `field`, found at `place`: an expression that is a `Result`, or, if that cannot
     /// fail, one that is nothing.
-    pub(super) fn encode(&self, field: &Field, place: &Place, scope: &Scope) -> (TokenStream, bool) {
+    pub(super) fn encode(
+        &self,
+        field: &Field,
+        place: &Place,
+        scope: &Scope,
+    ) -> (TokenStream, bool) {
         let ty = self.unit.behind(&field.ty);
         let (code, fallible) = self.encode_value(ty, place, scope);
         let code = match field.nested {

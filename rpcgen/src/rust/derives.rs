@@ -63,7 +63,10 @@ fn of_def(def: &TypeDef, all: &[Derives]) -> Derives {
             fields.fold(Derives::of_number(0), |all, one| Derives {
                 eq: all.eq && one.eq,
                 default: all.default && one.default,
-                size: all.size.zip(one.size).map(|(all, one)| all.saturating_add(one)),
+                size: all
+                    .size
+                    .zip(one.size)
+                    .map(|(all, one)| all.saturating_add(one)),
             })
         }
         TypeKind::Union(def) => {

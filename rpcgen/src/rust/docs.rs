@@ -77,7 +77,9 @@ fn comments(docs: &Docs) -> Vec<String> {
 fn is_prose(block: &[&str]) -> bool {
     let indented = block.iter().skip(1).any(|line| line.starts_with("  "));
     let gaps = block.iter().any(|line| line.trim().contains("   "));
-    let list = block.iter().any(|line| line.trim_start().starts_with(['-', '+', '|']));
+    let list = block
+        .iter()
+        .any(|line| line.trim_start().starts_with(['-', '+', '|']));
     let rule = |line: &&str| line.chars().all(|c| c.is_ascii_punctuation() || c == ' ');
     !indented && !gaps && !list && !block.iter().any(rule)
 }
@@ -124,7 +126,10 @@ fn escape(text: &str) -> String {
 fn signs(word: &str) -> String {
     let mut escaped = String::with_capacity(word.len());
     for letter in word.chars() {
-        if matches!(letter, '<' | '>' | '[' | ']' | '*' | '_' | '`' | '#' | '\\' | '~' | '&') {
+        if matches!(
+            letter,
+            '<' | '>' | '[' | ']' | '*' | '_' | '`' | '#' | '\\' | '~' | '&'
+        ) {
             escaped.push('\\');
         }
         escaped.push(letter);
@@ -137,15 +142,18 @@ fn wrapped(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let starts_list = word.starts_with(['-', '+', '='])
-            || word.trim_end_matches(['.', ')']).bytes().all(|b| b.is_ascii_digit());
-        if let Some(line) = lines.last_mut() {
-            if line.is_empty() || line.len() + 1 + word.len() <= WIDTH || starts_list {
-                if !line.is_empty() {
-                    line.push(' ');
-                }
-                line.push_str(word);
-                continue;
+            || word
+                .trim_end_matches(['.', ')'])
+                .bytes()
+                .all(|b| b.is_ascii_digit());
+        if let Some(line) = lines.last_mut()
+            && (line.is_empty() || line.len() + 1 + word.len() <= WIDTH || starts_list)
+        {
+            if !line.is_empty() {
+                line.push(' ');
             }
+            line.push_str(word);
+            continue;
         }
         lines.push(word.to_owned());
     }

@@ -15,7 +15,11 @@ pub(super) fn variants(def: &TypeDef) -> Vec<String> {
     let TypeKind::Enum(def) = &def.kind else {
         return Vec::new();
     };
-    let members: Vec<_> = def.members.iter().map(|member| member.name.as_str()).collect();
+    let members: Vec<_> = def
+        .members
+        .iter()
+        .map(|member| member.name.as_str())
+        .collect();
     let mut variants = names::variants(&members);
     for (variant, member) in variants.iter_mut().zip(&def.members) {
         if variant == "Unknown" {

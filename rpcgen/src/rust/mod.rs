@@ -92,7 +92,10 @@ impl<'a> File<'a> {
             TypeKind::Union(kind) => self.union(id, def, kind, scope),
         };
         let blank = format::blank();
-        items.into_iter().flat_map(|item| [item, blank.clone()]).collect()
+        items
+            .into_iter()
+            .flat_map(|item| [item, blank.clone()])
+            .collect()
     }
 
     fn alias(&self, id: TypeId, def: &TypeDef, ty: &Type, scope: &Scope) -> TokenStream {

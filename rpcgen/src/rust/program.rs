@@ -11,8 +11,16 @@ use super::scope::{Scope, ident};
 use super::{File, docs, format, names};
 
 /// Names that mean something in the module of a version.
-const OWN: [&str; 8] =
-    ["Client", "Server", "PROGRAM", "VERSION", "PROCEDURES", "procedure", "service", "open"];
+const OWN: [&str; 8] = [
+    "Client",
+    "Server",
+    "PROGRAM",
+    "VERSION",
+    "PROCEDURES",
+    "procedure",
+    "service",
+    "open",
+];
 
 /// A procedure on its way to Rust.
 struct Method<'a> {
@@ -27,8 +35,11 @@ struct Method<'a> {
 impl File<'_> {
     /// The module of a program.
     pub(super) fn program(&self, program: &Program) -> TokenStream {
-        let mut modules: Vec<_> =
-            program.versions.iter().map(|version| format!("v{}", version.number)).collect();
+        let mut modules: Vec<_> = program
+            .versions
+            .iter()
+            .map(|version| format!("v{}", version.number))
+            .collect();
         names::unique(&mut modules, HashSet::new());
         let versions = program
             .versions
@@ -83,7 +94,10 @@ impl File<'_> {
 
     /// The procedures as types.
     fn procedures(&self, methods: &[Method<'_>], _: &Scope) -> TokenStream {
-        let own: HashSet<String> = methods.iter().map(|method| method.marker.to_string()).collect();
+        let own: HashSet<String> = methods
+            .iter()
+            .map(|method| method.marker.to_string())
+            .collect();
         let scope = Scope::new(3, own);
         let procedure = scope.library("oncrpc", "Procedure");
         let info = scope.library("oncrpc", "ProcedureInfo");
@@ -91,7 +105,11 @@ impl File<'_> {
         let types: Vec<_> = methods
             .iter()
             .map(|method| {
-                let Method { procedure: what, marker, .. } = method;
+                let Method {
+                    procedure: what,
+                    marker,
+                    ..
+                } = method;
                 let docs = docs::item(&what.docs, "", &what.definition);
                 let number = Literal::u32_unsuffixed(what.number);
                 let name = &what.name;
@@ -135,7 +153,9 @@ impl File<'_> {
             [] => quote!(()),
             [argument] => self.shape(&argument.ty, scope),
             arguments => {
-                let shapes = arguments.iter().map(|argument| self.shape(&argument.ty, scope));
+                let shapes = arguments
+                    .iter()
+                    .map(|argument| self.shape(&argument.ty, scope));
                 quote!((#(#shapes),*))
             }
         }
@@ -154,7 +174,12 @@ impl File<'_> {
         let result = scope.prelude("Result");
         let blank = format::blank();
         let functions = methods.iter().map(|method| {
-            let Method { procedure, marker, function, parameters } = method;
+            let Method {
+                procedure,
+                marker,
+                function,
+                parameters,
+            } = method;
             let docs = docs::item(&procedure.docs, "", &procedure.definition);
             let answer = self.answer(procedure, scope);
             let (declared, given) = self.client_parameters(procedure, parameters, scope);
@@ -202,7 +227,10 @@ impl File<'_> {
         names: &[Ident],
         scope: &Scope,
     ) -> (TokenStream, TokenStream) {
-        let types = procedure.arguments.iter().map(|argument| self.rust_type(&argument.ty, scope));
+        let types = procedure
+            .arguments
+            .iter()
+            .map(|argument| self.rust_type(&argument.ty, scope));
         match (&procedure.arguments[..], names) {
             ([argument], [name]) if !self.passed_by_value(&argument.ty) => {
                 let ty = self.rust_type(&argument.ty, scope);
@@ -231,14 +259,25 @@ impl File<'_> {
     ) -> TokenStream {
         let context = scope.library("oncrpc", "CallContext");
         let reject = scope.library("oncrpc", "Reject");
-        let (result, send, sync) =
-            (scope.prelude("Result"), scope.prelude("Send"), scope.prelude("Sync"));
+        let (result, send, sync) = (
+            scope.prelude("Result"),
+            scope.prelude("Send"),
+            scope.prelude("Sync"),
+        );
         let functions = methods.iter().enumerate().map(|(index, method)| {
-            let Method { procedure, function, parameters, .. } = method;
+            let Method {
+                procedure,
+                function,
+                parameters,
+                ..
+            } = method;
             let blank = (index > 0).then(format::blank);
             let docs = docs::item(&procedure.docs, "", &procedure.definition);
             let answer = self.answer(procedure, scope);
-            let types = procedure.arguments.iter().map(|arg| self.rust_type(&arg.ty, scope));
+            let types = procedure
+                .arguments
+                .iter()
+                .map(|arg| self.rust_type(&arg.ty, scope));
             let is_null = procedure.number == 0
                 && procedure.arguments.is_empty()
                 && procedure.result.is_none();
@@ -300,10 +339,14 @@ fn service(methods: &[Method<'_>], scope: &Scope) -> TokenStream {
         ["Dispatch", "Call", "Reply", "Reject", "Handler", "Service"]
             .map(|name| scope.library("oncrpc", name));
     let boxed = scope.prelude("Box");
-    let comment =
-        format::comment("A counter of its own: no call touches one of all cores.");
+    let comment = format::comment("A counter of its own: no call touches one of all cores.");
     let cells = methods.iter().map(|method| {
-        let Method { marker, function, parameters, .. } = method;
+        let Method {
+            marker,
+            function,
+            parameters,
+            ..
+        } = method;
         let pattern = match &parameters[..] {
             [name] => quote!(#name),
             names => quote!((#(#names),*)),
@@ -345,10 +388,15 @@ fn service(methods: &[Method<'_>], scope: &Scope) -> TokenStream {
 
 /// Procedure 0, which every version has (RFC 5531 section 12.1), where the .x file leaves it out.
 fn null(version: &Version) -> Option<Procedure> {
-    let given = version.procedures.iter().any(|procedure| procedure.number == 0);
+    let given = version
+        .procedures
+        .iter()
+        .any(|procedure| procedure.number == 0);
     (!given).then(|| Procedure {
         name: "NULL".to_owned(),
-        docs: Docs { comments: vec!["Does nothing, and says so.".to_owned()], ..Docs::default() },
+        docs: Docs {
+            comments: vec!["Does nothing, and says so.".to_owned()],
+        },
         definition: "void NULL(void) = 0".to_owned(),
         number: 0,
         arguments: Vec::new(),
@@ -359,7 +407,10 @@ fn null(version: &Version) -> Option<Procedure> {
 /// Names everything that becomes a function.
 fn methods<'a>(procedures: impl Iterator<Item = &'a Procedure>) -> Vec<Method<'a>> {
     let procedures: Vec<_> = procedures.collect();
-    let given: Vec<_> = procedures.iter().map(|procedure| &procedure.name[..]).collect();
+    let given: Vec<_> = procedures
+        .iter()
+        .map(|procedure| &procedure.name[..])
+        .collect();
     let short = names::variants(&given);
     let mut functions: Vec<_> = short.iter().map(|name| names::snake(name)).collect();
     // What the modules' own code calls its things.
@@ -387,7 +438,10 @@ fn parameters(procedure: &Procedure) -> Vec<Ident> {
         None => "arg".to_owned(),
     };
     let mut parameters: Vec<_> = procedure.arguments.iter().enumerate().map(name).collect();
-    names::unique(&mut parameters, ["cx", "server", "call", "reply"].map(str::to_owned).into());
+    names::unique(
+        &mut parameters,
+        ["cx", "server", "call", "reply"].map(str::to_owned).into(),
+    );
     parameters.iter().map(|name| ident(name)).collect()
 }
 

@@ -20,7 +20,11 @@ impl File<'_> {
         let name = ident(&self.names[id.0]);
         let mut field_names: Vec<_> = kind.fields.iter().map(|f| names::snake(&f.name)).collect();
         names::unique(&mut field_names, std::collections::HashSet::new());
-        let fields: Vec<_> = field_names.iter().map(|name| ident(name)).zip(&kind.fields).collect();
+        let fields: Vec<_> = field_names
+            .iter()
+            .map(|name| ident(name))
+            .zip(&kind.fields)
+            .collect();
 
         let docs = struct_docs(def, kind);
         let derive = self.derive(id);
@@ -128,9 +132,10 @@ pub(super) fn codec(
 fn mentions(token: &proc_macro2::TokenTree, name: &str) -> bool {
     match token {
         proc_macro2::TokenTree::Ident(ident) => ident == name,
-        proc_macro2::TokenTree::Group(group) => {
-            group.stream().into_iter().any(|token| mentions(&token, name))
-        }
+        proc_macro2::TokenTree::Group(group) => group
+            .stream()
+            .into_iter()
+            .any(|token| mentions(&token, name)),
         _ => false,
     }
 }

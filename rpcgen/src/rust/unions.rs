@@ -116,11 +116,7 @@ impl File<'_> {
 
     /// Variants are called as the enumerators of the discriminant are; those of a number as the constant in
     /// the label, the arm's own field if that is its only label, or else by the number.
-    fn variant_names(
-        &self,
-        union: &Union,
-        variants: &[(&crate::ir::Arm, &Label)],
-    ) -> Vec<String> {
+    fn variant_names(&self, union: &Union, variants: &[(&crate::ir::Arm, &Label)]) -> Vec<String> {
         if let DiscriminantKind::Enum(id) = union.discriminant.kind
             && let TypeKind::Enum(def) = &self.unit.ty(id).kind
         {
@@ -129,14 +125,22 @@ impl File<'_> {
                 let member = members.find(|(member, _)| i64::from(member.value) == value);
                 member.map_or_else(String::new, |(_, variant)| variant.clone())
             };
-            return variants.iter().map(|(_, label)| name(label.value)).collect();
+            return variants
+                .iter()
+                .map(|(_, label)| name(label.value))
+                .collect();
         }
         if union.discriminant.kind == DiscriminantKind::Bool {
             let names = ["False".to_owned(), "True".to_owned()];
-            return variants.iter().map(|(_, label)| names[usize::from(label.value != 0)].clone()).collect();
+            return variants
+                .iter()
+                .map(|(_, label)| names[usize::from(label.value != 0)].clone())
+                .collect();
         }
-        let constants: Option<Vec<&str>> =
-            variants.iter().map(|(_, label)| label.name.as_deref()).collect();
+        let constants: Option<Vec<&str>> = variants
+            .iter()
+            .map(|(_, label)| label.name.as_deref())
+            .collect();
         if let Some(constants) = constants {
             return names::variants(&constants);
         }
@@ -232,7 +236,8 @@ impl File<'_> {
             .variants
             .iter()
             .map(|variant| {
-                let (named, unnamed) = (variant.pattern(&quote!(value)), variant.pattern(&quote!(_)));
+                let (named, unnamed) =
+                    (variant.pattern(&quote!(value)), variant.pattern(&quote!(_)));
                 (named, unnamed, len(variant.field))
             })
             .collect();
@@ -302,7 +307,10 @@ impl File<'_> {
         }
         match &parts.default {
             Some(Default { held: None, .. }) => arm(quote!(Default(_)), &quote!(_), None),
-            Some(Default { held: Some((_, name, field)), .. }) => {
+            Some(Default {
+                held: Some((_, name, field)),
+                ..
+            }) => {
                 arm(quote!(Default { #name, .. }), &quote!(#name), Some(field));
             }
             None => {}
@@ -369,7 +377,10 @@ impl File<'_> {
         });
         let others = match &parts.default {
             Some(Default { held: None, .. }) => quote!(other => Self::Default(other),),
-            Some(Default { held: Some((discriminant, name, field)), .. }) => {
+            Some(Default {
+                held: Some((discriminant, name, field)),
+                ..
+            }) => {
                 let value = self.decode(field, scope);
                 quote!(#discriminant => Self::Default { #discriminant, #name: #value },)
             }
@@ -415,7 +426,11 @@ impl Variant<'_> {
             None => format!("{label} void;"),
         };
         let mut docs = self.docs.clone();
-        docs.comments.extend(self.field.iter().flat_map(|field| field.docs.comments.clone()));
+        docs.comments.extend(
+            self.field
+                .iter()
+                .flat_map(|field| field.docs.comments.clone()),
+        );
         docs::item(&docs, "", &definition)
     }
 }
