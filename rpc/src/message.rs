@@ -5,7 +5,7 @@
 
 use oncrpc_xdr::{DecodeError, Enumeration, Reader, Writer};
 
-use crate::auth::AuthRef;
+use crate::auth::{AuthRef, flavor};
 use crate::call::caller::ProcedureId;
 use crate::call::error::Refusal;
 use crate::proto::rpc_msg::AuthStat;
@@ -129,9 +129,12 @@ fn words<const N: usize>(bytes: &[u8]) -> Option<[u32; N]> {
 
 /// Writes a call's header up to the credential, which is [`ClientAuth`](crate::auth::ClientAuth)'s to write.
 pub fn write_call(w: &mut Writer, xid: u32, id: ProcedureId) {
-    for word in [xid, CALL, RPC_VERSION, id.program, id.version, id.procedure] {
-        w.u32(word);
-    }
+    write_words(w, [xid, CALL, RPC_VERSION, id.program, id.version, id.procedure]);
+}
+
+/// Writes words in one piece.
+fn write_words<const N: usize>(w: &mut Writer, words: [u32; N]) {
+    w.raw(words.map(u32::to_be_bytes).as_flattened());
 }
 
 /// Writes the header of a reply that carries results.
@@ -166,17 +169,12 @@ pub fn write_refusal(w: &mut Writer, xid: u32, refusal: &Refusal) {
 
 /// A verifier stands in accepted replies, and only there.
 fn write_accepted(w: &mut Writer, xid: u32, accept_stat: u32) {
-    w.u32(xid);
-    w.u32(REPLY);
-    w.u32(MSG_ACCEPTED);
-    AuthRef::NONE.write(w);
-    w.u32(accept_stat);
+    // The verifier is AUTH_NONE, with no bytes in it.
+    write_words(w, [xid, REPLY, MSG_ACCEPTED, flavor::NONE, 0, accept_stat]);
 }
 
 fn write_denied(w: &mut Writer, xid: u32, reject_stat: u32) {
-    for word in [xid, REPLY, MSG_DENIED, reject_stat] {
-        w.u32(word);
-    }
+    write_words(w, [xid, REPLY, MSG_DENIED, reject_stat]);
 }
 
 /// The header of a reply, read in place.

@@ -32,6 +32,9 @@ pub struct Handler<P, S, M, F> {
     procedure: PhantomData<P>,
 }
 
+/// Bytes of a reply with its mark and header and a few results.
+const SMALL_REPLY: usize = 128;
+
 /// Largest future that keeps its place for the next call, in bytes.
 const KEPT_CELL: usize = 4096;
 
@@ -103,7 +106,7 @@ where
         let Poll::Ready(outcome) = guarded::<P, _>(|| poll(&mut self.cell, cx)) else {
             return Poll::Pending;
         };
-        let mut out = Writer::new();
+        let mut out = Writer::from_vec(Vec::with_capacity(SMALL_REPLY));
         let step = Reply::new(&mut out, self.framing, self.xid).finish::<P::Results>(outcome);
         Poll::Ready(match step {
             Step::Done => Answer::Reply(out),

@@ -95,9 +95,9 @@ impl<S: ByteStream> Link for StreamLink<S> {
                 if record.is_some() {
                     return Poll::Ready(Ok(record));
                 }
-                // Nothing but the rest of a record is kept between reads, not the buffer it came in.
-                self.input = Bytes::new();
             }
+            // Nothing but the rest of a record is kept between reads, not the buffer it came in.
+            self.input = Bytes::new();
             let stream = &mut self.stream;
             self.input = ready!(worker::with_input(|buffer| {
                 pin!(stream.read_buf(buffer))

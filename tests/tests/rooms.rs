@@ -1,0 +1,141 @@
+//! The house keeps its order: who knows whom, and who touches the world.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms from the bottom up: each may know those before it.
+const ORDER: [(&str, &str); 6] = [
+    ("xdr", "oncrpc-xdr"),
+    ("rpc", "oncrpc"),
+    ("transport", "oncrpc-transport"),
+    ("client", "oncrpc-client"),
+    ("server", "oncrpc-server"),
+    ("portmapper", "oncrpc-portmapper"),
+];
+
+/// Rooms and files that are pure: no I/O, no clock.
+const PURE: [&str; 6] = [
+    "xdr/src",
+    "rpc/src",
+    "portmapper/src/registry",
+    "portmapper/src/policy.rs",
+    "portmapper/src/merge.rs",
+    "rpcgen/src/ir",
+];
+
+/// What does I/O or reads a clock.
+const WORLDLY: [&str; 9] = [
+    "std::fs",
+    "std::process",
+    "std::thread",
+    "TcpStream",
+    "UdpSocket",
+    "UnixStream",
+    "tokio::",
+    "Instant::now",
+    "SystemTime::now",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The names under `[dependencies]` in the room's Cargo.toml.
+fn dependencies(room: &str) -> Vec<String> {
+    let manifest = read(&root().join(room).join("Cargo.toml"));
+    let section = manifest
+        .split("[dependencies]\n")
+        .nth(1)
+        .unwrap_or_default();
+    section
+        .lines()
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.split(['.', ' ', '=']).next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Every Rust file at or below `path`.
+fn rust_files(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let entries = fs::read_dir(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths
+        .flat_map(|path| rust_files(&path))
+        .filter(|p| p.extension() == Some("rs".as_ref()))
+        .collect()
+}
+
+#[test]
+fn each_room_knows_only_those_below_it() {
+    for (index, (room, _)) in ORDER.iter().enumerate() {
+        let known = dependencies(room);
+        assert!(!known.is_empty(), "{room} has dependencies");
+        for (_, above) in &ORDER[index..] {
+            assert!(
+                !known.iter().any(|name| name == above),
+                "{room} must not know {above}"
+            );
+        }
+    }
+}
+
+#[test]
+fn rpcgen_knows_no_room_and_no_room_knows_rpcgen() {
+    assert!(
+        !dependencies("rpcgen")
+            .iter()
+            .any(|name| name.starts_with("oncrpc"))
+    );
+    for (room, _) in ORDER {
+        assert!(
+            !dependencies(room)
+                .iter()
+                .any(|name| name == "oncrpc-rpcgen"),
+            "{room}"
+        );
+    }
+}
+
+#[test]
+fn pure_rooms_do_no_io_and_read_no_clock() {
+    for path in PURE {
+        let files = rust_files(&root().join(path));
+        assert!(!files.is_empty(), "{path} is there");
+        for file in files {
+            let text = read(&file);
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let code = code
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
+            for (number, line) in code.enumerate() {
+                let found = WORLDLY.iter().find(|word| line.contains(**word));
+                assert!(
+                    found.is_none(),
+                    "{}: {} ({number})",
+                    file.display(),
+                    line.trim()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_crate_takes_the_workspace_lints_which_forbid_unsafe() {
+    assert!(read(&root().join("Cargo.toml")).contains("unsafe_code = \"forbid\""));
+    for room in ORDER
+        .map(|(room, _)| room)
+        .into_iter()
+        .chain(["rpcgen", "tests", "interop"])
+    {
+        let manifest = read(&root().join(room).join("Cargo.toml"));
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{room}");
+    }
+}
