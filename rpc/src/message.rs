@@ -129,7 +129,10 @@ fn words<const N: usize>(bytes: &[u8]) -> Option<[u32; N]> {
 
 /// Writes a call's header up to the credential, which is [`ClientAuth`](crate::auth::ClientAuth)'s to write.
 pub fn write_call(w: &mut Writer, xid: u32, id: ProcedureId) {
-    write_words(w, [xid, CALL, RPC_VERSION, id.program, id.version, id.procedure]);
+    write_words(
+        w,
+        [xid, CALL, RPC_VERSION, id.program, id.version, id.procedure],
+    );
 }
 
 /// Writes words in one piece.

@@ -1,0 +1,353 @@
+//! Asking and telling rpcbind.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use oncrpc::netid::{Netid, Protocol};
+use oncrpc::proto::portmap::{self, pmapprog::v2};
+use oncrpc::proto::rpcb::rpcbprog::{v3, v4};
+use oncrpc::proto::rpcb::{RPCB_PORT, RpList, Rpcb};
+use oncrpc::uaddr::Uaddr;
+use oncrpc::{CallError, Refusal};
+use oncrpc_xdr::XdrString;
+
+use crate::{Channel, Endpoint};
+
+/// Which rpcbind is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RpcbindAt {
+    /// The one on this host: the abstract socket first, which knows no mount namespaces, then the path,
+    /// then loopback.
+    ThisHost,
+    /// The one at this address.
+    Endpoint(Endpoint),
+}
+
+/// A program's address, as rpcbind lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// The program.
+    pub program: u32,
+    /// Its version.
+    pub version: u32,
+    /// The transport.
+    pub netid: Netid,
+    /// The universal address on it, as text: what was registered need not be one.
+    pub uaddr: XdrString,
+    /// Who registered it, in rpcbind's words; empty if that is not known.
+    pub owner: XdrString,
+}
+
+/// A connection to rpcbind. Every question is asked in version 4, then 3, then 2, until one is understood.
+#[derive(Clone, Debug)]
+pub struct Rpcbind {
+    channel: Channel,
+    endpoint: Endpoint,
+}
+
+impl Rpcbind {
+    /// The port of rpcbind, TCP and UDP.
+    pub const PORT: u16 = RPCB_PORT as u16;
+
+    /// The Unix socket of rpcbind, as a path and as an abstract name.
+    pub const SOCKET: &str = "/run/rpcbind.sock";
+
+    /// Connects to an rpcbind.
+    pub async fn connect(at: &RpcbindAt) -> Result<Self, CallError> {
+        let candidates = match at {
+            RpcbindAt::Endpoint(endpoint) => vec![endpoint.clone()],
+            RpcbindAt::ThisHost => vec![
+                Endpoint::Abstract(Self::SOCKET.into()),
+                Endpoint::Unix(Self::SOCKET.into()),
+                Endpoint::Tcp((Ipv4Addr::LOCALHOST, Self::PORT).into()),
+                Endpoint::Tcp((Ipv6Addr::LOCALHOST, Self::PORT).into()),
+            ],
+        };
+        let mut failed = None;
+        for endpoint in candidates {
+            let channel = Channel::to(endpoint.clone());
+            match channel.connect().await {
+                Ok(()) => return Ok(Self { channel, endpoint }),
+                Err(error) => failed = Some(error),
+            }
+        }
+        // INVARIANT: there is a candidate at least, and each has failed.
+        Err(failed.unwrap_or(CallError::TimedOut {
+            after: std::time::Duration::ZERO,
+            sent: 0,
+        }))
+    }
+
+    /// Where a program is, for somebody who can reach what rpcbind can reach: GETADDR.
+    ///
+    /// rpcbind names another version's address if it does not have this one; the call shows it.
+    pub async fn lookup(
+        &self,
+        program: u32,
+        version: u32,
+        netid: &Netid,
+    ) -> Result<Endpoint, CallError> {
+        self.lookup_from(
+            program,
+            version,
+            netid,
+            self.endpoint.inet().map(|at| at.ip()),
+        )
+        .await
+    }
+
+    /// The same; `asked` is the address by which the caller reaches the host, which stands in for a
+    /// wildcard in the answer.
+    pub(crate) async fn lookup_from(
+        &self,
+        program: u32,
+        version: u32,
+        netid: &Netid,
+        asked: Option<IpAddr>,
+    ) -> Result<Endpoint, CallError> {
+        let not_registered = || CallError::NotRegistered {
+            program,
+            version,
+            netid: netid.clone(),
+        };
+        let hint = asked.map(|ip| Uaddr::Inet((ip, Self::PORT).into()).to_string());
+        let arg = Rpcb {
+            r_prog: program,
+            r_vers: version,
+            r_netid: XdrString::from(netid.as_bytes()),
+            r_addr: XdrString::from(hint.unwrap_or_default()),
+            r_owner: XdrString::new(),
+        };
+        let uaddr = match v4::Client::new(self.channel.clone()).getaddr(&arg).await {
+            Err(error) if speaks_older(&error) => {
+                match v3::Client::new(self.channel.clone()).getaddr(&arg).await {
+                    Err(error) if speaks_older(&error) => {
+                        return self.getport(program, version, netid, asked).await;
+                    }
+                    answer => answer?,
+                }
+            }
+            answer => answer?,
+        };
+        if uaddr.is_empty() {
+            return Err(not_registered());
+        }
+        let family = netid.transport().map(|transport| transport.family);
+        let uaddr = family.and_then(|family| Uaddr::parse(uaddr.as_bytes(), family).ok());
+        let endpoint = uaddr.and_then(|uaddr| Endpoint::of(netid, &reachable(uaddr, asked)));
+        endpoint
+            .filter(|endpoint| endpoint.inet().is_none_or(|at| at.port() != 0))
+            .ok_or_else(not_registered)
+    }
+
+    /// The same by version 2, which knows ports only.
+    async fn getport(
+        &self,
+        program: u32,
+        version: u32,
+        netid: &Netid,
+        asked: Option<IpAddr>,
+    ) -> Result<Endpoint, CallError> {
+        let not_registered = || CallError::NotRegistered {
+            program,
+            version,
+            netid: netid.clone(),
+        };
+        let protocol = protocol(netid).ok_or_else(not_registered)?;
+        let mapping = portmap::Mapping {
+            prog: program,
+            vers: version,
+            prot: protocol as u32,
+            port: 0,
+        };
+        let port = v2::Client::new(self.channel.clone())
+            .getport(&mapping)
+            .await?;
+        let port = u16::try_from(port)
+            .ok()
+            .filter(|&port| port != 0)
+            .ok_or_else(not_registered)?;
+        let address = asked.unwrap_or(Ipv4Addr::LOCALHOST.into());
+        Endpoint::of(netid, &Uaddr::Inet((address, port).into())).ok_or_else(not_registered)
+    }
+
+    /// Registers a mapping: SET. `false` if the program is registered at another address, or the caller
+    /// may not. The owner is what rpcbind makes of the caller.
+    pub async fn set(&self, mapping: &Mapping) -> Result<bool, CallError> {
+        let arg = mapping.to_rpcb();
+        match v4::Client::new(self.channel.clone()).set(&arg).await {
+            Err(error) if speaks_older(&error) => {}
+            answer => return answer,
+        }
+        match v3::Client::new(self.channel.clone()).set(&arg).await {
+            Err(error) if speaks_older(&error) => {}
+            answer => return answer,
+        }
+        let Some(mapping) = mapping.to_portmap() else {
+            return Ok(false);
+        };
+        v2::Client::new(self.channel.clone()).set(&mapping).await
+    }
+
+    /// Unregisters a program on one transport, or on all: UNSET. `false` if it is somebody else's.
+    pub async fn unset(
+        &self,
+        program: u32,
+        version: u32,
+        netid: Option<&Netid>,
+    ) -> Result<bool, CallError> {
+        let arg = Rpcb {
+            r_prog: program,
+            r_vers: version,
+            r_netid: XdrString::from(netid.map_or(&b""[..], Netid::as_bytes)),
+            r_addr: XdrString::new(),
+            r_owner: XdrString::new(),
+        };
+        match v4::Client::new(self.channel.clone()).unset(&arg).await {
+            Err(error) if speaks_older(&error) => {}
+            answer => return answer,
+        }
+        match v3::Client::new(self.channel.clone()).unset(&arg).await {
+            Err(error) if speaks_older(&error) => {}
+            answer => return answer,
+        }
+        let mapping = portmap::Mapping {
+            prog: program,
+            vers: version,
+            prot: 0,
+            port: 0,
+        };
+        v2::Client::new(self.channel.clone()).unset(&mapping).await
+    }
+
+    /// Everything that is registered: DUMP.
+    pub async fn dump(&self) -> Result<Vec<Mapping>, CallError> {
+        let listed =
+            |list: Vec<RpList>| list.into_iter().map(|node| node.rpcb_map.into()).collect();
+        match v4::Client::new(self.channel.clone()).dump().await {
+            Err(error) if speaks_older(&error) => {}
+            answer => return answer.map(listed),
+        }
+        match v3::Client::new(self.channel.clone()).dump().await {
+            Err(error) if speaks_older(&error) => {}
+            answer => return answer.map(listed),
+        }
+        let list = v2::Client::new(self.channel.clone()).dump().await?;
+        Ok(list.into_iter().map(|node| node.map.into()).collect())
+    }
+}
+
+/// Whether a refusal means that an older version may be understood.
+fn speaks_older(error: &CallError) -> bool {
+    let CallError::Refused(refusal) = error else {
+        return false;
+    };
+    matches!(
+        refusal,
+        Refusal::ProgMismatch { .. }
+            | Refusal::ProgUnavail
+            | Refusal::ProcUnavail
+            | Refusal::GarbageArgs
+    )
+}
+
+/// The protocol that version 2 knows a transport by.
+fn protocol(netid: &Netid) -> Option<Protocol> {
+    netid.transport()?.protocol
+}
+
+/// An address that the caller can use: a wildcard is the address that was asked, and the scope of a
+/// link-local address is the caller's.
+fn reachable(uaddr: Uaddr, asked: Option<IpAddr>) -> Uaddr {
+    match uaddr {
+        Uaddr::Inet(at) if at.ip().is_unspecified() => {
+            let loopback: IpAddr = match at {
+                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            };
+            Uaddr::Inet((asked.unwrap_or(loopback), at.port()).into())
+        }
+        uaddr => uaddr,
+    }
+}
+
+impl Mapping {
+    fn to_rpcb(&self) -> Rpcb {
+        Rpcb {
+            r_prog: self.program,
+            r_vers: self.version,
+            r_netid: XdrString::from(self.netid.as_bytes()),
+            r_addr: self.uaddr.clone(),
+            r_owner: self.owner.clone(),
+        }
+    }
+
+    /// As version 2 has it, if it can say it.
+    fn to_portmap(&self) -> Option<portmap::Mapping> {
+        let family = self.netid.transport()?.family;
+        let port = Uaddr::parse(self.uaddr.as_bytes(), family)
+            .ok()?
+            .socket_addr()?
+            .port();
+        let prot = protocol(&self.netid)? as u32;
+        Some(portmap::Mapping {
+            prog: self.program,
+            vers: self.version,
+            prot,
+            port: port.into(),
+        })
+    }
+}
+
+impl From<Rpcb> for Mapping {
+    fn from(rpcb: Rpcb) -> Self {
+        Self {
+            program: rpcb.r_prog,
+            version: rpcb.r_vers,
+            netid: Netid::from(&rpcb.r_netid),
+            uaddr: rpcb.r_addr,
+            owner: rpcb.r_owner,
+        }
+    }
+}
+
+impl From<portmap::Mapping> for Mapping {
+    fn from(mapping: portmap::Mapping) -> Self {
+        let netid = match mapping.prot {
+            6 => Netid::Tcp,
+            17 => Netid::Udp,
+            other => Netid::Other(other.to_string().into()),
+        };
+        let any = Uaddr::Inet((Ipv4Addr::UNSPECIFIED, mapping.port as u16).into());
+        Self {
+            program: mapping.prog,
+            version: mapping.vers,
+            netid,
+            uaddr: any.to_string().into(),
+            owner: XdrString::new(),
+        }
+    }
+}
+
+impl fmt::Display for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            program,
+            version,
+            netid,
+            uaddr,
+            ..
+        } = self;
+        write!(f, "program {program} version {version} at {netid} {uaddr}")
+    }
+}
+
+impl fmt::Display for RpcbindAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ThisHost => f.write_str("this host's rpcbind"),
+            Self::Endpoint(endpoint) => write!(f, "rpcbind at {endpoint}"),
+        }
+    }
+}
