@@ -107,7 +107,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageE
             b"--" => break,
             [b'-', b'-', long @ ..] => {
                 let command = self::long(&mut options, long, &mut args);
-                if let Some(command) = command.map_err(|reason| complain(format_args!("{reason}")))? {
+                if let Some(command) =
+                    command.map_err(|reason| complain(format_args!("{reason}")))?
+                {
                     return Ok(command);
                 }
             }
@@ -220,7 +222,11 @@ mod tests {
             insecure: true,
             ..Options::default()
         };
-        for line in ["rpcbind -f -w -d -i -d", "rpcbind -fwddi", "rpcbind x -fw y -di - -d"] {
+        for line in [
+            "rpcbind -f -w -d -i -d",
+            "rpcbind -fwddi",
+            "rpcbind x -fw y -di - -d",
+        ] {
             assert_eq!(options(line), expected);
         }
         let all = options("rpcbind -adhilswfr");
@@ -245,13 +251,31 @@ mod tests {
         for (line, complaint) in [
             ("rpcbind -v", "rpcbind: invalid option -- 'v'"),
             ("/sbin/rpcbind -fLw", "/sbin/rpcbind: invalid option -- 'L'"),
-            ("rpcbind -f -h", "rpcbind: option requires an argument -- 'h'"),
+            (
+                "rpcbind -f -h",
+                "rpcbind: option requires an argument -- 'h'",
+            ),
             ("rpcbind --bogus", "rpcbind: unrecognized option '--bogus'"),
-            ("rpcbind --port", "rpcbind: option '--port' requires an argument"),
-            ("rpcbind --port=x", "rpcbind: option '--port': x is not a port"),
-            ("rpcbind --port 0", "rpcbind: option '--port': 0 is not a port"),
-            ("rpcbind --port 65536", "rpcbind: option '--port': 65536 is not a port"),
-            ("rpcbind --help=x", "rpcbind: option '--help' doesn't allow an argument"),
+            (
+                "rpcbind --port",
+                "rpcbind: option '--port' requires an argument",
+            ),
+            (
+                "rpcbind --port=x",
+                "rpcbind: option '--port': x is not a port",
+            ),
+            (
+                "rpcbind --port 0",
+                "rpcbind: option '--port': 0 is not a port",
+            ),
+            (
+                "rpcbind --port 65536",
+                "rpcbind: option '--port': 65536 is not a port",
+            ),
+            (
+                "rpcbind --help=x",
+                "rpcbind: option '--help' doesn't allow an argument",
+            ),
         ] {
             let error = parsed(line).unwrap_err().to_string();
             assert_eq!(error, format!("{complaint}\n{USAGE}"), "{line}");

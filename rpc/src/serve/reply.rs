@@ -69,6 +69,15 @@ impl<'a> Reply<'a> {
         self.framing
     }
 
+    /// Holds this reply, if it is a datagram, to at most `max` bytes; a longer one becomes SYSTEM_ERR.
+    ///
+    /// For servers that will not send strangers much more than these sent.
+    pub fn bound_datagram(&mut self, max: usize) {
+        if let Framing::Datagram { max: allowed } = &mut self.framing {
+            *allowed = max.min(*allowed);
+        }
+    }
+
     /// Answers with results.
     pub fn success<W: Wire>(&mut self, results: &W::Value) -> Step {
         let xid = self.xid;

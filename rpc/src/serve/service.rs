@@ -107,6 +107,11 @@ impl Call<'_> {
         &self.context
     }
 
+    /// How many bytes the whole call has, without record marks.
+    pub fn message_len(&self) -> usize {
+        self.message.len()
+    }
+
     /// The arguments as they came.
     pub fn raw_args(&self) -> Bytes {
         self.message.slice(self.header.body..)

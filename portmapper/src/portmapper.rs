@@ -1,0 +1,337 @@
+//! The portmapper without its protocol: what the procedures of all three versions have in common.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use oncrpc::netid::{Family, Netid, Protocol};
+use oncrpc::peer::{Address, Peer};
+use oncrpc_xdr::{Bytes, XdrString};
+
+use crate::interfaces;
+use crate::merge::{Asked, Interface, merge};
+use crate::netconfig::NetworkConfig;
+use crate::policy::{Caller, Policy, TooWeak};
+use crate::registry::{Entry, Owner, Registry};
+use crate::request_log::RequestLog;
+use crate::state::{State, StateDirectory};
+use crate::statistics::{Statistics, Version};
+
+/// The registry and all that surrounds it, shared by the services of all versions.
+#[derive(Debug)]
+pub struct Portmapper {
+    books: Mutex<Books>,
+    policy: Policy,
+    netconfig: Vec<NetworkConfig>,
+    log: RequestLog,
+}
+
+#[derive(Debug)]
+struct Books {
+    registry: Registry,
+    statistics: Statistics,
+    state: StateDirectory,
+    /// Whether the state files could be written last time; a failure is reported once.
+    state_is_kept: bool,
+}
+
+/// A service that GETADDRLIST found.
+#[derive(Debug)]
+pub struct Found {
+    /// Its address, fit for the caller.
+    pub uaddr: XdrString,
+    /// Its transport.
+    pub network: NetworkConfig,
+}
+
+/// The index of the loopback interface, which is the first of every network namespace: `LOOPBACK_IFINDEX`
+/// of Linux' `include/net/net_namespace.h`.
+const LOOPBACK_INTERFACE: u32 = 1;
+
+impl Portmapper {
+    /// A portmapper that knows these transports, with nothing registered.
+    pub fn new(
+        policy: Policy,
+        netconfig: Vec<NetworkConfig>,
+        state: StateDirectory,
+        log: RequestLog,
+    ) -> Self {
+        let books = Books {
+            registry: Registry::new(),
+            statistics: Statistics::new(),
+            state,
+            state_is_kept: true,
+        };
+        Self {
+            books: Mutex::new(books),
+            policy,
+            netconfig,
+            log,
+        }
+    }
+
+    /// Registers the portmapper's own program on a transport, in the versions that it lists there.
+    pub fn announce(&self, netid: &Netid, uaddr: &XdrString) {
+        let versions: &[u32] = match netid {
+            Netid::Tcp | Netid::Udp => &[2, 3, 4],
+            _ => &[3, 4],
+        };
+        let mut books = self.books();
+        for &version in versions {
+            let service = (OWN_PROGRAM, version);
+            let entry = Entry::new(service, &netid.into(), uaddr, Owner::Superuser);
+            if let Some(entry) = entry {
+                books.registry.announce(entry);
+            }
+        }
+    }
+
+    /// Registers what another portmapper left.
+    pub fn restore(&self, state: State) {
+        let mut books = self.books();
+        for entry in state.entries {
+            books.registry.set(entry);
+        }
+    }
+
+    /// Writes the state files, if that did not go well after the last change.
+    pub fn keep(&self) {
+        self.books().keep();
+    }
+
+    /// Who is calling, and from where: what is logged and what policy judges.
+    pub fn caller(peer: &Peer) -> Option<Caller> {
+        match peer.remote {
+            Address::Unix(process) => Some(Caller::Unix { uid: process.uid }),
+            Address::Inet(from) => Some(Caller::Inet {
+                from,
+                over_loopback: peer.interface.map(|index| index == LOOPBACK_INTERFACE),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// The log of requests.
+    pub fn log(&self) -> &RequestLog {
+        &self.log
+    }
+
+    /// SET.
+    pub fn set(
+        &self,
+        by: Version,
+        peer: &Peer,
+        service: (u32, u32),
+        netid: &XdrString,
+        uaddr: &XdrString,
+    ) -> Result<bool, TooWeak> {
+        let owner = self.may_change("set", peer, service.0)?;
+        let Some(entry) = Entry::new(service, netid, uaddr, owner) else {
+            return Ok(false);
+        };
+        let mut books = self.books();
+        let before = books.registry.changes();
+        let set = books.registry.set(entry);
+        books.changed_since(before);
+        if set.accepted() {
+            books.statistics.set(by);
+        }
+        Ok(set.accepted())
+    }
+
+    /// UNSET from one transport after the other; content if one of them is.
+    pub fn unset(
+        &self,
+        by: Version,
+        peer: &Peer,
+        (program, version): (u32, u32),
+        netids: &[XdrString],
+    ) -> Result<bool, TooWeak> {
+        let owner = self.may_change("unset", peer, program)?;
+        let mut books = self.books();
+        let before = books.registry.changes();
+        let mut accepted = false;
+        for netid in netids {
+            let unset = books.registry.unset(program, version, netid, &owner);
+            accepted |= unset.accepted();
+        }
+        books.changed_since(before);
+        if accepted {
+            books.statistics.unset(by);
+        }
+        Ok(accepted)
+    }
+
+    fn may_change(&self, procedure: &str, peer: &Peer, program: u32) -> Result<Owner, TooWeak> {
+        let may = Self::caller(peer)
+            .ok_or(TooWeak)
+            .and_then(|caller| self.policy.may_change(&caller));
+        match &may {
+            Ok(_) => self.log.request(peer, procedure, Some(program)),
+            Err(TooWeak) => self.log.declined(peer, procedure, program),
+        }
+        may
+    }
+
+    /// GETADDR, or GETVERSADDR if `exactly` this version will do: the address on the transport that was used
+    /// for asking, or nothing.
+    pub fn address(
+        &self,
+        by: Version,
+        peer: &Peer,
+        (program, version): (u32, u32),
+        hint: &XdrString,
+        exactly: bool,
+    ) -> XdrString {
+        let netid = XdrString::from(&peer.netid);
+        let mut books = self.books();
+        let registry = &books.registry;
+        let found = if exactly {
+            registry.find_version(program, version, &netid)
+        } else {
+            registry.find(program, version, &netid)
+        };
+        let uaddr = found.map(|entry| entry.uaddr.clone()).unwrap_or_default();
+        let service = (program, version);
+        let told = merge(&uaddr, hint, asked(peer), own_interfaces).unwrap_or(uaddr);
+        let is_found = !told.is_empty();
+        books
+            .statistics
+            .looked_up(by, service, &peer.netid, is_found);
+        told
+    }
+
+    /// GETPORT: the port, or 0.
+    pub fn port(&self, (program, version): (u32, u32), protocol: u32) -> u32 {
+        let Some(protocol) = Protocol::from_number(protocol) else {
+            return 0;
+        };
+        let mut books = self.books();
+        let mapping = books.registry.find_mapping(program, version, protocol);
+        let port = mapping.map_or(0, |mapping| mapping.port);
+        let netid = Netid::from(protocol.name());
+        let (service, found) = ((program, version), port != 0);
+        books
+            .statistics
+            .looked_up(Version::V2, service, &netid, found);
+        port
+    }
+
+    /// GETADDRLIST: the addresses on all transports of the family that was used for asking.
+    pub fn addresses(&self, peer: &Peer, service: (u32, u32), hint: &XdrString) -> Vec<Found> {
+        let family = peer.netid.transport().map(|transport| transport.family);
+        let mut books = self.books();
+        let entries = books.registry.versions(service.0, service.1);
+        let found: Vec<Found> = entries
+            .filter_map(|entry| {
+                let netid = Netid::from(&entry.netid);
+                let network = self
+                    .netconfig
+                    .iter()
+                    .find(|network| network.netid == netid)?;
+                if Some(network.transport.family) != family {
+                    return None;
+                }
+                let uaddr = merge(&entry.uaddr, hint, asked(peer), own_interfaces)?;
+                let network = network.clone();
+                Some(Found { uaddr, network })
+            })
+            .collect();
+        let is_found = !found.is_empty();
+        let statistics = &mut books.statistics;
+        statistics.looked_up(Version::V4, service, &peer.netid, is_found);
+        found
+    }
+
+    /// Whether a program is registered in this version on the transport that was used for asking; counts
+    /// the question as a call for somebody else.
+    pub fn is_there_to_call(
+        &self,
+        by: Version,
+        peer: &Peer,
+        (service, procedure): ((u32, u32), u32),
+        indirect: bool,
+    ) -> bool {
+        let netid = XdrString::from(&peer.netid);
+        let mut books = self.books();
+        let found = books.registry.find_version(service.0, service.1, &netid);
+        let found = found.is_some();
+        let statistics = &mut books.statistics;
+        statistics.called_through(by, (service, procedure), &peer.netid, found, indirect);
+        found
+    }
+
+    /// Counts a call.
+    pub fn called(&self, by: Version, procedure: u32) {
+        self.books().statistics.called(by, procedure);
+    }
+
+    /// The answer to DUMP.
+    pub fn dump(&self, by: Version) -> Bytes {
+        let registry = &mut self.books().registry;
+        match by {
+            Version::V2 => registry.dump_v2(),
+            Version::V3 | Version::V4 => registry.dump(),
+        }
+    }
+
+    /// The answer to GETSTAT.
+    pub fn statistics(&self) -> Bytes {
+        self.books().statistics.encode()
+    }
+
+    /// The family of addresses on the transport that was used for asking.
+    pub fn family(peer: &Peer) -> Option<Family> {
+        Some(peer.netid.transport()?.family)
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        // A panic while the books were open left them as they were: each change is one step.
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Books {
+    fn changed_since(&mut self, before: u64) {
+        if self.registry.changes() != before {
+            self.state_is_kept = self.write_state();
+        }
+    }
+
+    fn keep(&mut self) {
+        self.state_is_kept = self.write_state();
+    }
+
+    /// Writes the state before the caller hears of the change: what was answered outlives us.
+    fn write_state(&mut self) -> bool {
+        let (list, mappings) = (self.registry.dump(), self.registry.dump_v2());
+        let written = self.state.write(&list, &mappings);
+        if let (Err(error), true) = (&written, self.state_is_kept) {
+            let path = self.state.path().display();
+            log::error!("cannot write the state to {path}: {error}");
+        }
+        written.is_ok()
+    }
+}
+
+/// The portmapper's own program.
+const OWN_PROGRAM: u32 = 100_000;
+
+fn asked(peer: &Peer) -> Asked {
+    let at = match peer.local {
+        Address::Inet(local) => Some(local.ip()),
+        _ => None,
+    };
+    let from = peer.inet();
+    Asked { from, at }
+}
+
+fn own_interfaces() -> Vec<Interface> {
+    interfaces::read().unwrap_or_else(|error| {
+        log::warn!("cannot read the interfaces: {error}");
+        Vec::new()
+    })
+}

@@ -1,0 +1,43 @@
+//! Version 2: the portmapper, RFC 1833 §3.
+
+use std::sync::Arc;
+
+use oncrpc::proto::portmap::Mapping;
+use oncrpc::proto::portmap::pmapprog::v2::Server;
+use oncrpc::{CallContext, Reject};
+use oncrpc_xdr::XdrString;
+
+use crate::portmapper::Portmapper;
+use crate::state::wildcard;
+use crate::statistics::Version;
+use oncrpc::netid::Protocol;
+
+/// Version 2. It knows TCP and UDP over IPv4 only, over whatever transport it is asked.
+#[derive(Debug)]
+pub(super) struct Portmap(pub(super) Arc<Portmapper>);
+
+impl Server for Portmap {
+    async fn set(&self, cx: &CallContext, mapping: Mapping) -> Result<bool, Reject> {
+        let Some(protocol) = Protocol::from_number(mapping.prot) else {
+            return Ok(false);
+        };
+        let netid = XdrString::from_static(protocol.name());
+        let service = (mapping.prog, mapping.vers);
+        let uaddr = wildcard(mapping.port);
+        Ok(self
+            .0
+            .set(Version::V2, cx.peer(), service, &netid, &uaddr)?)
+    }
+
+    async fn unset(&self, cx: &CallContext, mapping: Mapping) -> Result<bool, Reject> {
+        let netids = [XdrString::from_static("tcp"), XdrString::from_static("udp")];
+        let service = (mapping.prog, mapping.vers);
+        Ok(self.0.unset(Version::V2, cx.peer(), service, &netids)?)
+    }
+
+    async fn getport(&self, cx: &CallContext, mapping: Mapping) -> Result<u32, Reject> {
+        let log = self.0.log();
+        log.request(cx.peer(), "getport/addr", Some(mapping.prog));
+        Ok(self.0.port((mapping.prog, mapping.vers), mapping.prot))
+    }
+}
