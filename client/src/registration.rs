@@ -45,7 +45,7 @@ pub enum RegisterError {
         /// Which rpcbind.
         at: RpcbindAt,
         /// What was to be registered.
-        mapping: Mapping,
+        mapping: Box<Mapping>,
     },
 }
 
@@ -98,7 +98,7 @@ impl Registration {
                 }
                 Ok(false) => RegisterError::Taken {
                     at: at.clone(),
-                    mapping,
+                    mapping: mapping.into(),
                 },
                 Err(error) => failed(error),
             };

@@ -106,11 +106,31 @@ impl Rpcbind {
         netid: &Netid,
         asked: Option<IpAddr>,
     ) -> Result<Endpoint, CallError> {
-        let not_registered = || CallError::NotRegistered {
-            program,
-            version,
-            netid: netid.clone(),
+        let uaddr = if self.endpoint.netid() == *netid {
+            self.getaddr(program, version, netid, asked).await?
+        } else {
+            self.listed(program, version, netid).await?
         };
+        let endpoint = uaddr.and_then(|uaddr| Endpoint::of(netid, &reachable(uaddr, asked)));
+        let netid = netid.clone();
+        endpoint
+            .filter(|endpoint| endpoint.inet().is_none_or(|at| at.port() != 0))
+            .ok_or(CallError::NotRegistered {
+                program,
+                version,
+                netid,
+            })
+    }
+
+    /// Asks on the transport that is asked for: rpcbind names the address on the transport that the
+    /// question comes by, whatever the question says.
+    async fn getaddr(
+        &self,
+        program: u32,
+        version: u32,
+        netid: &Netid,
+        asked: Option<IpAddr>,
+    ) -> Result<Option<Uaddr>, CallError> {
         let hint = asked.map(|ip| Uaddr::Inet((ip, Self::PORT).into()).to_string());
         let arg = Rpcb {
             r_prog: program,
@@ -119,42 +139,18 @@ impl Rpcbind {
             r_addr: XdrString::from(hint.unwrap_or_default()),
             r_owner: XdrString::new(),
         };
-        let uaddr = match v4::Client::new(self.channel.clone()).getaddr(&arg).await {
-            Err(error) if speaks_older(&error) => {
-                match v3::Client::new(self.channel.clone()).getaddr(&arg).await {
-                    Err(error) if speaks_older(&error) => {
-                        return self.getport(program, version, netid, asked).await;
-                    }
-                    answer => answer?,
-                }
-            }
-            answer => answer?,
-        };
-        if uaddr.is_empty() {
-            return Err(not_registered());
+        match v4::Client::new(self.channel.clone()).getaddr(&arg).await {
+            Err(error) if speaks_older(&error) => {}
+            uaddr => return uaddr.map(|uaddr| parse(netid, &uaddr)),
         }
-        let family = netid.transport().map(|transport| transport.family);
-        let uaddr = family.and_then(|family| Uaddr::parse(uaddr.as_bytes(), family).ok());
-        let endpoint = uaddr.and_then(|uaddr| Endpoint::of(netid, &reachable(uaddr, asked)));
-        endpoint
-            .filter(|endpoint| endpoint.inet().is_none_or(|at| at.port() != 0))
-            .ok_or_else(not_registered)
-    }
-
-    /// The same by version 2, which knows ports only.
-    async fn getport(
-        &self,
-        program: u32,
-        version: u32,
-        netid: &Netid,
-        asked: Option<IpAddr>,
-    ) -> Result<Endpoint, CallError> {
-        let not_registered = || CallError::NotRegistered {
-            program,
-            version,
-            netid: netid.clone(),
+        match v3::Client::new(self.channel.clone()).getaddr(&arg).await {
+            Err(error) if speaks_older(&error) => {}
+            uaddr => return uaddr.map(|uaddr| parse(netid, &uaddr)),
+        }
+        // Version 2 knows ports only.
+        let Some(protocol) = protocol(netid) else {
+            return Ok(None);
         };
-        let protocol = protocol(netid).ok_or_else(not_registered)?;
         let mapping = portmap::Mapping {
             prog: program,
             vers: version,
@@ -164,12 +160,26 @@ impl Rpcbind {
         let port = v2::Client::new(self.channel.clone())
             .getport(&mapping)
             .await?;
-        let port = u16::try_from(port)
+        let any = asked.unwrap_or(Ipv4Addr::LOCALHOST.into());
+        Ok(u16::try_from(port)
             .ok()
-            .filter(|&port| port != 0)
-            .ok_or_else(not_registered)?;
-        let address = asked.unwrap_or(Ipv4Addr::LOCALHOST.into());
-        Endpoint::of(netid, &Uaddr::Inet((address, port).into())).ok_or_else(not_registered)
+            .map(|port| Uaddr::Inet((any, port).into())))
+    }
+
+    /// Looks the program up in the list, for another transport than the question would come by: this
+    /// version, or else the one that was registered last, as GETADDR does.
+    async fn listed(
+        &self,
+        program: u32,
+        version: u32,
+        netid: &Netid,
+    ) -> Result<Option<Uaddr>, CallError> {
+        let mut list = self.dump().await?;
+        list.retain(|mapping| mapping.program == program && mapping.netid == *netid);
+        let exact = list.iter().find(|mapping| mapping.version == version);
+        Ok(exact
+            .or(list.last())
+            .and_then(|mapping| parse(netid, &mapping.uaddr)))
     }
 
     /// Registers a mapping: SET. `false` if the program is registered at another address, or the caller
@@ -236,6 +246,11 @@ impl Rpcbind {
         let list = v2::Client::new(self.channel.clone()).dump().await?;
         Ok(list.into_iter().map(|node| node.map.into()).collect())
     }
+}
+
+/// An address of a transport; `None` if it is none, and for the empty one that means "not registered".
+fn parse(netid: &Netid, uaddr: &XdrString) -> Option<Uaddr> {
+    Uaddr::parse(uaddr.as_bytes(), netid.transport()?.family).ok()
 }
 
 /// Whether a refusal means that an older version may be understood.

@@ -9,6 +9,8 @@ mod listen;
 mod running;
 mod server;
 
+pub use oncrpc_client::{Policy, RpcbindAt};
+
 pub use listen::{Bound, Listen};
 pub use running::Running;
 pub use server::{Server, ServerLimits, StartError};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use oncrpc_client::{Mapping, Registration};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -15,14 +16,26 @@ use crate::listen::Bound;
 #[must_use = "dropping it ends the server"]
 pub struct Running {
     bound: Vec<Bound>,
+    /// First to be dropped: nobody is to be sent to a door that is closed.
+    registration: Option<Registration>,
     stop: watch::Sender<bool>,
     /// One for each listener; each ends with its last connection.
     tasks: JoinSet<()>,
 }
 
 impl Running {
-    pub(crate) fn new(bound: Vec<Bound>, stop: watch::Sender<bool>, tasks: JoinSet<()>) -> Self {
-        Self { bound, stop, tasks }
+    pub(crate) fn new(
+        bound: Vec<Bound>,
+        registration: Option<Registration>,
+        stop: watch::Sender<bool>,
+        tasks: JoinSet<()>,
+    ) -> Self {
+        Self {
+            bound,
+            registration,
+            stop,
+            tasks,
+        }
     }
 
     /// Where the server listens, in the order of its listeners.
@@ -30,10 +43,20 @@ impl Running {
         &self.bound
     }
 
+    /// What is registered with rpcbind.
+    pub fn registered(&self) -> &[Mapping] {
+        self.registration
+            .as_ref()
+            .map_or(&[], Registration::mappings)
+    }
+
     /// Ends the server gracefully: unregisters, accepts and reads no more, answers the calls at hand.
     ///
     /// Gives back whether everything at hand was answered within `grace`; what was not is given up.
     pub async fn shutdown(mut self, grace: Duration) -> bool {
+        if let Some(registration) = self.registration.take() {
+            registration.unregister().await;
+        }
         self.stop.send_replace(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         tokio::time::timeout(grace, ended).await.is_ok()

@@ -4,14 +4,17 @@ use std::io;
 use std::sync::Arc;
 
 use oncrpc::auth::ServerAuth;
+use oncrpc::uaddr::Uaddr;
 use oncrpc::{Service, Services};
+use oncrpc_client::{Mapping, Policy, RegisterError, Registration, RpcbindAt};
 use oncrpc_transport::datagram::DatagramLimits;
 use oncrpc_transport::{LadderPool, Limits};
+use oncrpc_xdr::XdrString;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::accept::Connections;
-use crate::listen::{Listen, Listener};
+use crate::listen::{Bound, Listen, Listener};
 use crate::running::Running;
 
 /// What a server grants its peers.
@@ -64,6 +67,7 @@ pub struct Server {
     auth: Option<Arc<dyn ServerAuth>>,
     listen: Vec<Listen>,
     limits: ServerLimits,
+    register: Option<(Policy, RpcbindAt)>,
 }
 
 /// Why a server could not be started.
@@ -78,6 +82,9 @@ pub enum StartError {
         /// Why not.
         error: io::Error,
     },
+    /// A service could not be registered.
+    #[error("cannot register: {0}")]
+    Register(#[from] RegisterError),
 }
 
 impl Server {
@@ -115,6 +122,16 @@ impl Server {
         Self { limits, ..self }
     }
 
+    /// Registers every version with this rpcbind, at every listener, while the server runs. Without this
+    /// nothing is registered, and clients have to know the port.
+    #[must_use]
+    pub fn register(self, policy: Policy, rpcbind: RpcbindAt) -> Self {
+        Self {
+            register: Some((policy, rpcbind)),
+            ..self
+        }
+    }
+
     /// Binds every listener, registers with rpcbind if that is wanted, and serves from then on.
     pub async fn start(self) -> Result<Running, StartError> {
         let Self {
@@ -122,6 +139,7 @@ impl Server {
             auth,
             listen,
             limits,
+            register,
         } = self;
         let mut services = Services::new(services);
         if let Some(auth) = auth {
@@ -138,6 +156,7 @@ impl Server {
             .collect::<Result<Vec<_>, _>>()?
             .into_iter()
             .unzip();
+        let mappings = mappings(&services, &bound);
         let ladders = Arc::new(LadderPool::new(Arc::new(services)));
         let gate = Arc::new(Semaphore::new(limits.connections));
         let (stop, stopped) = watch::channel(false);
@@ -172,6 +191,30 @@ impl Server {
                 }
             }
         }
-        Ok(Running::new(bound, stop, tasks))
+        let registration = match register {
+            Some((policy, at)) => Some(Registration::register(at, mappings, policy).await?),
+            None => None,
+        };
+        Ok(Running::new(bound, registration, stop, tasks))
     }
+}
+
+/// Every version at every place that a stranger can be told of: an abstract name is no universal address.
+fn mappings(services: &Services, bound: &[Bound]) -> Vec<Mapping> {
+    let told = |bound: &&Bound| match &bound.uaddr {
+        Uaddr::Inet(_) => true,
+        Uaddr::Local(path) => path.as_bytes().starts_with(b"/"),
+    };
+    let versions = services.versions();
+    versions
+        .flat_map(|(program, version)| {
+            bound.iter().filter(told).map(move |bound| Mapping {
+                program,
+                version,
+                netid: bound.netid.clone(),
+                uaddr: bound.uaddr.to_string().into(),
+                owner: XdrString::new(),
+            })
+        })
+        .collect()
 }
