@@ -1,4 +1,5 @@
 //! The daemon itself: a private instance, as a container or a test would start one.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;
 use std::io::{Read, Write};
@@ -44,11 +45,6 @@ impl Place {
             ("--lock", "lock"),
         ] {
             command.arg(option).arg(self.path.join(file));
-        }
-        let state = self.path.join("state");
-        if !state.exists() {
-            fs::create_dir(&state).unwrap();
-            fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).unwrap();
         }
         command
             .args(flags)
