@@ -137,14 +137,17 @@ fn serve(options: &Options) -> Result<(), Failure> {
     if !options.foreground {
         daemon(false, false).map_err(failed("daemon"))?;
     }
-    if privilege::is_root() {
-        let account = Account::find(options.as_daemon);
-        let account = account.map_err(|error| failed("getpwnam")(error))?;
-        if options.warm_start
-            && let Err(error) = account.make_directory(state.path())
-        {
-            log::error!("cannot make {}: {}", state.path().display(), reason(&error));
-        }
+    let account = if privilege::is_root() {
+        Some(Account::find(options.as_daemon).map_err(failed("getpwnam"))?)
+    } else {
+        None
+    };
+    if options.warm_start
+        && let Err(error) = privilege::make_directory(state.path(), account)
+    {
+        log::error!("cannot make {}: {}", state.path().display(), reason(&error));
+    }
+    if let Some(account) = account {
         account.become_it().map_err(failed("setuid"))?;
     }
     let portmapper = portmapper(options, networks, state, &bindings);

@@ -1,4 +1,25 @@
-//! The portmapper.
+//! `rpcbind`: tells callers at which address a program listens, and lets programs say so.
+//!
+//! A SET walks down this list: [`service`] takes the call, [`policy`] says whether the caller may, the
+//! [`registry`] does it, and [`state`] keeps it, before the caller hears of it.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`registry`] | which service is where; pure |
+//! | [`policy`] | who is calling and what they may; pure |
+//! | [`merge`], [`interfaces`] | which of our addresses a caller is told |
+//! | [`statistics`] | what GETSTAT counts; pure |
+//! | [`taddr`] | universal addresses as C's socket addresses; pure |
+//! | [`portmapper`] | all of these together, without the protocol |
+//! | [`service`] | versions 2, 3 and 4 of the protocol |
+//! | [`request_log`] | what is logged of requests |
+//! | [`state`] | the state files |
+//! | [`netconfig`], [`services`] | the tables of /etc |
+//! | [`cli`] | the command line |
+//! | [`binding`], [`lock`], [`privilege`], [`notify`], [`logging`] | what the daemon needs of the host |
+//! | [`daemon`] | the daemon from start to end |
+//!
+//! COMPATIBILITY.md says where this differs from the C rpcbind, and why.
 
 pub mod binding;
 pub mod cli;

@@ -6,6 +6,7 @@ use oncrpc::netid::{Family, Netid, Protocol};
 use oncrpc::peer::{Address, Peer};
 use oncrpc_xdr::{Bytes, XdrString};
 
+use crate::binding::reason;
 use crate::interfaces;
 use crate::merge::{Asked, Interface, merge};
 use crate::netconfig::NetworkConfig;
@@ -311,7 +312,7 @@ impl Books {
         let written = self.state.write(&list, &mappings);
         if let (Err(error), true) = (&written, self.state_is_kept) {
             let path = self.state.path().display();
-            log::error!("cannot write the state to {path}: {error}");
+            log::error!("cannot write the state to {path}: {}", reason(error));
         }
         written.is_ok()
     }

@@ -39,15 +39,6 @@ impl Account {
         Ok(Self { uid, gid })
     }
 
-    /// Makes the directory of the state files, if there is none, and gives it to the account.
-    pub fn make_directory(self, path: &Path) -> io::Result<()> {
-        match std::fs::DirBuilder::new().mode(0o770).create(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            Err(error) => Err(error),
-            Ok(()) => chown(path, Some(self.uid.as_raw()), Some(self.gid.as_raw())),
-        }
-    }
-
     /// Becomes the account, for good.
     pub fn become_it(self) -> nix::Result<()> {
         setgid(self.gid)?;
@@ -60,6 +51,18 @@ impl Account {
             Err(errno) => Err(errno),
             Ok(()) => Err(Errno::EPERM),
         }
+    }
+}
+
+/// Makes the directory of the state files, if there is none, and gives it to the account that we will be.
+pub fn make_directory(path: &Path, account: Option<Account>) -> io::Result<()> {
+    match std::fs::DirBuilder::new().mode(0o770).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => match account {
+            Some(Account { uid, gid }) => chown(path, Some(uid.as_raw()), Some(gid.as_raw())),
+            None => Ok(()),
+        },
     }
 }
 

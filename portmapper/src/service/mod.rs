@@ -1,6 +1,6 @@
 //! The portmapper as services: the procedures of versions 2, 3 and 4.
 //!
-//! Generated code decodes arguments and encodes results; [`front`] stands before it and does what every
+//! Generated code decodes arguments and encodes results; `front` stands before it and does what every
 //! version does the same way.
 
 mod front;
