@@ -1,0 +1,295 @@
+use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use nix::sched::{CloneFlags, setns};
+use nix::unistd::Pid;
+
+use crate::daemon::{Daemon, Ready};
+use crate::programs::Which;
+
+/// A machine of its own: network, mounts, processes and host name, with nothing but us in it.
+///
+/// Its addresses are `127.0.0.1`, `::1`, [`ADDRESSES`](Self::ADDRESSES) on two interfaces, and
+/// whatever caller of [`REMOTE`](Self::REMOTE) or [`REMOTE6`](Self::REMOTE6) a test plays. `/run`,
+/// `/dev` and `/var/lib/nfs` are its own; the rest of the file system is shared with the machine we
+/// run on. All that was started in it ends when it is dropped, or when the test program ends in
+/// whatever way: its first process waits for the end of a pipe that we hold.
+pub struct Host {
+    // Held to be closed; taken in `drop`.
+    life: Option<ChildStdin>,
+    unshare: Child,
+    init: Pid,
+    log: UnixDatagram,
+    next_reserved_port: AtomicU16,
+}
+
+impl Host {
+    /// The addresses of its interfaces v0 and v1.
+    pub const ADDRESSES: [&str; 4] = [
+        "192.0.2.1",
+        "2001:db8:1::1",
+        "198.51.100.1",
+        "2001:db8:2::1",
+    ];
+    /// An address from which a test may call as if from another machine.
+    pub const REMOTE: &str = "203.0.113.5";
+    /// The same over IPv6.
+    pub const REMOTE6: &str = "2001:db8:ff::5";
+
+    /// Sets one up (some 30 ms).
+    pub fn new() -> Self {
+        let mut unshare = Command::new("unshare")
+            .args([
+                "--net",
+                "--mount",
+                "--pid",
+                "--uts",
+                "--ipc",
+                "--fork",
+                "--mount-proc",
+                "--kill-child",
+            ])
+            .args(["sh", "-c", SET_UP])
+            .env_clear()
+            .envs(ENVIRONMENT)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("unshare runs");
+        let life = unshare.stdin.take();
+        let mut line = String::new();
+        let stdout = unshare.stdout.take().expect("it is piped");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("its output is text");
+        assert_eq!(
+            line, "up\n",
+            "the private host does not come up: see its error above"
+        );
+        let init = only_child(unshare.id()).expect("it waits for us");
+        let log = in_network(init, || UnixDatagram::bind(inside(init, "/dev/log")))
+            .expect("/dev/log is free");
+        log.set_nonblocking(true).expect("a socket can be made so");
+        Self {
+            life,
+            unshare,
+            init,
+            log,
+            next_reserved_port: AtomicU16::new(600),
+        }
+    }
+
+    /// Where a file of this host is found from outside.
+    pub fn path(&self, path: &str) -> PathBuf {
+        inside(self.init, path)
+    }
+
+    /// Runs a line of shell as root to its end.
+    pub fn run(&self, line: &str) -> Output {
+        self.run_as(0, line)
+    }
+
+    /// Runs a line of shell as this user to its end, which must come within [`DEADLINE`].
+    pub fn run_as(&self, uid: u32, line: &str) -> Output {
+        let mut command = self.command(uid, "timeout");
+        command.args(["--kill-after=1", DEADLINE, "sh", "-c", line]);
+        let output = Output::from(command.stdin(Stdio::null()).output().expect("nsenter runs"));
+        assert!(
+            output.code != Some(124),
+            "{line:?} has not ended in {DEADLINE}: {output:?}"
+        );
+        output
+    }
+
+    /// A command that will run in this host as this user, with a small fixed environment.
+    pub fn command(&self, uid: u32, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new("nsenter");
+        command
+            .arg(format!("--target={}", self.init))
+            .args(["--net", "--mount", "--pid", "--uts", "--ipc", "--"]);
+        if uid != 0 {
+            command.arg("setpriv").args([
+                format!("--reuid={uid}"),
+                format!("--regid={uid}"),
+                "--clear-groups".to_owned(),
+            ]);
+        }
+        command.arg(program).env_clear().envs(ENVIRONMENT);
+        command
+    }
+
+    /// Starts rpcbind in the foreground (`-f` and these flags) and waits until it says that it is ready.
+    pub fn rpcbind(&self, which: Which, flags: &[&str]) -> Daemon {
+        let mut command = self.command(0, which.rpcbind());
+        command.arg("-f").args(flags);
+        Daemon::start(self, command, Ready::Notify)
+    }
+
+    /// Starts a program that stays in the foreground.
+    pub fn start(&self, command: Command, ready: Ready) -> Daemon {
+        Daemon::start(self, command, ready)
+    }
+
+    /// Runs `work`, such as the making of sockets, in this host's network.
+    pub fn in_network<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        in_network(self.init, work)
+    }
+
+    /// What has been sent to this host's `/dev/log` since the last call, a message a line, without
+    /// time and process id.
+    pub fn syslog(&self) -> Vec<String> {
+        let mut buffer = [0; 4096];
+        let mut lines = Vec::new();
+        while let Ok(length) = self.log.recv(&mut buffer) {
+            lines.push(syslog_line(&String::from_utf8_lossy(&buffer[..length])));
+        }
+        lines
+    }
+
+    /// A port below 1024 that nobody has used here yet.
+    pub(crate) fn reserved_port(&self) -> u16 {
+        self.next_reserved_port.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        drop(self.life.take());
+        // INVARIANT: waiting for one's own child fails only if somebody else has.
+        self.unshare.wait().expect("nobody else waits for it");
+    }
+}
+
+/// What a command has said, and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+    /// The exit code, `None` if a signal ended it.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+}
+
+impl Output {
+    pub(crate) fn new(stdout: &[u8], stderr: &[u8], status: ExitStatus) -> Self {
+        Self {
+            stdout: String::from_utf8_lossy(stdout).into_owned(),
+            stderr: String::from_utf8_lossy(stderr).into_owned(),
+            code: status.code(),
+            signal: status.signal(),
+        }
+    }
+
+    /// Its standard output, if it ended well and complained of nothing.
+    #[track_caller]
+    pub fn success(self) -> String {
+        assert!(self.code == Some(0) && self.stderr.is_empty(), "{self:?}");
+        self.stdout
+    }
+}
+
+impl From<std::process::Output> for Output {
+    fn from(output: std::process::Output) -> Self {
+        Self::new(&output.stdout, &output.stderr, output.status)
+    }
+}
+
+/// How a file of the host whose first process is `init` is named outside.
+fn inside(init: Pid, path: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/{init}/root{path}"))
+}
+
+/// Runs `work` on a thread that has entered the network namespace of `init`.
+fn in_network<T: Send>(init: Pid, work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let inside = scope.spawn(move || {
+            let network =
+                std::fs::File::open(format!("/proc/{init}/ns/net")).expect("the host lives");
+            setns(network, CloneFlags::CLONE_NEWNET).expect("root may enter a network");
+            work()
+        });
+        inside
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// The one child of a process that has started no other, unless it has ended.
+pub(crate) fn only_child(parent: u32) -> Option<Pid> {
+    let children =
+        std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
+    children.trim().parse().ok().map(Pid::from_raw)
+}
+
+/// `<PRI>Mmm dd hh:mm:ss tag[pid]: text` without what changes from run to run.
+fn syslog_line(message: &str) -> String {
+    const STAMP: usize = "Nov 21 01:02:03 ".len();
+    let (priority, rest) = message.split_once('>').unwrap_or(("", message));
+    let rest = rest.get(STAMP..).unwrap_or(rest).trim_end();
+    let text = match (rest.find('['), rest.find("]: ")) {
+        (Some(open), Some(close)) if open < close => {
+            format!("{}{}", &rest[..open], &rest[close + 1..])
+        }
+        _ => rest.to_owned(),
+    };
+    format!("{priority}> {text}")
+}
+
+/// How long a command may take, as `timeout` reads it: only what hangs should ever meet it.
+const DEADLINE: &str = "60s";
+
+const ENVIRONMENT: [(&str, &str); 3] = [
+    ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+    ("LC_ALL", "C"),
+    ("HOME", "/"),
+];
+
+/// Builds the host from inside its new namespaces, says so, and becomes its first process.
+///
+/// The interfaces have no link-local addresses and no duplicate address detection, so that nothing
+/// changes after "up". Routes of type local let a caller use any address of two documentation
+/// networks.
+const SET_UP: &str = r#"set -e
+hostname host
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/lock /run/rpcbind /run/dev
+chown _rpc:root /run/rpcbind 2>/dev/null || true
+for device in null zero full random urandom; do
+    touch /run/dev/$device
+    mount --bind /dev/$device /run/dev/$device
+done
+mount --rbind /run/dev /dev
+if [ -d /var/lib/nfs ]; then
+    mount -t tmpfs -o mode=755 tmpfs /var/lib/nfs
+fi
+echo 4096 >/proc/sys/net/unix/max_dgram_qlen
+ip -batch - <<'END'
+link set lo up
+link add v0 type veth peer name v1
+link set v0 addrgenmode none
+link set v1 addrgenmode none
+address add 192.0.2.1/24 dev v0
+address add 2001:db8:1::1/64 dev v0 nodad
+address add 198.51.100.1/24 dev v1
+address add 2001:db8:2::1/64 dev v1 nodad
+link set v0 up
+link set v1 up
+route add local 203.0.113.0/24 dev lo
+route add local 2001:db8:ff::/64 dev lo
+END
+echo up
+exec cat >/dev/null
+"#;

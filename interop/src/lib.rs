@@ -1,0 +1,34 @@
+//! The harness of the interop tests: a private host in a few milliseconds, Debian's programs and ours
+//! in it, and raw RPC messages.
+//!
+//! ```no_run
+//! use oncrpc_interop::{Host, Which};
+//!
+//! let host = Host::new();
+//! let rpcbind = host.rpcbind(Which::Theirs, &["-w"]);
+//! println!("{}", host.run("rpcinfo -p").stdout);
+//! assert_eq!(rpcbind.terminate().code, Some(0));
+//! ```
+//!
+//! Everything here needs root (network and mount namespaces, several uids): a test says so with
+//! [`needs_root!`] and is then named as not run where there is none. What goes wrong panics with
+//! what was seen, since the caller is always a test.
+#![expect(
+    clippy::expect_used,
+    reason = "the caller is a test: it fails by panic"
+)]
+
+mod daemon;
+mod host;
+mod peers;
+mod programs;
+mod root;
+mod socket;
+mod wire;
+
+pub use daemon::{Daemon, Ready};
+pub use host::{Host, Output};
+pub use programs::Which;
+pub use root::run_or_note;
+pub use socket::{Answer, Caller, Transport};
+pub use wire::{Message, PMAPPROG, Reply, call, words};

@@ -1,0 +1,46 @@
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::daemon::{Daemon, Ready};
+use crate::host::{Host, Output};
+use crate::root::target_directory;
+
+impl Host {
+    /// Starts the C server of hello.x (`peers/server.c`) on these netids, all at this port.
+    pub fn c_hello_server(&self, port: u16, netids: &[&str]) -> Daemon {
+        let mut command = self.command(0, c_peer("hello_server"));
+        command.arg(port.to_string()).args(netids);
+        self.start(command, Ready::Line)
+    }
+
+    /// Runs the C client of hello.x (`peers/client.c`): a netid, a host, a call and its arguments.
+    pub fn c_hello_client(&self, arguments: &str) -> Output {
+        self.run(&format!("{} {arguments}", c_peer("hello_client").display()))
+    }
+}
+
+/// A C peer, built by `peers/Makefile` if it is older than its sources.
+fn c_peer(name: &str) -> PathBuf {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY
+        .get_or_init(|| {
+            let out = target_directory().join("interop-peers");
+            std::fs::create_dir_all(&out).expect("cargo's target directory is writable");
+            let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
+            // Under a lock, because other test programs may want the same now.
+            let made = Command::new("flock")
+                .arg(out.join("lock"))
+                .args(["make", "--silent", "-C", sources])
+                .arg(format!("OUT={}", out.display()))
+                .output()
+                .expect("flock runs");
+            assert!(
+                made.status.success(),
+                "the C peers cannot be built (has interop/install.sh been run?):\n{}",
+                String::from_utf8_lossy(&made.stderr),
+            );
+            out
+        })
+        .join(name)
+}

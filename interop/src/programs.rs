@@ -1,0 +1,84 @@
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Whose program: each test runs with both, theirs first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Debian's.
+    Theirs,
+    /// The one of this workspace.
+    Ours,
+}
+
+impl Which {
+    /// Theirs first, since what they do is what ours is held to.
+    pub const BOTH: [Self; 2] = [Self::Theirs, Self::Ours];
+
+    /// The daemon's program. Ours is `$ONCRPC_RPCBIND`, or is built.
+    pub fn rpcbind(self) -> PathBuf {
+        static OURS: OnceLock<PathBuf> = OnceLock::new();
+        match self {
+            Self::Theirs => debian("/usr/sbin/rpcbind"),
+            Self::Ours => OURS
+                .get_or_init(|| ours("ONCRPC_RPCBIND", "oncrpc-portmapper", "rpcbind"))
+                .clone(),
+        }
+    }
+}
+
+/// A program of Debian's, which has to be there.
+pub(crate) fn debian(path: &str) -> PathBuf {
+    let path = PathBuf::from(path);
+    assert!(
+        path.exists(),
+        "{} is missing: run interop/install.sh as root",
+        path.display()
+    );
+    path
+}
+
+/// A program of this workspace: what the environment variable names, or what cargo builds.
+pub(crate) fn ours(variable: &str, package: &str, bin: &str) -> PathBuf {
+    if let Some(path) = std::env::var_os(variable) {
+        let path = PathBuf::from(path);
+        assert!(
+            path.exists(),
+            "{variable} names {}, which does not exist",
+            path.display()
+        );
+        return path;
+    }
+    let built = Command::new(env!("CARGO"))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .args([
+            "build",
+            "--quiet",
+            "--message-format=json",
+            "--package",
+            package,
+            "--bin",
+            bin,
+        ])
+        .args(if cfg!(debug_assertions) {
+            &[][..]
+        } else {
+            &["--release"][..]
+        })
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .output()
+        .expect("cargo runs");
+    assert!(
+        built.status.success(),
+        "{bin} of {package} cannot be built (set {variable} to use another):\n{}",
+        String::from_utf8_lossy(&built.stderr),
+    );
+    // One JSON object a line; the one of the program names it.
+    let messages = String::from_utf8_lossy(&built.stdout);
+    let executable = messages
+        .lines()
+        .filter_map(|line| line.split_once("\"executable\":\"")?.1.split_once('"'))
+        .map(|(path, _)| PathBuf::from(path))
+        .find(|path| path.file_name().is_some_and(|name| name == bin));
+    executable.expect("cargo names the program that it built")
+}
