@@ -4,7 +4,11 @@ use std::sync::OnceLock;
 
 use crate::daemon::{Daemon, Ready};
 use crate::host::{Host, Output};
+use crate::programs::ours;
 use crate::root::target_directory;
+
+/// Where hello servers listen for `local`.
+const LOCAL_PATH: &str = "/run/hello.sock";
 
 impl Host {
     /// Starts the C server of hello.x (`peers/server.c`) on these netids, all at this port.
@@ -17,6 +21,33 @@ impl Host {
     /// Runs the C client of hello.x (`peers/client.c`): a netid, a host, a call and its arguments.
     pub fn c_hello_client(&self, arguments: &str) -> Output {
         self.run(&format!("{} {arguments}", c_peer("hello_client").display()))
+    }
+
+    /// Starts our server of hello.x on these netids, all at this port.
+    pub fn our_hello_server(&self, port: u16, netids: &[&str]) -> Daemon {
+        static OURS: OnceLock<PathBuf> = OnceLock::new();
+        let program =
+            OURS.get_or_init(|| ours("ONCRPC_HELLO_SERVER", "oncrpc-hello", "hello-server"));
+        let mut command = self.command(0, program);
+        for netid in netids {
+            match *netid {
+                "tcp" => command.args(["--tcp", &format!("0.0.0.0:{port}")]),
+                "tcp6" => command.args(["--tcp", &format!("[::]:{port}")]),
+                "udp" => command.args(["--udp", &format!("0.0.0.0:{port}")]),
+                "udp6" => command.args(["--udp", &format!("[::]:{port}")]),
+                "local" => command.args(["--unix", LOCAL_PATH]),
+                other => panic!("{other} is no transport of ours"),
+            };
+        }
+        self.start(command, Ready::Line)
+    }
+
+    /// Runs our client of hello.x: a netid, a host, a call and its arguments, as the C client takes them.
+    pub fn our_hello_client(&self, arguments: &str) -> Output {
+        static OURS: OnceLock<PathBuf> = OnceLock::new();
+        let program =
+            OURS.get_or_init(|| ours("ONCRPC_HELLO_CLIENT", "oncrpc-hello", "hello-client"));
+        self.run(&format!("{} {arguments}", program.display()))
     }
 }
 
