@@ -18,6 +18,8 @@ enum Step {
     /// A placeholder, something behind it, then the value.
     Patch(u32),
     Append(Vec<Step>),
+    /// As `Append`, but the other writer keeps what it holds.
+    ExtendFrom(Vec<Step>),
     Clear,
 }
 
@@ -74,6 +76,14 @@ impl Model {
                 self.bytes.extend_from_slice(&model.bytes);
                 assert!(other.is_empty());
                 assert_eq!(other.chunks().count(), 0);
+            }
+            Step::ExtendFrom(steps) => {
+                let mut other = Writer::new();
+                let mut model = Self::default();
+                steps.iter().for_each(|step| model.take(step, &mut other));
+                w.extend_from(&other);
+                self.bytes.extend_from_slice(&model.bytes);
+                model.check(&other);
             }
             Step::Clear => {
                 w.clear();
@@ -134,7 +144,13 @@ fn step() -> impl Strategy<Value = Step> {
         any::<u32>().prop_map(Step::Patch),
         Just(Step::Clear),
     ];
-    leaf.prop_recursive(1, 6, 5, |step| vec(step, 0..5).prop_map(Step::Append))
+    leaf.prop_recursive(1, 6, 5, |step| {
+        let steps = vec(step, 0..5);
+        prop_oneof![
+            steps.clone().prop_map(Step::Append),
+            steps.prop_map(Step::ExtendFrom),
+        ]
+    })
 }
 
 proptest! {
@@ -164,6 +180,18 @@ fn large_data_is_chained_and_smaller_copied() {
             slices == 2,
             "the data itself"
         );
+    }
+}
+
+#[test]
+fn borrowed_opaque_data_is_written_as_shared_data_is() {
+    for len in 0..9 {
+        let data = data(len);
+        let mut shared = Writer::new();
+        shared.opaque(&data, u32::MAX).unwrap();
+        let mut borrowed = Writer::new();
+        borrowed.opaque_borrowed(&data);
+        assert_eq!(borrowed.into_bytes(), shared.into_bytes());
     }
 }
 
