@@ -241,13 +241,14 @@ impl Writer {
         Ok(())
     }
 
-    /// `opaque<>` that is known to be short, copied.
+    /// `opaque<max>`, copied.
     #[inline]
-    pub fn opaque_borrowed(&mut self, bytes: &[u8]) {
-        debug_assert!(u32::try_from(bytes.len()).is_ok());
-        self.u32(bytes.len() as u32);
+    pub fn opaque_borrowed(&mut self, bytes: &[u8], max: u32) -> Result<(), EncodeError> {
+        let len = bounded(bytes.len(), max)?;
+        self.u32(len);
         self.raw(bytes);
         self.padding(bytes.len());
+        Ok(())
     }
 
     /// `string<max>`, chained in if it is large.

@@ -49,6 +49,9 @@ pub enum Refresh {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthError {
+    /// The credential or verifier breaks its bound.
+    #[error("the credential cannot be encoded: {0}")]
+    Encode(#[from] EncodeError),
     /// The reply's verifier does not prove who answered.
     #[error("the reply's verifier is wrong")]
     BadVerifier,
@@ -120,8 +123,8 @@ impl ClientAuth for AuthSys {
 }
 
 fn seal_plain(credential: AuthRef<'_>, args: &Writer, w: &mut Writer) -> Result<Token, AuthError> {
-    credential.write(w);
-    AuthRef::NONE.write(w);
+    credential.write(w)?;
+    AuthRef::NONE.write(w)?;
     w.extend_from(args);
     Ok(Token::default())
 }

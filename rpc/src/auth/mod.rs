@@ -6,7 +6,7 @@ mod server;
 pub use client::{AuthError, AuthNone, AuthSys, ClientAuth, Refresh, Token};
 pub use server::{AuthCache, AuthVerdict, Identity, ServerAuth, StandardAuth};
 
-use oncrpc_xdr::{DecodeError, Reader, Writer};
+use oncrpc_xdr::{DecodeError, EncodeError, Reader, Writer};
 
 /// Longest body of a credential or verifier, in bytes.
 ///
@@ -59,10 +59,9 @@ impl<'a> AuthRef<'a> {
         self.body.len() > MAX_AUTH_BODY as usize
     }
 
-    /// Writes it; the body is short by construction.
-    pub(crate) fn write(&self, w: &mut Writer) {
-        debug_assert!(!self.is_too_long());
+    /// Writes it, unless the body is longer than RFC 5531 allows.
+    pub(crate) fn write(&self, w: &mut Writer) -> Result<(), EncodeError> {
         w.u32(self.flavor);
-        w.opaque_borrowed(self.body);
+        w.opaque_borrowed(self.body, MAX_AUTH_BODY)
     }
 }

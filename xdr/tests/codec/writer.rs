@@ -190,7 +190,7 @@ fn borrowed_opaque_data_is_written_as_shared_data_is() {
         let mut shared = Writer::new();
         shared.opaque(&data, u32::MAX).unwrap();
         let mut borrowed = Writer::new();
-        borrowed.opaque_borrowed(&data);
+        borrowed.opaque_borrowed(&data, u32::MAX).unwrap();
         assert_eq!(borrowed.into_bytes(), shared.into_bytes());
     }
 }
