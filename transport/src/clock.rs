@@ -13,8 +13,8 @@ use crate::Limits;
 pub(crate) struct Clock {
     /// When this turn began.
     pub(crate) now: Instant,
-    /// When the last message arrived, or the link was made.
-    last_message: Instant,
+    /// Since when the connection has had nothing to do; `None` while it has.
+    idle: Option<Instant>,
     /// Since when a part of a message has been there without the rest.
     mid_message: Option<Instant>,
     /// Since when unsent output has stood still.
@@ -27,7 +27,7 @@ impl Clock {
         let now = now();
         Self {
             now,
-            last_message: now,
+            idle: Some(now),
             mid_message: None,
             stalled: None,
             sleep: None,
@@ -48,7 +48,7 @@ impl Clock {
 
     pub(crate) fn read(&mut self, progress: bool, mid_message: bool) {
         if progress {
-            self.last_message = self.now;
+            self.idle = Some(self.now);
         }
         self.mid_message = match self.mid_message {
             Some(since) if mid_message && !progress => Some(since),
@@ -56,17 +56,17 @@ impl Clock {
         };
     }
 
-    /// When the connection's own time is up, and why that would be.
-    pub(crate) fn next_deadline(
-        &self,
-        limits: &Limits,
-        busy: bool,
-    ) -> (Option<Instant>, &'static str) {
-        let idle = if busy {
-            None
-        } else {
-            limits.idle.map(|idle| self.last_message + idle)
+    /// Says whether a call is in flight. It is when the last one ends that the connection begins to idle.
+    pub(crate) fn busy(&mut self, busy: bool) {
+        self.idle = match self.idle {
+            _ if busy => None,
+            idle => idle.or(Some(self.now)),
         };
+    }
+
+    /// When the connection's own time is up, and why that would be.
+    pub(crate) fn next_deadline(&self, limits: &Limits) -> (Option<Instant>, &'static str) {
+        let idle = self.idle.zip(limits.idle);
         let deadlines = [
             (
                 self.mid_message.map(|since| since + limits.mid_record),
@@ -76,7 +76,10 @@ impl Clock {
                 self.stalled.map(|since| since + limits.write_stall),
                 "the peer takes no output",
             ),
-            (idle, "idle for too long"),
+            (
+                idle.map(|(since, limit)| since + limit),
+                "idle for too long",
+            ),
         ];
         let earliest = deadlines
             .into_iter()

@@ -89,8 +89,11 @@ impl Connection {
         self.handle.calls.lock().ended.is_some()
     }
 
-    /// Makes one call; gives back the body of its reply.
-    async fn exchange(
+    /// Makes one call, whose arguments `encode` writes; gives back the body of its reply.
+    ///
+    /// [`Caller`] and [`RawCaller`] are made of this. A call that the end of the connection kept from being
+    /// sent fails with [`CallError::Connect`], one that may have arrived with [`CallError::Disconnected`].
+    pub async fn exchange(
         &self,
         id: ProcedureId,
         encode: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
@@ -183,11 +186,13 @@ struct State {
     table: CallTable,
     /// Messages that the driver has not taken yet: one writer of records, or one for each datagram.
     queue: Vec<Writer>,
+    /// The calls that these are of.
+    queued: Vec<u32>,
     /// Where arguments are encoded before they are sealed.
     args: Writer,
     driver: Option<Waker>,
     /// Why the connection ended, if it has.
-    ended: Option<CallError>,
+    ended: Option<Arc<io::Error>>,
     /// Nobody can call any more.
     abandoned: bool,
 }
@@ -197,6 +202,7 @@ impl Calls {
         let state = State {
             table,
             queue: Vec::new(),
+            queued: Vec::new(),
             args: Writer::new(),
             driver: None,
             ended: None,
@@ -224,7 +230,7 @@ impl Calls {
         let mut state = self.lock();
         let state = &mut *state;
         if let Some(ended) = &state.ended {
-            return Err(ended.clone());
+            return Err(CallError::Connect(ended.clone()));
         }
         state.args.clear();
         encode(&mut state.args)?;
@@ -271,6 +277,7 @@ impl Calls {
                 xid
             }
         };
+        state.queued.push(xid);
         if let Some(driver) = state.driver.take() {
             driver.wake();
         }
@@ -288,6 +295,7 @@ impl Calls {
         if matches!(self.framing, Framing::Datagram { .. }) {
             state.queue.clear();
         }
+        state.queued.clear();
         match &mut state.driver {
             Some(driver) => driver.clone_from(cx.waker()),
             driver => *driver = Some(cx.waker().clone()),
@@ -342,16 +350,56 @@ impl Calls {
 
     /// Ends every call in flight, and every later one, with the connection.
     pub(crate) fn end(&self, ended: &io::Result<()>) {
-        let error = match ended {
+        let error = Arc::new(match ended {
             Ok(()) => io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed it"),
             // An io::Error cannot be cloned; what it says can.
             Err(error) => io::Error::new(error.kind(), error.to_string()),
-        };
-        let error = CallError::Disconnected(Arc::new(error));
+        });
         let mut state = self.lock();
-        let woken = state.table.fail_all(&error);
+        // What the driver has not taken was never sent: it can be repeated without a doubt.
+        let queued = std::mem::take(&mut state.queued);
+        let unsent = CallError::Connect(error.clone());
+        let mut woken: Vec<Waker> = queued
+            .into_iter()
+            .filter_map(|xid| state.table.fail(xid, &unsent))
+            .collect();
+        woken.extend(
+            state
+                .table
+                .fail_all(&CallError::Disconnected(error.clone())),
+        );
         state.ended = Some(error);
         drop(state);
         woken.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// The driver's hold on what it shares with callers: however the driver ends, their calls end with it.
+#[derive(Debug)]
+pub(crate) struct Driven(Arc<Calls>);
+
+impl Driven {
+    pub(crate) fn new(calls: Arc<Calls>) -> Self {
+        Self(calls)
+    }
+}
+
+impl std::ops::Deref for Driven {
+    type Target = Calls;
+
+    fn deref(&self) -> &Calls {
+        &self.0
+    }
+}
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        if self.lock().ended.is_none() {
+            let dropped = "the task that drove the connection was ended";
+            self.end(&Err(io::Error::new(
+                io::ErrorKind::ConnectionAborted,
+                dropped,
+            )));
+        }
     }
 }

@@ -7,12 +7,12 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use oncrpc::message::{self, CALL, REPLY};
-use oncrpc::{Answer, Ladder, Session, Step};
+use oncrpc::{Answer, Framing, Ladder, Session, Step};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::connection::Calls;
+use crate::connection::{Calls, Driven};
 use crate::stop::Stop;
 use crate::{LadderPool, Limits, Link};
 
@@ -32,9 +32,11 @@ pub struct Driver<L> {
     link: L,
     limits: Limits,
     serving: Option<Serving>,
-    calls: Option<Arc<Calls>>,
+    calls: Option<Driven>,
     /// Nothing more is read: the peer has sent its last message, or one that ends the connection.
     read_ended: bool,
+    /// What ended it, where that was not the peer's good manners.
+    ended: io::Result<()>,
     clock: Clock,
 }
 
@@ -58,6 +60,7 @@ impl<L: Link> Driver<L> {
             serving: None,
             calls: None,
             read_ended: false,
+            ended: Ok(()),
             clock,
         }
     }
@@ -86,7 +89,7 @@ impl<L: Link> Driver<L> {
     /// Carries the calls of [`Connection`](crate::Connection)s.
     pub(crate) fn calling(self, calls: Arc<Calls>) -> Self {
         Self {
-            calls: Some(calls),
+            calls: Some(Driven::new(calls)),
             ..self
         }
     }
@@ -112,7 +115,7 @@ impl<L: Link> Driver<L> {
             self.collect_calls(cx);
             let flushed = self.flush(cx)?;
             if flushed && self.is_done() {
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(std::mem::replace(&mut self.ended, Ok(())));
             }
             match self.read_turn(cx)? {
                 Turn::Idle => return self.poll_timers(cx).map(Err),
@@ -183,6 +186,10 @@ impl<L: Link> Driver<L> {
             }
             match self.link.poll_message(cx) {
                 Poll::Pending => break,
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                    self.end_reading(Err(error));
+                    turn = Turn::Read;
+                }
                 Poll::Ready(Err(error)) => {
                     self.finish(batch);
                     return Err(error);
@@ -198,29 +205,30 @@ impl<L: Link> Driver<L> {
                 }
             }
         }
-        self.clock
-            .read(!matches!(turn, Turn::Idle), self.link.is_mid_message());
+        // Where we do not read it is not the peer that keeps the rest of its message back.
+        let mid_message = self.link.is_mid_message() && self.may_read();
+        self.clock.read(!matches!(turn, Turn::Idle), mid_message);
         self.finish(batch);
         Ok(turn)
     }
 
     /// Whether another message may be taken on.
+    ///
+    /// An end that only calls always reads: if both ends waited for the other to read, both would wait for
+    /// ever.
     fn may_read(&self) -> bool {
-        let in_flight = self
-            .serving
-            .as_ref()
-            .map_or(0, |serving| serving.later.len());
-        !self.read_ended
-            && in_flight < self.limits.in_flight
-            && self.link.unsent() < self.limits.unsent
+        let may_serve = self.serving.as_ref().is_none_or(|serving| {
+            serving.later.len() < self.limits.in_flight && self.link.unsent() < self.limits.unsent
+        });
+        !self.read_ended && may_serve
     }
 
     /// Takes one message to whom it is for.
     fn handle(&mut self, message: Bytes, batch: &mut Batch) {
+        let framing = self.link.framing();
         match (message::message_type(&message), &mut self.serving) {
             (Some(CALL), Some(serving)) => {
                 let ladder = batch.ladder.get_or_insert_with(|| serving.ladders.take());
-                let framing = self.link.framing();
                 let output = self.link.output();
                 match ladder.answer(&mut serving.session, &message, framing, output) {
                     Step::Done => self.link.end_message(),
@@ -234,11 +242,19 @@ impl<L: Link> Driver<L> {
             (Some(REPLY), _) if self.calls.is_some() => batch.replies.push(message),
             // The other side's part is not played here; RFC 5531 has no answer to that.
             (Some(CALL | REPLY), _) => log::debug!("a message that is not for this end: dropped"),
-            _ => {
-                log::debug!("neither a call nor a reply: the connection ends");
-                self.read_ended = true;
-            }
+            // A datagram may come from anybody, and says nothing of the next one.
+            _ if framing != Framing::Record => log::debug!("neither a call nor a reply: dropped"),
+            _ => self.end_reading(Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the peer sent what is neither a call nor a reply",
+            ))),
         }
+    }
+
+    /// Reads no more, for a reason that leaves what was read before to be answered.
+    fn end_reading(&mut self, reason: io::Result<()>) {
+        self.read_ended = true;
+        self.ended = reason;
     }
 
     /// Ends a batch: the ladder goes back, replies go to whom they are for.
@@ -268,7 +284,8 @@ impl<L: Link> Driver<L> {
                 .as_ref()
                 .is_some_and(|serving| !serving.later.is_empty())
                 || self.calls.as_ref().is_some_and(|calls| calls.in_flight());
-            let (connection, why) = self.clock.next_deadline(&self.limits, busy);
+            self.clock.busy(busy);
+            let (connection, why) = self.clock.next_deadline(&self.limits);
             if connection.is_some_and(|at| at <= now) {
                 return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, why));
             }

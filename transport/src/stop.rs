@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::Context;
+use std::task::{Context, Waker};
 
 use tokio::sync::watch;
 
@@ -12,11 +12,14 @@ pub async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|&stop| stop).await;
 }
 
+/// Ends when the end is wanted.
+type Wake = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// A server's wish that its connections end.
 pub(crate) struct Stop {
     wanted: watch::Receiver<bool>,
-    /// Wakes the driver's task; polled once, because the task never changes.
-    wake: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Wakes the driver's task, and the task that it wakes.
+    wake: Option<(Wake, Waker)>,
 }
 
 impl Stop {
@@ -26,12 +29,12 @@ impl Stop {
 
     /// Whether the end is wanted; a read of memory that hardly ever changes.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.wake.is_none() {
+        let known = self.wake.as_ref();
+        if known.is_none_or(|(_, waker)| !waker.will_wake(cx.waker())) {
             let mut wanted = self.wanted.clone();
-            let mut wake: Pin<Box<dyn Future<Output = ()> + Send>> =
-                Box::pin(async move { stopped(&mut wanted).await });
+            let mut wake: Wake = Box::pin(async move { stopped(&mut wanted).await });
             let _ = wake.as_mut().poll(cx);
-            self.wake = Some(wake);
+            self.wake = Some((wake, cx.waker().clone()));
         }
         *self.wanted.borrow() || self.wanted.has_changed().is_err()
     }

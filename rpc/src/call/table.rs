@@ -202,6 +202,16 @@ impl CallTable {
         }
     }
 
+    /// Ends call `xid` with `error`, if it is in flight; gives back who waits for it.
+    pub fn fail(&mut self, xid: u32, error: &CallError) -> Option<Waker> {
+        let call = self.calls.get_mut(&xid)?;
+        self.timers.remove(&(call.timer, xid));
+        match call.state {
+            State::Waiting(_) => call.finish(Err(error.clone())),
+            State::Done(_) => None,
+        }
+    }
+
     /// Ends every call in flight with `error`; gives back who waits for them.
     pub fn fail_all(&mut self, error: &CallError) -> Vec<Waker> {
         self.timers.clear();

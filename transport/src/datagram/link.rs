@@ -5,13 +5,14 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use nix::libc::{EHOSTDOWN, EMSGSIZE, ENONET, ENOPROTOOPT, EOPNOTSUPP, EPROTO};
 use oncrpc::Framing;
 use oncrpc_xdr::Writer;
-use tokio::io::ReadBuf;
+
 use tokio::net::UdpSocket;
 
 use super::MAX_DATAGRAM;
-use crate::Link;
+use crate::{Link, worker};
 
 /// A connected UDP socket: the kernel keeps strangers' datagrams away from it.
 #[derive(Debug)]
@@ -20,20 +21,28 @@ pub struct DatagramLink {
     /// The message that is being written.
     current: Writer,
     queue: VecDeque<Bytes>,
-    /// Room for one datagram.
-    buffer: Box<[u8]>,
 }
 
 impl DatagramLink {
     /// A link over a socket that is connected to the server.
     pub fn new(socket: UdpSocket) -> Self {
-        let buffer = vec![0; MAX_DATAGRAM].into_boxed_slice();
         Self {
             socket,
             current: Writer::new(),
             queue: VecDeque::new(),
-            buffer,
         }
+    }
+
+    /// Sends one datagram. What the kernel says when it does not take it may be about the datagram before
+    /// (an ICMP message came back), so it is asked twice; then it counts as lost, as on the way.
+    fn poll_send(&self, cx: &mut Context<'_>, message: &[u8]) -> Poll<()> {
+        for _ in 0..2 {
+            match ready!(self.socket.poll_send(cx, message)) {
+                Ok(_) => break,
+                Err(error) => log::debug!("datagram not sent: {error}"),
+            }
+        }
+        Poll::Ready(())
     }
 }
 
@@ -57,11 +66,7 @@ impl Link for DatagramLink {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(message) = self.queue.front() {
-            match ready!(self.socket.poll_send(cx, message)) {
-                Ok(_) => {}
-                Err(error) if is_passing(&error) => log::debug!("datagram not sent: {error}"),
-                Err(error) => return Poll::Ready(Err(error)),
-            }
+            ready!(self.poll_send(cx, message));
             self.queue.pop_front();
         }
         Poll::Ready(Ok(()))
@@ -69,11 +74,14 @@ impl Link for DatagramLink {
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
         loop {
-            let mut datagram = ReadBuf::new(&mut self.buffer);
-            match ready!(self.socket.poll_recv(cx, &mut datagram)) {
-                Ok(()) => {
-                    return Poll::Ready(Ok(Some(Bytes::copy_from_slice(datagram.filled()))));
-                }
+            ready!(self.socket.poll_recv_ready(cx))?;
+            let received = worker::with_input(|buffer| -> io::Result<Bytes> {
+                self.socket.try_recv_buf(buffer)?;
+                Ok(buffer.split().freeze())
+            });
+            match received {
+                Ok(datagram) => return Poll::Ready(Ok(Some(datagram))),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if is_passing(&error) => log::debug!("no datagram: {error}"),
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -86,8 +94,8 @@ impl Link for DatagramLink {
     }
 }
 
-/// Whether an error says something of one datagram only: that its port was closed, its way was not
-/// there, or it was too long. The call is repeated until its time is up; the server may come back.
+/// Whether an error of receiving says something of one datagram only: what ICMP had to say of one that we
+/// sent. The call is repeated until its time is up; the server may come back.
 fn is_passing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -95,6 +103,10 @@ fn is_passing(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::HostUnreachable
             | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
             | io::ErrorKind::Interrupted
+    ) || matches!(
+        error.raw_os_error(),
+        Some(EMSGSIZE | EHOSTDOWN | ENONET | ENOPROTOOPT | EOPNOTSUPP | EPROTO)
     )
 }
