@@ -122,7 +122,10 @@ impl<'a> Lexer<'a> {
             self.comment(CommentKind::Line, text);
             return behind;
         }
-        if let Ok((behind, kind)) = token(rest) {
+        // A comment that does not end is no division.
+        if !rest.starts_with("/*")
+            && let Ok((behind, kind)) = token(rest)
+        {
             let text = &rest[..rest.len() - behind.len()];
             if kind == Kind::Number {
                 self.check_number(text);

@@ -22,6 +22,33 @@ const OWN: [&str; 8] = [
     "open",
 ];
 
+/// Names of libraries that the code of a program uses; a type of the same name is named by its path.
+const USED: [&str; 23] = [
+    "Arc",
+    "Box",
+    "Bytes",
+    "Call",
+    "CallContext",
+    "CallError",
+    "CallOptions",
+    "Caller",
+    "Dispatch",
+    "Future",
+    "Handler",
+    "Option",
+    "Procedure",
+    "ProcedureInfo",
+    "Quadruple",
+    "Reject",
+    "Reply",
+    "Result",
+    "Send",
+    "Service",
+    "Sync",
+    "Vec",
+    "XdrString",
+];
+
 /// A procedure on its way to Rust.
 struct Method<'a> {
     procedure: &'a Procedure,
@@ -65,8 +92,8 @@ impl File<'_> {
     fn version(&self, program: &Program, version: &Version, module: &str) -> TokenStream {
         let null = null(version);
         let methods = methods(null.iter().chain(&version.procedures));
-        let own = OWN.iter().map(|&name| name.to_owned()).collect();
-        let scope = Scope::new(2, own);
+        let own = OWN.iter().map(|&name| name.to_owned());
+        let scope = Scope::new(2, own.chain(self.clashes()).collect());
         let items = [
             self.procedures(&methods, &scope),
             table(&methods, &scope),
@@ -92,13 +119,18 @@ impl File<'_> {
         }
     }
 
+    /// Types of the file whose names the code around a program uses, too.
+    fn clashes(&self) -> impl Iterator<Item = String> + '_ {
+        self.names
+            .iter()
+            .filter(|name| USED.contains(&name.as_str()))
+            .cloned()
+    }
+
     /// The procedures as types.
     fn procedures(&self, methods: &[Method<'_>], _: &Scope) -> TokenStream {
-        let own: HashSet<String> = methods
-            .iter()
-            .map(|method| method.marker.to_string())
-            .collect();
-        let scope = Scope::new(3, own);
+        let own = methods.iter().map(|method| method.marker.to_string());
+        let scope = Scope::new(3, own.chain(self.clashes()).collect());
         let procedure = scope.library("oncrpc", "Procedure");
         let info = scope.library("oncrpc", "ProcedureInfo");
         let blank = format::blank();
@@ -259,11 +291,8 @@ impl File<'_> {
     ) -> TokenStream {
         let context = scope.library("oncrpc", "CallContext");
         let reject = scope.library("oncrpc", "Reject");
-        let (result, send, sync) = (
-            scope.prelude("Result"),
-            scope.prelude("Send"),
-            scope.prelude("Sync"),
-        );
+        let [future, result, send, sync] =
+            ["Future", "Result", "Send", "Sync"].map(|name| scope.prelude(name));
         let functions = methods.iter().enumerate().map(|(index, method)| {
             let Method {
                 procedure,
@@ -291,7 +320,7 @@ impl File<'_> {
                 #docs
                 fn #function(
                     &self, cx: &#context, #(#parameters: #types),*
-                ) -> impl Future<Output = #result<#answer, #reject>> + #send {
+                ) -> impl #future<Output = #result<#answer, #reject>> + #send {
                     #unused
                     async { #body }
                 }

@@ -53,6 +53,7 @@ impl Scope {
                 "Box" => "::std::boxed",
                 "Vec" => "::std::vec",
                 "Send" | "Sync" => "::core::marker",
+                "Future" => "::core::future",
                 _ => "::std",
             });
             return quote!(#path::#ident);

@@ -1,0 +1,107 @@
+//! No input makes rpcgen panic, and what it makes is Rust.
+
+use oncrpc_rpcgen::translate;
+use proptest::prelude::*;
+
+/// Words that mean something.
+const WORDS: [&str; 46] = [
+    "const",
+    "typedef",
+    "struct",
+    "union",
+    "enum",
+    "program",
+    "version",
+    "switch",
+    "case",
+    "default",
+    "void",
+    "int",
+    "unsigned",
+    "hyper",
+    "float",
+    "double",
+    "quadruple",
+    "bool",
+    "string",
+    "opaque",
+    "char",
+    "short",
+    "long",
+    "a",
+    "b",
+    "c",
+    "D",
+    "E",
+    "TRUE",
+    "1",
+    "0x7fffffff",
+    "-3",
+    "4294967296",
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    "<",
+    ">",
+    ";",
+    ":",
+    ",",
+    "=",
+    "*",
+];
+
+const REAL: [&str; 4] = [
+    include_str!("golden/everything.x"),
+    include_str!("../../rpc/proto/rpc_msg.x"),
+    include_str!("../../rpc/proto/rpcb.x"),
+    include_str!("../../server/examples/hello/hello.x"),
+];
+
+/// Translates, and says whether that gave Rust; a second time gives the same.
+fn check(text: &str) -> bool {
+    let once = translate("in.x", text).map(|translation| translation.rust);
+    let again = translate("in.x", text).map(|translation| translation.rust);
+    assert_eq!(once, again);
+    once.is_ok_and(|rust| rust.is_some())
+}
+
+#[test]
+fn real_files_are_taken() {
+    assert!(REAL.iter().all(|text| check(text)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn any_text_is_refused_or_taken(text in ".*") {
+        check(&text);
+    }
+
+    #[test]
+    fn any_words_are_refused_or_taken(words in prop::collection::vec(prop::sample::select(&WORDS[..]), 0..60)) {
+        check(&words.join(" "));
+    }
+
+    #[test]
+    fn a_real_file_with_a_part_cut_out_or_doubled_is_refused_or_taken(
+        file in prop::sample::select(&REAL[..]),
+        start in any::<prop::sample::Index>(),
+        len in 0_usize..200,
+        double in any::<bool>(),
+    ) {
+        let boundary = |mut at: usize| {
+            while !file.is_char_boundary(at) {
+                at -= 1;
+            }
+            at
+        };
+        let start = boundary(start.index(file.len()));
+        let end = boundary((start + len).min(file.len()));
+        let middle = if double { file[start..end].repeat(2) } else { String::new() };
+        check(&[&file[..start], &middle, &file[end..]].concat());
+    }
+}

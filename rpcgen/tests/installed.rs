@@ -1,0 +1,102 @@
+//! The .x files that Debian installs: each is compiled, or refused by name; what is compiled is a crate.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use oncrpc_rpcgen::diagnostic::Style;
+use oncrpc_rpcgen::translate;
+
+const FOLDERS: [&str; 2] = ["/usr/include/rpcsvc", "/usr/include/tirpc/rpc"];
+
+/// Files that need no preprocessor.
+const PLAIN: [&str; 8] = [
+    "klm_prot", "mount", "nfs_prot", "rex", "rquota", "sm_inter", "spray", "yppasswd",
+];
+
+fn installed() -> Vec<PathBuf> {
+    let entries = FOLDERS
+        .iter()
+        .filter_map(|folder| fs::read_dir(folder).ok())
+        .flatten();
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "x"));
+    files.sort();
+    files
+}
+
+#[test]
+fn installed_files_are_compiled_into_a_crate_or_refused_by_name() {
+    let installed = installed();
+    if installed.is_empty() && std::env::var("CI").as_deref() != Ok("true") {
+        // Past libtest's capture, so that it is seen.
+        use std::io::Write;
+        let _ = writeln!(
+            std::io::stderr(),
+            "not run: {} (no rpcsvc-proto)",
+            module_path!()
+        );
+        return;
+    }
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("installed");
+    let _ = fs::create_dir_all(folder.join("src"));
+    let mut modules = String::from("#![deny(warnings, missing_docs)]\n//! Installed.\n");
+    let mut plain = Vec::new();
+    for path in &installed {
+        let bytes = fs::read(path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let Ok(translation) = translate(&path.to_string_lossy(), &text) else {
+            panic!("{}", path.display());
+        };
+        let Some(rust) = &translation.rust else {
+            let said = translation.render(Style::Plain);
+            let refused = said.contains("error: preprocessor directive #");
+            assert!(refused, "{said}");
+            continue;
+        };
+        modules += &format!("/// {name}.x\npub mod {name};\n");
+        fs::write(folder.join(format!("src/{name}.rs")), rust).unwrap_or_default();
+        plain.push(name);
+    }
+    for name in PLAIN {
+        assert!(
+            plain.iter().any(|plain| plain == name),
+            "{name}.x is compiled"
+        );
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = root.canonicalize().unwrap_or(root);
+    let manifest = format!(
+        "[package]\nname = \"installed\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
+         [dependencies]\noncrpc = {{ path = {:?} }}\noncrpc-xdr = {{ path = {:?} }}\n",
+        root.join("rpc"),
+        root.join("xdr"),
+    );
+    for (name, text) in [("Cargo.toml", manifest), ("src/lib.rs", modules)] {
+        let written = fs::write(folder.join(name), text);
+        assert!(written.is_ok(), "{name}: {written:?}");
+    }
+    // The versions that the workspace has fetched.
+    let locked = fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"));
+    assert!(locked.is_ok(), "{locked:?}");
+    let checked = Command::new(env!("CARGO"))
+        .args(["check", "--quiet", "--offline"])
+        .current_dir(&folder)
+        .env("CARGO_TARGET_DIR", folder.join("target"))
+        .output();
+    let Ok(checked) = checked else {
+        panic!("cargo runs")
+    };
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
+}
