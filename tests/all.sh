@@ -19,5 +19,11 @@ cargo deny --version 2>/dev/null || cargo install cargo-deny@0.20.2 --locked --d
 cargo deny check bans licenses sources
 
 step "tests"
+not_run=${CARGO_TARGET_DIR:-target}/not-run
+rm -f "$not_run"
 cargo build --workspace --bins --locked
 cargo test --workspace --locked
+if [ -s "$not_run" ]; then
+    step "not run, because only root can"
+    cat "$not_run"
+fi

@@ -93,7 +93,7 @@ impl Host {
         self.run_as(0, line)
     }
 
-    /// Runs a line of shell as this user to its end, which must come within [`DEADLINE`].
+    /// Runs a line of shell as this user to its end, which must come within a minute.
     pub fn run_as(&self, uid: u32, line: &str) -> Output {
         let mut command = self.command(uid, "timeout");
         command.args(["--kill-after=1", DEADLINE, "sh", "-c", line]);

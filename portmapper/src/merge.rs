@@ -134,8 +134,9 @@ pub fn read(uaddr: &[u8], family: Family) -> Option<(IpAddr, u16)> {
         Family::Inet6 => IpAddr::V6(host.parse().ok()?),
         Family::Loopback => return None,
     };
-    let octet = |number: i32| number.to_le_bytes()[0];
-    Some((host, u16::from_be_bytes([octet(high), octet(low)])))
+    // As C has it: parts that are no octets run into each other, and the low 16 bits are the port.
+    let [low, high, ..] = ((high << 8) | low).to_le_bytes();
+    Some((host, u16::from_le_bytes([low, high])))
 }
 
 fn is_link_local(address: IpAddr) -> bool {

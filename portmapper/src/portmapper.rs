@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use oncrpc::Reject;
 use oncrpc::netid::{Family, Netid, Protocol};
 use oncrpc::peer::{Address, Peer};
 use oncrpc_xdr::{Bytes, XdrString};
@@ -247,21 +248,33 @@ impl Portmapper {
         found
     }
 
-    /// Whether a program is registered in this version on the transport that was used for asking; counts
-    /// the question as a call for somebody else.
-    pub fn is_there_to_call(
+    /// Whether a program is registered in this version on the transport that was used for asking, or else
+    /// how a call of it is refused; counts the question as a call for somebody else.
+    pub fn find_to_call(
         &self,
         by: Version,
         peer: &Peer,
         (service, procedure): ((u32, u32), u32),
         indirect: bool,
-    ) -> bool {
+    ) -> Result<(), Reject> {
         let netid = XdrString::from(&peer.netid);
         let mut books = self.books();
-        let found = books.registry.find_version(service.0, service.1, &netid);
-        let found = found.is_some();
+        let registry = &books.registry;
+        let found = match registry.find_version(service.0, service.1, &netid) {
+            Some(_) => Ok(()),
+            None => Err(match registry.range(service.0, &netid) {
+                Some((low, high)) => Reject::ProgMismatch { low, high },
+                None => Reject::ProgUnavail,
+            }),
+        };
         let statistics = &mut books.statistics;
-        statistics.called_through(by, (service, procedure), &peer.netid, found, indirect);
+        statistics.called_through(
+            by,
+            (service, procedure),
+            &peer.netid,
+            found.is_ok(),
+            indirect,
+        );
         found
     }
 

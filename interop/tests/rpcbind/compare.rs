@@ -4,21 +4,6 @@ use std::fmt::Write as _;
 
 use oncrpc_interop::{Daemon, Host, Output, Which};
 
-/// Runs `case` with theirs and then with ours, each in a host of its own, and expects the same.
-#[track_caller]
-pub fn same<T: PartialEq + std::fmt::Debug>(
-    flags: &[&str],
-    case: impl Fn(&Host, Daemon) -> T,
-) -> T {
-    let [theirs, ours] = Which::BOTH.map(|which| {
-        let host = Host::new();
-        let rpcbind = host.rpcbind(which, flags);
-        case(&host, rpcbind)
-    });
-    assert_eq!(ours, theirs, "ours (left) and theirs (right) differ");
-    theirs
-}
-
 /// Runs lines of shell, with theirs and with ours, and expects each to say the same and to end the
 /// same way. Returns what all of them said, for a look at what was compared.
 #[track_caller]

@@ -16,6 +16,10 @@ pub const ONE_TABLE: Difference = Difference("one-table");
 pub const SPECIFIC_ADDRESS: Difference = Difference("specific-address");
 pub const ASKED_ADDRESS: Difference = Difference("asked-address");
 pub const UNKNOWN_NETID: Difference = Difference("unknown-netid");
+pub const RPCSEC_GSS: Difference = Difference("rpcsec-gss");
+pub const VERIFIER_ECHO: Difference = Difference("verifier-echo");
+pub const STRAY_REPLY: Difference = Difference("stray-reply");
+pub const CROSSED_LOOPBACK: Difference = Difference("crossed-loopback");
 
 const ALL: &[Difference] = &[
     RPC_MISMATCH,
@@ -28,6 +32,10 @@ const ALL: &[Difference] = &[
     SPECIFIC_ADDRESS,
     ASKED_ADDRESS,
     UNKNOWN_NETID,
+    RPCSEC_GSS,
+    VERIFIER_ECHO,
+    STRAY_REPLY,
+    CROSSED_LOOPBACK,
 ];
 
 #[test]

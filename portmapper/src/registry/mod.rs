@@ -187,6 +187,18 @@ impl Registry {
         self.entries.get(place)
     }
 
+    /// The lowest and the highest version of a program on this transport.
+    pub fn range(&self, program: u32, netid: &XdrString) -> Option<(u32, u32)> {
+        let places = self.of_program.of(&(program, Folded::of(netid)));
+        let versions = places
+            .iter()
+            .filter_map(|place| Some(self.entries.get(place)?.version));
+        versions.fold(None, |range: Option<(u32, u32)>, version| {
+            let (low, high) = range.unwrap_or((version, version));
+            Some((low.min(version), high.max(version)))
+        })
+    }
+
     /// Where version 2 finds this version, or else the one of the program and protocol that was
     /// registered last: GETPORT.
     pub fn find_mapping(&self, program: u32, version: u32, protocol: Protocol) -> Option<Mapping> {

@@ -134,11 +134,11 @@ impl Front {
         }
         let procedure = ((target.prog, target.vers), target.proc);
         let portmapper = &self.portmapper;
-        let there = portmapper.is_there_to_call(self.version, peer, procedure, indirect);
-        reply.reject(match (indirect, there) {
+        let found = portmapper.find_to_call(self.version, peer, procedure, indirect);
+        reply.reject(match (indirect, found) {
             (false, _) => Reject::Silent,
-            (true, true) => Reject::SystemErr,
-            (true, false) => Reject::ProgUnavail,
+            (true, Ok(())) => Reject::SystemErr,
+            (true, Err(refusal)) => refusal,
         })
     }
 }

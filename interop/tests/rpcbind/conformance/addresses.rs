@@ -3,7 +3,7 @@
 use oncrpc_interop::{Caller, Transport, call, words};
 
 use super::registration::set;
-use super::{Scenario, Step, step};
+use super::{Scenario, Step, step, told};
 use crate::differences::{ASKED_ADDRESS, SPECIFIC_ADDRESS};
 
 const WILDCARD: u32 = 0x2000_0e10;
@@ -14,37 +14,44 @@ const JUNK: u32 = WILDCARD + 4;
 
 /// Services at addresses of every kind.
 fn register(transport: Transport) -> Vec<Step> {
-    let ipv6 = matches!(transport, Transport::Udp6 | Transport::Tcp6);
-    let addresses = if ipv6 {
-        [
-            "::.8.1",
-            "::1.8.2",
-            "2001:db8:2::1.8.3",
-            "2001:db8:99::9.8.4",
-            "junk",
-        ]
-    } else {
-        [
-            "0.0.0.0.8.1",
-            "127.0.0.1.8.2",
-            "198.51.100.1.8.3",
-            "198.18.0.9.8.4",
-            "junk",
-        ]
-    };
-    (WILDCARD..)
-        .zip(addresses)
-        .map(|(program, address)| {
+    (WILDCARD..=JUNK)
+        .map(|program| {
+            let address = registered(transport, program);
             let message = set(4, program, 1, transport.netid(), address);
             step("SET", Caller::Root, message).over(Transport::Local)
         })
         .collect()
 }
 
+/// The address of one of these services.
+fn registered(transport: Transport, program: u32) -> &'static str {
+    let [ipv4, ipv6] = match program {
+        WILDCARD => ["0.0.0.0.8.1", "::.8.1"],
+        LOOPBACK => ["127.0.0.1.8.2", "::1.8.2"],
+        SECOND => ["198.51.100.1.8.3", "2001:db8:2::1.8.3"],
+        FOREIGN => ["198.18.0.9.8.4", "2001:db8:99::9.8.4"],
+        _ => ["junk", "junk"],
+    };
+    if is_ipv6(transport) { ipv6 } else { ipv4 }
+}
+
+/// The host's address that a caller calls.
+fn asked(caller: Caller, transport: Transport) -> &'static str {
+    let [ipv4, ipv6] = match caller {
+        Caller::Remote | Caller::Crossed => ["192.0.2.1", "2001:db8:1::1"],
+        Caller::OwnAddress => ["198.51.100.1", "2001:db8:2::1"],
+        _ => ["127.0.0.1", "::1"],
+    };
+    if is_ipv6(transport) { ipv6 } else { ipv4 }
+}
+
+fn is_ipv6(transport: Transport) -> bool {
+    matches!(transport, Transport::Udp6 | Transport::Tcp6)
+}
+
 /// Without a hint, the caller's own address decides.
 pub fn merged_addresses() -> Scenario {
     Scenario::new(|transport| {
-        let _ = (SPECIFIC_ADDRESS, ASKED_ADDRESS);
         let mut steps = register(transport);
         for caller in [
             Caller::User,
@@ -61,11 +68,14 @@ pub fn merged_addresses() -> Scenario {
                 ("junk", JUNK),
             ] {
                 let message = call(4, 3).rpcb(program, 1, "", "", "");
-                steps.push(step(
-                    format!("GETADDR of a {kind} address"),
-                    caller,
-                    message,
-                ));
+                let (difference, ours) = match program {
+                    WILDCARD => (ASKED_ADDRESS, format!("{}.8.1", asked(caller, transport))),
+                    _ => (SPECIFIC_ADDRESS, registered(transport, program).to_owned()),
+                };
+                steps.push(
+                    step(format!("GETADDR of a {kind} address"), caller, message)
+                        .or_ours(difference, told(&ours)),
+                );
             }
         }
         steps
@@ -97,11 +107,17 @@ pub fn hints() -> Scenario {
         ] {
             for caller in [Caller::User, Caller::Remote] {
                 let message = call(4, 3).rpcb(WILDCARD, 1, "", hint, "");
-                steps.push(step(
-                    format!("GETADDR with the hint {hint}"),
-                    caller,
-                    message,
-                ));
+                // An address of a network of ours is reached by our address there.
+                let ours = match hint {
+                    "192.0.2.77.0.111" => "192.0.2.1",
+                    "198.51.100.200.1.2" => "198.51.100.1",
+                    "2001:db8:2::77.0.111" => "2001:db8:2::1",
+                    _ => asked(caller, transport),
+                };
+                steps.push(
+                    step(format!("GETADDR with the hint {hint}"), caller, message)
+                        .or_ours(ASKED_ADDRESS, told(&format!("{ours}.8.1"))),
+                );
             }
         }
         steps

@@ -3,7 +3,7 @@
 use oncrpc_interop::{Answer, Caller, PMAPPROG, Reply, Transport, call};
 
 use super::{Scenario, Step, step};
-use crate::differences::{RPC_MISMATCH, SHORT_DATAGRAM};
+use crate::differences::{RPC_MISMATCH, SHORT_DATAGRAM, STRAY_REPLY};
 
 pub fn versions_programs_and_procedures() -> Scenario {
     Scenario::new(|_| {
@@ -47,7 +47,7 @@ pub fn versions_programs_and_procedures() -> Scenario {
 }
 
 pub fn other_messages() -> Scenario {
-    Scenario::new(|_| {
+    Scenario::new(|transport| {
         let mut steps = Vec::new();
         for rpc_version in [0, 1, 3, u32::MAX] {
             let message = call(2, 0).rpc_version(rpc_version);
@@ -58,11 +58,15 @@ pub fn other_messages() -> Scenario {
         }
         for message_type in [1, 2, u32::MAX] {
             let message = call(2, 0).message_type(message_type);
-            steps.push(step(
-                format!("message type {message_type}"),
-                Caller::User,
-                message,
-            ));
+            let stray = message_type == 1 && Transport::STREAM.contains(&transport);
+            steps.push(
+                step(
+                    format!("message type {message_type}"),
+                    Caller::User,
+                    message,
+                )
+                .ours_if(stray, STRAY_REPLY, Answer::silence()),
+            );
         }
         steps
     })
@@ -80,12 +84,13 @@ pub fn short_messages() -> Scenario {
 
 /// The header of a NULL is 40 bytes long.
 fn cut(transport: Transport, length: usize) -> Step {
-    let _ = transport;
+    let datagram = Transport::DATAGRAM.contains(&transport);
     step(
         format!("the first {length} bytes of NULL"),
         Caller::User,
         call(2, 0).cut(length),
     )
+    .or_ours_if(datagram, SHORT_DATAGRAM, Answer::silence())
 }
 
 pub fn argument_lengths() -> Scenario {
@@ -101,7 +106,7 @@ pub fn argument_lengths() -> Scenario {
                     Caller::User,
                     getport.clone().cut(length),
                 )
-                .ours_if(datagram, SHORT_DATAGRAM, garbage()),
+                .or_ours_if(datagram, SHORT_DATAGRAM, garbage()),
             );
         }
         steps.push(step(
@@ -122,7 +127,7 @@ pub fn argument_lengths() -> Scenario {
                     Caller::User,
                     getaddr.clone().cut(length),
                 )
-                .ours_if(datagram, SHORT_DATAGRAM, garbage()),
+                .or_ours_if(datagram, SHORT_DATAGRAM, garbage()),
             );
         }
         let claims = |length| {
@@ -139,11 +144,14 @@ pub fn argument_lengths() -> Scenario {
             0x8000_0000,
             u32::MAX,
         ] {
-            steps.push(step(
-                format!("a netid that claims {length} bytes"),
-                Caller::User,
-                claims(length),
-            ));
+            steps.push(
+                step(
+                    format!("a netid that claims {length} bytes"),
+                    Caller::User,
+                    claims(length),
+                )
+                .or_ours_if(datagram, SHORT_DATAGRAM, garbage()),
+            );
         }
         steps
     })

@@ -1,6 +1,6 @@
 //! GETPORT, GETADDR, GETVERSADDR and GETADDRLIST.
 
-use oncrpc_interop::{Caller, Message, PMAPPROG, Transport, call};
+use oncrpc_interop::{Answer, Caller, Message, PMAPPROG, Reply, Transport, call, words};
 
 use super::registration::set;
 use super::{Scenario, Step, step};
@@ -117,15 +117,43 @@ pub fn getaddrlist() -> Scenario {
                 steps.push(step(what, Caller::User, list(program, version, hint)));
             }
         }
-        let _ = (transport, UNKNOWN_NETID);
         steps.push(
             step("SET", Caller::Root, set(4, P, 1, "bogus", "0.0.0.0.8.1")).over(Transport::Local),
         );
-        steps.push(step(
-            "an unknown netid is passed over",
-            Caller::User,
-            list(P, 1, ""),
-        ));
+        steps.push(
+            step(
+                "an unknown netid is passed over",
+                Caller::User,
+                list(P, 1, ""),
+            )
+            .ours(UNKNOWN_NETID, Answer::reply(listed(transport))),
+        );
         steps
     })
+}
+
+/// GETADDRLIST of version 1 of the program on this transport's family: datagrams, then the stream.
+fn listed(transport: Transport) -> Vec<u8> {
+    let (address, family, netids) = match transport {
+        Transport::Udp | Transport::Tcp => ("127.0.0.1.8.1", "inet", ["udp", "tcp"]),
+        Transport::Udp6 | Transport::Tcp6 => ("::1.8.1", "inet6", ["udp6", "tcp6"]),
+        Transport::Local => return Reply::success(&[0]),
+    };
+    let text = |text: &str| {
+        let padding = vec![0; text.len().next_multiple_of(4) - text.len()];
+        [words(&[text.len() as u32]), text.into(), padding].concat()
+    };
+    let entries = netids.into_iter().zip([(1, "udp"), (3, "tcp")]);
+    let entries = entries.flat_map(|(netid, (semantics, protocol))| {
+        [
+            words(&[1]),
+            text(address),
+            text(netid),
+            words(&[semantics]),
+            text(family),
+            text(protocol),
+        ]
+        .concat()
+    });
+    [Reply::success(&[]), entries.collect(), words(&[0])].concat()
 }

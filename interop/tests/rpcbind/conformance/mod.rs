@@ -11,7 +11,9 @@ mod statistics;
 
 use std::fmt::Write as _;
 
-use oncrpc_interop::{Answer, Caller, Daemon, Host, Message, Transport, Which, call, needs_root};
+use oncrpc_interop::{
+    Answer, Caller, Daemon, Host, Message, Reply, Transport, Which, call, needs_root, words,
+};
 
 use crate::differences::Difference;
 
@@ -49,6 +51,8 @@ pub struct Step {
     message: Message,
     // The answer of ours that differs from theirs, and why.
     ours: Option<(Difference, Answer)>,
+    // The answer of ours where it differs from theirs, which it does in some step of the scenario.
+    or_ours: Option<(Difference, Answer)>,
     // Why the tables differ from here on.
     diverges: Option<Difference>,
     // The last word of a reply is the time.
@@ -62,6 +66,7 @@ fn step(what: impl Into<String>, caller: Caller, message: Message) -> Step {
         transport: None,
         message,
         ours: None,
+        or_ours: None,
         diverges: None,
         is_time: false,
     }
@@ -84,7 +89,24 @@ impl Step {
         }
     }
 
+    /// Ours gives the same answer as theirs, or this one. Some step of the scenario has to show it.
+    fn or_ours(self, difference: Difference, answer: Answer) -> Self {
+        Self {
+            or_ours: Some((difference, answer)),
+            ..self
+        }
+    }
+
     /// The same, under a condition such as the transport.
+    fn or_ours_if(self, condition: bool, difference: Difference, answer: Answer) -> Self {
+        if condition {
+            self.or_ours(difference, answer)
+        } else {
+            self
+        }
+    }
+
+    /// Ours gives this answer, under a condition such as the transport.
     fn ours_if(self, condition: bool, difference: Difference, answer: Answer) -> Self {
         if condition {
             self.ours(difference, answer)
@@ -117,6 +139,11 @@ pub fn differences() -> Vec<Difference> {
         for &transport in scenario.transports {
             let steps = (scenario.steps)(transport);
             shown.extend(steps.iter().filter_map(|step| Some(step.ours.as_ref()?.0)));
+            shown.extend(
+                steps
+                    .iter()
+                    .filter_map(|step| Some(step.or_ours.as_ref()?.0)),
+            );
             shown.extend(steps.iter().filter_map(|step| step.diverges));
         }
     }
@@ -143,7 +170,7 @@ scenarios! {
     dispatch: versions_programs_and_procedures, other_messages, short_messages, argument_lengths;
     auth: credentials, verifiers, refusals_look_like_this;
     records: fragments_make_one_record;
-    registration: who_may_set, set_v2, set_v3_and_v4, who_may_unset, unset_v2,
+    registration: who_may_set, loopback_that_calls_another_address, set_v2, set_v3_and_v4, who_may_unset, unset_v2,
         unset_of_every_netid, insecure_mode;
     lookup: getport, getaddr_and_getversaddr, getaddrlist;
     addresses: merged_addresses, hints, uaddr2taddr_and_taddr2uaddr;
@@ -153,6 +180,8 @@ scenarios! {
 /// Sends a scenario's messages to theirs and to ours and compares.
 fn conform(scenario: &Scenario) {
     let mut wrong = String::new();
+    let mut claimed = Vec::new();
+    let mut shown = Vec::new();
     for &transport in scenario.transports {
         let steps = (scenario.steps)(transport);
         let run = |which| {
@@ -171,12 +200,33 @@ fn conform(scenario: &Scenario) {
             // Seen with --nocapture: the table as theirs answers it.
             println!("{what} ({caller:?} over {over}): {:?}", theirs.answer);
             diverged = diverged.or(step.diverges);
+            if let Some((difference, _)) = step.or_ours {
+                claimed.push(difference);
+                if theirs.answer != ours.answer {
+                    shown.push(difference);
+                }
+            }
             if let Some(complaint) = step.judge(theirs, ours, diverged) {
                 let _ = writeln!(wrong, "{what} ({caller:?} over {over}): {complaint}");
             }
         }
     }
+    for difference in claimed {
+        if !shown.contains(&difference) {
+            let _ = writeln!(wrong, "{difference:?} is none: theirs does the same");
+        }
+    }
     assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// An address, as GETADDR tells it.
+fn told(uaddr: &str) -> Answer {
+    let text = [
+        words(&[u32::try_from(uaddr.len()).unwrap_or(u32::MAX)]),
+        uaddr.into(),
+        vec![0; uaddr.len().next_multiple_of(4) - uaddr.len()],
+    ];
+    Answer::reply([Reply::success(&[]), text.concat()].concat())
 }
 
 /// What can be seen of a message's effect.
@@ -202,7 +252,10 @@ fn see(host: &Host, _rpcbind: &Daemon, transport: Transport, step: &Step) -> See
 impl Step {
     fn judge(&self, theirs: &Seen, ours: &Seen, diverged: Option<Difference>) -> Option<String> {
         let expected = match &self.ours {
-            None => &theirs.answer,
+            None => match &self.or_ours {
+                Some((_, expected)) if ours.answer != theirs.answer => expected,
+                _ => &theirs.answer,
+            },
             Some((difference, expected)) if *expected == theirs.answer => {
                 return Some(format!("{difference:?} is none: theirs does the same"));
             }
@@ -218,10 +271,18 @@ impl Step {
             let same = ours.tables == theirs.tables;
             return same.then(|| format!("{difference:?} is none: the tables are the same"));
         }
-        if ours.tables != theirs.tables {
-            let [theirs, ours] = [theirs, ours].map(|seen| &seen.tables);
+        let [theirs, ours] = [theirs, ours].map(|seen| format!("{:?}", seen.tables));
+        if ours != theirs {
+            // From where they differ on; all of both is too much to read.
+            let same = theirs
+                .bytes()
+                .zip(ours.bytes())
+                .take_while(|(a, b)| a == b)
+                .count();
+            let rest = |table: &str| table.chars().skip(same).take(200).collect::<String>();
+            let (theirs, ours) = (rest(&theirs), rest(&ours));
             return Some(format!(
-                "afterwards the tables differ\n  theirs {theirs:?}\n  ours   {ours:?}"
+                "afterwards the tables differ\n  theirs … {theirs}\n  ours   … {ours}"
             ));
         }
         None

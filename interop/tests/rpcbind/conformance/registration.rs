@@ -1,14 +1,17 @@
 //! SET and UNSET: who may, and what happens.
 
-use oncrpc_interop::{Caller, Message, PMAPPROG, Transport, call};
+use oncrpc_interop::{Answer, Caller, Message, PMAPPROG, Reply, Transport, call};
 
 use super::{Scenario, Step, step};
-use crate::differences::{ONE_TABLE, UNSET_ATOMIC};
+use crate::differences::{CROSSED_LOOPBACK, ONE_TABLE, UNSET_ATOMIC};
 
 /// A program that nobody has registered.
 const P: u32 = 0x2000_0e10;
 const TCP: u32 = 6;
 const UDP: u32 = 17;
+
+/// AUTH_TOOWEAK.
+const TOOWEAK: u32 = 5;
 
 fn set2(program: u32, version: u32, protocol: u32, port: u32) -> Message {
     call(2, 1).u32s(&[program, version, protocol, port])
@@ -31,16 +34,36 @@ fn callers(transport: Transport) -> &'static [Caller] {
     use Caller::*;
     match transport {
         Transport::Local => &[Root, User, OtherUser],
-        _ => &[
-            Root,
-            User,
-            Remote,
-            RemoteRoot,
-            OwnAddress,
-            OtherLoopback,
-            Crossed,
-        ],
+        _ => &[Root, User, Remote, RemoteRoot, OwnAddress, OtherLoopback],
     }
+}
+
+/// A loopback address that calls another address of the host: over UDP the datagram came by an interface
+/// that others can use, too.
+pub fn loopback_that_calls_another_address() -> Scenario {
+    Scenario::new(|transport| {
+        let datagram = Transport::DATAGRAM.contains(&transport);
+        let refused = || Answer::reply(Reply::auth_error(TOOWEAK));
+        let messages = [
+            ("v2 SET", set2(P, 2, TCP, 2049)),
+            ("v3 SET", set(3, P, 3, "udp6", "::.8.1")),
+            ("v4 SET", set(4, P, 4, "local", "/run/p.sock")),
+            ("v2 UNSET", unset2(P, 2, TCP, 2049)),
+            ("v3 UNSET", unset(3, P, 3, "")),
+        ];
+        let mut steps: Vec<_> = messages
+            .into_iter()
+            .map(|(what, message)| {
+                step(what, Caller::Crossed, message).ours_if(datagram, CROSSED_LOOPBACK, refused())
+            })
+            .collect();
+        if datagram {
+            let first = steps.remove(0).diverges(CROSSED_LOOPBACK);
+            steps.insert(0, first);
+        }
+        steps
+    })
+    .on(&Transport::INET)
 }
 
 fn who_may_set_steps(transport: Transport) -> Vec<Step> {
