@@ -1,0 +1,99 @@
+//! Calls over UDP, to a socket that loses and garbles what it likes.
+
+use oncrpc::CallError;
+use oncrpc::Retransmit;
+use oncrpc::proto::rpcb::rpcbprog::v4;
+use oncrpc_client::{Channel, Target};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::UdpSocket;
+
+fn client(address: SocketAddr) -> v4::Client<Channel> {
+    let retransmit = Retransmit {
+        first: Duration::from_millis(20),
+        ..Retransmit::default()
+    };
+    let channel = Channel::builder(Target::Address(address.ip()))
+        .netid(oncrpc::netid::Netid::from(if address.is_ipv4() {
+            "udp"
+        } else {
+            "udp6"
+        }))
+        .retransmit(retransmit)
+        .timeout(Duration::from_secs(20))
+        .port(address.port());
+    v4::Client::new(channel)
+}
+
+async fn receive(server: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+    let mut buffer = [0; 2048];
+    let (len, from) = server.recv_from(&mut buffer).await.unwrap();
+    (buffer[..len].to_vec(), from)
+}
+
+/// A successful reply to `call` with one word.
+fn reply(call: &[u8], word: u32) -> Vec<u8> {
+    [
+        &call[..4],
+        &[1, 0, 0, 0, 0].map(u32::to_be_bytes).concat(),
+        &word.to_be_bytes(),
+    ]
+    .concat()
+}
+
+#[tokio::test]
+async fn a_call_is_repeated_word_for_word_until_it_is_answered() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let server = UdpSocket::bind(address).await.unwrap();
+        let client = client(server.local_addr().unwrap());
+        let answering = async {
+            let (first, _) = receive(&server).await;
+            let (second, _) = receive(&server).await;
+            let (third, from) = receive(&server).await;
+            assert_eq!((&second, &third), (&first, &first));
+            server.send_to(&reply(&third, 42), from).await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(client.gettime(), answering);
+        assert_eq!(answer.unwrap(), 42);
+    }
+}
+
+#[tokio::test]
+async fn garbage_before_the_reply_does_not_matter() {
+    let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let client = client(server.local_addr().unwrap());
+    let answering = async {
+        let (call, from) = receive(&server).await;
+        let cut = &reply(&call, 1)[..14];
+        let other = reply(&[0xff; 4], 2);
+        for garbage in [&b""[..], b"abc", &call, cut, &other] {
+            server.send_to(garbage, from).await.unwrap();
+        }
+        server.send_to(&reply(&call, 42), from).await.unwrap();
+        server.send_to(&reply(&call, 43), from).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(client.gettime(), answering);
+    assert_eq!(answer.unwrap(), 42);
+}
+
+#[tokio::test]
+async fn what_no_datagram_holds_is_an_error_before_it_is_sent() {
+    let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let client = client(server.local_addr().unwrap());
+    let arg = oncrpc::proto::rpcb::Rpcb {
+        r_owner: vec![0; 70_000].into(),
+        ..Default::default()
+    };
+    let error = client.set(&arg).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            CallError::TooLarge {
+                allowed: 65_507,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(!error.may_have_executed());
+}

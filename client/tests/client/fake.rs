@@ -1,0 +1,167 @@
+//! An rpcbind that does what it is told to and remembers what it was asked.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use oncrpc::proto::portmap::{self, pmapprog};
+use oncrpc::proto::rpcb::rpcbprog::{v3, v4};
+use oncrpc::proto::rpcb::{RpList, Rpcb, RpcblistPtr};
+use oncrpc::{CallContext, Reject, Service, Services, Session};
+use oncrpc_client::{Endpoint, RpcbindAt};
+use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink, socket};
+use oncrpc_xdr::XdrString;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+/// What it answers, and what it was asked.
+#[derive(Default)]
+pub(crate) struct Script {
+    /// The answer to GETADDR.
+    pub(crate) uaddr: &'static str,
+    /// The answer to GETPORT.
+    pub(crate) port: u32,
+    /// The list that DUMP gives.
+    pub(crate) list: Vec<Rpcb>,
+    /// Netids for which SET answers FALSE.
+    pub(crate) taken: Vec<&'static str>,
+    pub(crate) log: Mutex<Vec<String>>,
+    /// GETTIME waits for one of these.
+    pub(crate) permits: Permits,
+}
+
+/// None to begin with.
+pub(crate) struct Permits(pub(crate) Semaphore);
+
+impl Default for Permits {
+    fn default() -> Self {
+        Self(Semaphore::new(0))
+    }
+}
+
+impl Script {
+    /// What it was asked, in order.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    fn note(&self, what: String) {
+        self.log.lock().unwrap().push(what);
+    }
+
+    fn set(&self, version: u32, arg: &Rpcb) -> bool {
+        self.note(format!("v{version} SET {} {}", arg.r_netid, arg.r_addr));
+        !self.taken.iter().any(|taken| arg.r_netid == *taken)
+    }
+
+    fn unset(&self, version: u32, arg: &Rpcb) -> bool {
+        self.note(format!("v{version} UNSET {:?}", arg.r_netid));
+        true
+    }
+}
+
+impl v4::Server for Script {
+    async fn set(&self, _: &CallContext, arg: Rpcb) -> Result<bool, Reject> {
+        Ok(self.set(4, &arg))
+    }
+
+    async fn unset(&self, _: &CallContext, arg: Rpcb) -> Result<bool, Reject> {
+        Ok(self.unset(4, &arg))
+    }
+
+    async fn getaddr(&self, _: &CallContext, arg: Rpcb) -> Result<XdrString, Reject> {
+        self.note(format!("v4 GETADDR {} hint {}", arg.r_netid, arg.r_addr));
+        Ok(self.uaddr.into())
+    }
+
+    async fn dump(&self, _: &CallContext) -> Result<RpcblistPtr, Reject> {
+        self.note("v4 DUMP".to_owned());
+        Ok(self
+            .list
+            .iter()
+            .cloned()
+            .map(|rpcb_map| RpList { rpcb_map })
+            .collect())
+    }
+
+    async fn gettime(&self, cx: &CallContext) -> Result<u32, Reject> {
+        self.permits
+            .0
+            .acquire()
+            .await
+            .map_err(|_| Reject::SystemErr)?
+            .forget();
+        Ok(cx.xid())
+    }
+}
+
+impl v3::Server for Script {
+    async fn getaddr(&self, _: &CallContext, arg: Rpcb) -> Result<XdrString, Reject> {
+        self.note(format!("v3 GETADDR {}", arg.r_netid));
+        Ok(self.uaddr.into())
+    }
+}
+
+impl pmapprog::v2::Server for Script {
+    async fn getport(&self, _: &CallContext, arg: portmap::Mapping) -> Result<u32, Reject> {
+        self.note(format!("v2 GETPORT {}", arg.prot));
+        Ok(self.port)
+    }
+}
+
+/// A running fake; ends when dropped.
+pub(crate) struct Fake {
+    pub(crate) script: Arc<Script>,
+    pub(crate) address: SocketAddr,
+    /// Says to its connections that they end.
+    pub(crate) stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Fake {
+    /// Starts one that speaks these versions, over TCP.
+    pub(crate) async fn start(script: Script, versions: &[u32]) -> Self {
+        let script = Arc::new(script);
+        let service = |version: &u32| -> Arc<dyn Service> {
+            match version {
+                2 => pmapprog::v2::service(script.clone()),
+                3 => v3::service(script.clone()),
+                _ => v4::service(script.clone()),
+            }
+        };
+        let services = Arc::new(Services::new(versions.iter().map(service)));
+        let ladders = Arc::new(LadderPool::new(services));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let session = Session::new(Arc::new(socket::tcp_peer(&stream).unwrap()));
+                let link = StreamLink::new(stream, Limits::SERVER.record);
+                let driver = Driver::new(link, Limits::SERVER);
+                connections.spawn(
+                    driver
+                        .serving(ladders.clone(), session, stopped.clone())
+                        .run(),
+                );
+            }
+        });
+        Self {
+            script,
+            address,
+            stop,
+            tasks,
+        }
+    }
+
+    /// Ends it, connections and all; nobody is at its address any more.
+    pub(crate) async fn end(mut self) {
+        self.tasks.shutdown().await;
+    }
+
+    pub(crate) fn at(&self) -> RpcbindAt {
+        RpcbindAt::Endpoint(Endpoint::Tcp(self.address))
+    }
+}

@@ -1,0 +1,167 @@
+//! Where a program is: version 4, then 3, then 2.
+
+use oncrpc::CallError;
+use oncrpc::netid::Netid;
+use oncrpc::proto::rpcb::Rpcb;
+use oncrpc_client::{Channel, Endpoint, Rpcbind};
+
+use crate::fake::{Fake, Script};
+
+const PROGRAM: u32 = 0x2000_0001;
+
+async fn lookup(fake: &Fake, netid: &Netid) -> Result<Endpoint, CallError> {
+    Rpcbind::connect(&fake.at())
+        .await
+        .unwrap()
+        .lookup(PROGRAM, 1, netid)
+        .await
+}
+
+#[tokio::test]
+async fn version_4_is_asked_first_with_the_address_that_was_asked() {
+    let fake = Fake::start(
+        Script {
+            uaddr: "127.0.0.1.8.1",
+            ..Script::default()
+        },
+        &[2, 3, 4],
+    )
+    .await;
+    let found = lookup(&fake, &Netid::Tcp).await.unwrap();
+    assert_eq!(found, Endpoint::Tcp("127.0.0.1:2049".parse().unwrap()));
+    assert_eq!(fake.script.asked(), ["v4 GETADDR tcp hint 127.0.0.1.0.111"]);
+}
+
+#[tokio::test]
+async fn an_older_rpcbind_is_asked_in_its_own_version() {
+    let fake = Fake::start(
+        Script {
+            uaddr: "127.0.0.1.8.1",
+            ..Script::default()
+        },
+        &[2, 3],
+    )
+    .await;
+    assert!(lookup(&fake, &Netid::Tcp).await.is_ok());
+    assert_eq!(fake.script.asked(), ["v3 GETADDR tcp"]);
+
+    let fake = Fake::start(
+        Script {
+            port: 2049,
+            ..Script::default()
+        },
+        &[2],
+    )
+    .await;
+    let found = lookup(&fake, &Netid::Tcp).await.unwrap();
+    assert_eq!(found, Endpoint::Tcp("127.0.0.1:2049".parse().unwrap()));
+    assert_eq!(fake.script.asked(), ["v2 GETPORT 6"]);
+}
+
+#[tokio::test]
+async fn a_wildcard_is_the_address_that_was_asked() {
+    let fake = Fake::start(
+        Script {
+            uaddr: "0.0.0.0.8.1",
+            ..Script::default()
+        },
+        &[4],
+    )
+    .await;
+    let found = lookup(&fake, &Netid::Tcp).await.unwrap();
+    assert_eq!(found, Endpoint::Tcp("127.0.0.1:2049".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn what_is_not_registered_says_so() {
+    let nothing = [
+        (Script::default(), 4),
+        (Script::default(), 2),
+        (
+            Script {
+                uaddr: "127.0.0.1.0.0",
+                ..Script::default()
+            },
+            4,
+        ),
+        (
+            Script {
+                uaddr: "junk",
+                ..Script::default()
+            },
+            4,
+        ),
+        (
+            Script {
+                port: 65_536,
+                ..Script::default()
+            },
+            2,
+        ),
+    ];
+    for (script, version) in nothing {
+        let fake = Fake::start(script, &[version]).await;
+        let error = lookup(&fake, &Netid::Tcp).await.unwrap_err();
+        let said = "program 536870913 version 1 is not registered for tcp";
+        assert_eq!(error.to_string(), said);
+        assert!(!error.may_have_executed());
+    }
+}
+
+/// rpcbind's GETADDR tells the address on the transport that it came by, whatever it names.
+#[tokio::test]
+async fn another_transport_is_looked_up_in_the_list() {
+    let entry = |version, netid: &str, uaddr: &str| Rpcb {
+        r_prog: PROGRAM,
+        r_vers: version,
+        r_netid: netid.into(),
+        r_addr: uaddr.into(),
+        r_owner: "superuser".into(),
+    };
+    let list = vec![
+        entry(2, "udp", "0.0.0.0.8.2"),
+        entry(1, "udp", "0.0.0.0.8.1"),
+        entry(3, "udp", "0.0.0.0.8.3"),
+        entry(4, "local", "/run/p.sock"),
+    ];
+    let fake = Fake::start(
+        Script {
+            list,
+            ..Script::default()
+        },
+        &[4],
+    )
+    .await;
+    let found = lookup(&fake, &Netid::Udp).await.unwrap();
+    assert_eq!(found, Endpoint::Udp("127.0.0.1:2049".parse().unwrap()));
+    let found = lookup(&fake, &Netid::Local).await.unwrap();
+    assert_eq!(found, Endpoint::Unix("/run/p.sock".into()));
+    assert!(lookup(&fake, &Netid::Udp6).await.is_err());
+    assert_eq!(fake.script.asked(), ["v4 DUMP", "v4 DUMP", "v4 DUMP"]);
+}
+
+#[tokio::test]
+async fn a_channel_finds_its_program_when_it_connects() {
+    let fake = Fake::start(Script::default(), &[4]).await;
+    // The program is this rpcbind itself, at the port that another one tells.
+    let port = fake.address.port();
+    let uaddr = format!("127.0.0.1.{}.{}", port >> 8, port & 255);
+    let teller = Fake::start(
+        Script {
+            uaddr: uaddr.leak(),
+            ..Script::default()
+        },
+        &[4],
+    )
+    .await;
+    let channel = Channel::builder("127.0.0.1".parse().unwrap())
+        .rpcbind(teller.at())
+        .program(100_000, 4);
+    let rpcbind = oncrpc::proto::rpcb::rpcbprog::v4::Client::new(channel);
+    assert_eq!(rpcbind.dump().await.unwrap(), []);
+    assert_eq!(fake.script.asked(), ["v4 DUMP"]);
+    assert_eq!(
+        teller.script.asked(),
+        ["v4 GETADDR tcp hint 127.0.0.1.0.111"]
+    );
+}
