@@ -2,22 +2,19 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use oncrpc::auth::{AuthNone, ClientAuth};
 use oncrpc::call::caller::{Args, Results};
-use oncrpc::netid::{Family, Netid};
-use oncrpc::{CallError, CallOptions, Caller, Procedure, ProcedureId, RawCaller, Retransmit};
-use oncrpc_transport::connection::DEFAULT_TIMEOUT;
-use oncrpc_transport::{Connection, Limits};
+use oncrpc::{CallError, CallOptions, Caller, Procedure, ProcedureId, RawCaller};
+use oncrpc_transport::Connection;
 use tokio::time::{Instant, timeout_at};
 
+use crate::builder::{Builder, Settings};
 use crate::connect::connect;
-use crate::rpcbind::{Rpcbind, RpcbindAt};
+use crate::place::Place;
 use crate::{Endpoint, Target};
 
 /// Time that connecting to one address may take.
@@ -57,145 +54,10 @@ struct Inner {
     connecting: tokio::sync::Mutex<()>,
 }
 
-/// Where the server is, as far as that is known beforehand.
-#[derive(Clone, Debug)]
-enum Place {
-    Endpoint(Endpoint),
-    Port {
-        target: Target,
-        netid: Netid,
-        port: u16,
-    },
-    Program {
-        target: Target,
-        netid: Netid,
-        program: u32,
-        version: u32,
-        rpcbind: Option<RpcbindAt>,
-    },
-}
-
-#[derive(Clone, Debug)]
-struct Settings {
-    auth: Arc<dyn ClientAuth>,
-    timeout: Duration,
-    limits: Limits,
-    retransmit: Retransmit,
-}
-
-/// How a channel is put together; the last step says where the server is.
-#[derive(Clone, Debug)]
-#[must_use = "the channel is what `program`, `port` or `endpoint` gives back"]
-pub struct Builder {
-    target: Target,
-    netid: Netid,
-    rpcbind: Option<RpcbindAt>,
-    settings: Settings,
-}
-
-impl Builder {
-    /// Uses this transport. Default: `tcp`, or `local` for a Unix socket. `tcp6` and `udp6` use IPv6.
-    pub fn netid(self, netid: Netid) -> Self {
-        Self { netid, ..self }
-    }
-
-    /// Calls in the name of `auth`. Default: AUTH_NONE.
-    pub fn auth(mut self, auth: Arc<dyn ClientAuth>) -> Self {
-        self.settings.auth = auth;
-        self
-    }
-
-    /// Gives each call this much time, connecting and every transmission included. Default: 25 s.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.settings.timeout = timeout;
-        self
-    }
-
-    /// Grants the server other limits than [`Limits::CLIENT`].
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.settings.limits = limits;
-        self
-    }
-
-    /// Repeats datagrams by another policy than the default one.
-    pub fn retransmit(mut self, retransmit: Retransmit) -> Self {
-        self.settings.retransmit = retransmit;
-        self
-    }
-
-    /// Asks this rpcbind where programs are. Default: the one on the server's port 111, or on this host
-    /// for the transport `local`.
-    pub fn rpcbind(self, rpcbind: RpcbindAt) -> Self {
-        Self {
-            rpcbind: Some(rpcbind),
-            ..self
-        }
-    }
-
-    /// A channel to a program, at the address that rpcbind names when the channel connects.
-    pub fn program(self, program: u32, version: u32) -> Channel {
-        let Self {
-            target,
-            netid,
-            rpcbind,
-            settings,
-        } = self;
-        let place = match socket(&target) {
-            Some(endpoint) => Place::Endpoint(endpoint),
-            None => Place::Program {
-                target,
-                netid,
-                program,
-                version,
-                rpcbind,
-            },
-        };
-        Channel::new(place, settings)
-    }
-
-    /// A channel to a port, which rpcbind is not asked for. It means nothing for a Unix socket.
-    pub fn port(self, port: u16) -> Channel {
-        let Self {
-            target,
-            netid,
-            settings,
-            ..
-        } = self;
-        let place = match socket(&target) {
-            Some(endpoint) => Place::Endpoint(endpoint),
-            None => Place::Port {
-                target,
-                netid,
-                port,
-            },
-        };
-        Channel::new(place, settings)
-    }
-}
-
-/// The Unix socket that a target is, if it is one.
-fn socket(target: &Target) -> Option<Endpoint> {
-    match target {
-        Target::Unix(path) => Some(Endpoint::Unix(path.clone())),
-        Target::Abstract(name) => Some(Endpoint::Abstract(name.clone())),
-        Target::Host(_) | Target::Address(_) => None,
-    }
-}
-
 impl Channel {
     /// Starts to put a channel together.
     pub fn builder(target: Target) -> Builder {
-        let netid = match &target {
-            Target::Host(_) | Target::Address(IpAddr::V4(_)) => Netid::Tcp,
-            Target::Address(IpAddr::V6(_)) => Netid::Tcp6,
-            Target::Unix(_) | Target::Abstract(_) => Netid::Local,
-        };
-        Builder {
-            target,
-            netid,
-            rpcbind: None,
-            settings: Settings::default(),
-        }
+        Builder::new(target)
     }
 
     /// A channel to a known address, with the defaults of everything.
@@ -203,7 +65,7 @@ impl Channel {
         Self::new(Place::Endpoint(endpoint), Settings::default())
     }
 
-    fn new(place: Place, settings: Settings) -> Self {
+    pub(crate) fn new(place: Place, settings: Settings) -> Self {
         let (connection, connecting) = (Mutex::default(), tokio::sync::Mutex::default());
         Self {
             inner: Arc::new(Inner {
@@ -396,119 +258,6 @@ fn no_address() -> io::Error {
         io::ErrorKind::NotFound,
         "the host has no address for this transport",
     )
-}
-
-impl Place {
-    /// The same place once for each address of its host.
-    async fn addresses(&self) -> Result<Vec<Self>, CallError> {
-        let (Self::Port {
-            target: Target::Host(name),
-            netid,
-            ..
-        }
-        | Self::Program {
-            target: Target::Host(name),
-            netid,
-            ..
-        }) = self
-        else {
-            return Ok(vec![self.clone()]);
-        };
-        let Some(family) = netid.transport().map(|transport| transport.family) else {
-            return Err(CallError::Connect(Arc::new(unsupported(netid))));
-        };
-        if family == Family::Loopback {
-            return Ok(vec![self.clone()]);
-        }
-        let found = tokio::net::lookup_host((name.as_str(), 0))
-            .await
-            .map_err(|error| {
-                CallError::Connect(Arc::new(io::Error::new(
-                    error.kind(),
-                    format!("{name}: {error}"),
-                )))
-            })?;
-        let addresses = found.filter(|address| address.is_ipv4() == (family == Family::Inet));
-        Ok(addresses.map(|address| self.at(address.ip())).collect())
-    }
-
-    /// The same place at one address.
-    fn at(&self, address: IpAddr) -> Self {
-        let mut place = self.clone();
-        if let Self::Port { target, .. } | Self::Program { target, .. } = &mut place {
-            *target = Target::Address(address);
-        }
-        place
-    }
-
-    /// Where to connect to; asks rpcbind if need be.
-    async fn endpoint(&self) -> Result<Endpoint, CallError> {
-        match self {
-            Self::Endpoint(endpoint) => Ok(endpoint.clone()),
-            Self::Port {
-                target: Target::Address(address),
-                netid,
-                port,
-            } => inet(netid, (*address, *port).into())
-                .ok_or_else(|| CallError::Connect(Arc::new(unsupported(netid)))),
-            Self::Program {
-                target,
-                netid,
-                program,
-                version,
-                rpcbind,
-            } => {
-                let asked = match target {
-                    Target::Address(address) => Some(*address),
-                    _ => None,
-                };
-                let at = match (rpcbind, asked) {
-                    (Some(rpcbind), _) => rpcbind.clone(),
-                    (None, Some(address)) => inet(netid, (address, Rpcbind::PORT).into())
-                        .map(RpcbindAt::Endpoint)
-                        .ok_or_else(|| CallError::Connect(Arc::new(unsupported(netid))))?,
-                    (None, None) => RpcbindAt::ThisHost,
-                };
-                lookup(at, *program, *version, netid.clone(), asked).await
-            }
-            Self::Port { netid, .. } => Err(CallError::Connect(Arc::new(unsupported(netid)))),
-        }
-    }
-}
-
-/// Asks rpcbind where a program is. Boxed, because rpcbind is called through a channel, too.
-fn lookup(
-    at: RpcbindAt,
-    program: u32,
-    version: u32,
-    netid: Netid,
-    asked: Option<IpAddr>,
-) -> Pin<Box<dyn Future<Output = Result<Endpoint, CallError>> + Send>> {
-    Box::pin(async move {
-        let rpcbind = Rpcbind::connect(&at).await?;
-        rpcbind.lookup_from(program, version, &netid, asked).await
-    })
-}
-
-/// An internet endpoint of a transport.
-fn inet(netid: &Netid, address: SocketAddr) -> Option<Endpoint> {
-    Endpoint::of(netid, &oncrpc::uaddr::Uaddr::Inet(address))
-}
-
-fn unsupported(netid: &Netid) -> io::Error {
-    let message = format!("transport {netid} cannot be used here");
-    io::Error::new(io::ErrorKind::Unsupported, message)
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            auth: Arc::new(AuthNone),
-            timeout: DEFAULT_TIMEOUT,
-            limits: Limits::CLIENT,
-            retransmit: Retransmit::default(),
-        }
-    }
 }
 
 impl fmt::Debug for Channel {

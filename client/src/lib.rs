@@ -6,15 +6,18 @@
 //! [`Rpcbind`] asks and tells rpcbind itself; a [`Registration`] keeps services registered for as long as
 //! it lives.
 
+mod builder;
 mod channel;
 mod connect;
 mod credential;
 mod endpoint;
+mod place;
 mod registration;
 mod rpcbind;
 mod target;
 
-pub use channel::{Builder, Channel};
+pub use builder::Builder;
+pub use channel::Channel;
 pub use credential::auth_sys;
 pub use endpoint::Endpoint;
 pub use registration::{Policy, RegisterError, Registration};

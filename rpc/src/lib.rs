@@ -37,4 +37,5 @@ pub use serve::context::CallContext;
 pub use serve::handler::Handler;
 pub use serve::ladder::{Ladder, Services, Session};
 pub use serve::reply::{Framing, Reject, Reply};
-pub use serve::service::{Answer, Call, Dispatch, Service, Step, service};
+pub use serve::service::{Call, Dispatch, Service, service};
+pub use serve::step::{Answer, Step};

@@ -14,7 +14,8 @@ use oncrpc_xdr::Writer;
 use crate::call::caller::{Args, Procedure, Results};
 use crate::serve::context::CallContext;
 use crate::serve::reply::{Framing, Reject, Reply};
-use crate::serve::service::{Answer, Call, Step};
+use crate::serve::service::Call;
+use crate::serve::step::{Answer, Step};
 
 /// A future's place on the heap, used again for the next call of the same procedure.
 type Cell<F> = Pin<Box<Option<F>>>;

@@ -12,7 +12,8 @@ use crate::message::{CallFault, CallHeader, RPC_VERSION};
 use crate::peer::Peer;
 use crate::serve::context::CallContext;
 use crate::serve::reply::{Framing, Reply};
-use crate::serve::service::{Call, Dispatch, Service, Step};
+use crate::serve::service::{Call, Dispatch, Service};
+use crate::serve::step::Step;
 
 /// What a server serves: one service for each version of each program.
 #[derive(Clone)]

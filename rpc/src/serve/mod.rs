@@ -5,3 +5,4 @@ pub mod handler;
 pub mod ladder;
 pub mod reply;
 pub mod service;
+pub mod step;

@@ -5,7 +5,7 @@ use oncrpc_xdr::{EncodeError, Wire, Writer};
 
 use crate::call::error::Refusal;
 use crate::proto::rpc_msg::AuthStat;
-use crate::serve::service::Step;
+use crate::serve::step::Step;
 use crate::{message, record};
 
 /// Why a handler has no results.

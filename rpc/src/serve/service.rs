@@ -1,17 +1,16 @@
 //! Where generated code, and whatever answers without it, meets the drivers.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use oncrpc_xdr::{DecodeError, Reader, Wire, Writer};
+use oncrpc_xdr::{DecodeError, Reader, Wire};
 
 use crate::call::caller::{ProcedureId, ProcedureInfo};
 use crate::message::CallHeader;
 use crate::serve::context::CallContext;
 use crate::serve::reply::Reply;
+use crate::serve::step::Step;
 
 /// One version of one program, ready to be served.
 ///
@@ -46,41 +45,6 @@ impl<F: FnMut(&Call<'_>, &mut Reply<'_>) -> Step + Send> Dispatch for F {
     fn call(&mut self, call: &Call<'_>, reply: &mut Reply<'_>) -> Step {
         self(call, reply)
     }
-}
-
-/// What became of a call.
-#[must_use = "an answer that takes time has to be waited for"]
-pub enum Step {
-    /// The reply is written.
-    Done,
-    /// There is none.
-    Silent,
-    /// There is none, and the connection ends.
-    Close,
-    /// It takes time: this future comes to it.
-    Later(Pin<Box<dyn Future<Output = Answer> + Send>>),
-}
-
-impl fmt::Debug for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Done => "Done",
-            Self::Silent => "Silent",
-            Self::Close => "Close",
-            Self::Later(_) => "Later",
-        })
-    }
-}
-
-/// What became of a call that took time.
-#[derive(Debug)]
-pub enum Answer {
-    /// The reply, framed.
-    Reply(Writer),
-    /// There is none.
-    Silent,
-    /// There is none, and the connection ends.
-    Close,
 }
 
 /// A call that has passed every check before its arguments.

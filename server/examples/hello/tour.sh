@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../../.."
 cargo build --release --locked --package oncrpc-portmapper --package oncrpc-hello
 bin=$PWD/target/release
 dir=$(mktemp -d)
+chmod 755 "$dir" # rpcbind does not stay root
 rpcbind_pid=
 server_pid=
 finish() {
@@ -41,8 +42,7 @@ else
     port=$((20000 + $$ % 20000))
     where=unix:$dir/rpcbind.sock
     say "port 111 is taken, or not ours to take: rpcbind gets port $port and $dir/rpcbind.sock"
-    mkdir "$dir/state"
-    rpcbind -f --port "$port" --socket "$dir/rpcbind.sock" --state-dir "$dir/state" --lock "$dir/rpcbind.lock" &
+    rpcbind -f -w --port "$port" --socket "$dir/rpcbind.sock" --state-dir "$dir/state" --lock "$dir/rpcbind.lock" &
 fi
 rpcbind_pid=$!
 until_works hello-client --rpcbind "$where" tcp localhost list
