@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use oncrpc::call::caller::{Args, Results};
+use oncrpc::call::caller::{Args, MAX_TIMEOUT, Results};
 use oncrpc::{CallError, CallOptions, Caller, Procedure, ProcedureId, RawCaller};
 use oncrpc_transport::Connection;
 use tokio::time::{Instant, timeout_at};
@@ -79,7 +79,7 @@ impl Channel {
 
     /// Connects now, so that an error shows now; otherwise the first call does.
     pub async fn connect(&self) -> Result<(), CallError> {
-        let timeout = self.inner.settings.timeout;
+        let timeout = self.inner.settings.timeout.min(MAX_TIMEOUT);
         self.inner
             .connection(Instant::now() + timeout, timeout)
             .await
@@ -88,7 +88,10 @@ impl Channel {
 
     /// The tries that a call has.
     fn tries(&self, options: &CallOptions) -> Tries<'_> {
-        let timeout = options.timeout.unwrap_or(self.inner.settings.timeout);
+        let timeout = options
+            .timeout
+            .unwrap_or(self.inner.settings.timeout)
+            .min(MAX_TIMEOUT);
         let deadline = Instant::now() + timeout;
         Tries {
             inner: &self.inner,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use oncrpc::auth::{AuthNone, ClientAuth};
-use oncrpc::call::caller::{Args, Results};
+use oncrpc::call::caller::{Args, MAX_TIMEOUT, Results};
 use oncrpc::call::table::{Due, NewCall};
 use oncrpc::{
     CallError, CallOptions, CallTable, Caller, Framing, Procedure, ProcedureId, RawCaller, record,
@@ -99,7 +99,7 @@ impl Connection {
         encode: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
         options: &CallOptions,
     ) -> Result<Bytes, CallError> {
-        let timeout = options.timeout.unwrap_or(self.timeout);
+        let timeout = options.timeout.unwrap_or(self.timeout).min(MAX_TIMEOUT);
         let deadline = clock::now() + timeout;
         let permits = &self.handle.permits;
         let _permit = match permits.try_acquire() {

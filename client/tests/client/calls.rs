@@ -70,6 +70,14 @@ async fn a_call_is_given_up_when_its_time_is_over() {
 }
 
 #[tokio::test]
+async fn a_call_may_be_given_all_the_time_in_the_world() {
+    let fake = Fake::start(Script::default(), &[4]).await;
+    let options = CallOptions::default().timeout(Duration::MAX);
+    let client = v4::Client::new(channel(&fake)).with_options(options);
+    client.dump().await.unwrap();
+}
+
+#[tokio::test]
 async fn the_next_call_connects_anew() {
     let fake = Fake::start(Script::default(), &[4]).await;
     let client = v4::Client::new(channel(&fake));

@@ -95,6 +95,10 @@ pub trait RawCaller: Send + Sync {
     ) -> Pin<Box<dyn Future<Output = Result<Bytes, CallError>> + Send>>;
 }
 
+/// Longest time that a call is given: a year. What is longer is taken for this, so that no deadline lies
+/// beyond what a clock can say.
+pub const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// How one call is made, where it differs from what the channel does.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
