@@ -7,7 +7,10 @@ cd "$(dirname "$0")/.."
 step() { printf '\n== %s\n' "$*"; }
 
 step "Debian's packages"
-sh interop/install.sh
+if ! sh interop/install.sh; then
+    # Without root, what needs them is not run; it is named at the end.
+    [ "$(id -u)" -ne 0 ] && [ "${CI:-}" != true ] || exit 1
+fi
 
 step "format and lints"
 cargo fmt --all --check
