@@ -1,8 +1,8 @@
 //! What is wrong with an input, where, and what makes it so.
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
-use crate::source::{Sources, Span};
+use crate::source::{Source, Sources, Span};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,38 +100,47 @@ impl Diagnostic {
     }
 
     /// The source lines: one snippet, or two if the cause is in another file.
-    fn snippets<'a>(
-        &'a self,
-        sources: &'a Sources,
-    ) -> Vec<Snippet<'a, annotate_snippets::Annotation<'a>>> {
-        let mut snippets = Vec::new();
+    fn snippets<'a>(&'a self, sources: &'a Sources) -> Vec<Snippet<'a, Annotation<'a>>> {
         let Some(file) = sources.of(self.span) else {
-            return snippets;
+            return Vec::new();
         };
-        let primary = AnnotationKind::Primary
-            .span(file.range(self.span))
-            .label(&self.label);
-        let mut snippet = Snippet::source(file.text())
-            .path(file.name())
-            .annotation(primary);
-        if let Some((span, label)) = &self.cause
-            && let Some(cause_file) = sources.of(*span)
-        {
-            let cause = AnnotationKind::Context
-                .span(cause_file.range(*span))
-                .label(label);
-            if std::ptr::eq(cause_file, file) {
-                snippet = snippet.annotation(cause);
-            } else {
-                let other = Snippet::source(cause_file.text())
-                    .path(cause_file.name())
-                    .annotation(cause);
-                snippets.push(other);
+        let mut marks = vec![(AnnotationKind::Primary, self.span, &self.label)];
+        let mut other = None;
+        if let Some((span, label)) = &self.cause {
+            let mark = (AnnotationKind::Context, *span, label);
+            match sources.of(*span) {
+                Some(of_cause) if std::ptr::eq(of_cause, file) => marks.push(mark),
+                Some(of_cause) => other = Some(snippet(of_cause, &[mark])),
+                None => {}
             }
         }
-        snippets.insert(0, snippet);
+        let mut snippets = vec![snippet(file, &marks)];
+        snippets.extend(other);
         snippets
     }
+}
+
+/// The lines of `file` from the first mark to the last, and no others: a file may have thousands of errors.
+fn snippet<'a>(
+    file: &'a Source,
+    marks: &[(AnnotationKind, Span, &'a String)],
+) -> Snippet<'a, Annotation<'a>> {
+    let ranges = || marks.iter().map(|(_, span, _)| file.range(*span));
+    let first = ranges().map(|range| range.start).min().unwrap_or(0);
+    let last = ranges().map(|range| range.end).max().unwrap_or(first);
+    let text = file.text();
+    let start = text[..first].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[last..].find('\n').map_or(text.len(), |at| last + at);
+    let line = 1 + text[..start].matches('\n').count();
+    let annotations = marks.iter().map(|(kind, span, label)| {
+        let range = file.range(*span);
+        kind.span(range.start - start..range.end - start)
+            .label(label.as_str())
+    });
+    Snippet::source(&text[start..end])
+        .path(file.name())
+        .line_start(line)
+        .annotations(annotations)
 }
 
 /// How rendered diagnostics look.

@@ -119,5 +119,26 @@ impl Sources {
     }
 }
 
+/// `text` with blanks for tabs, as many as reach the next column that a tab stops at.
+pub(crate) fn expand_tabs(text: &str) -> String {
+    let mut expanded = String::with_capacity(text.len());
+    let mut column = 0;
+    for letter in text.chars() {
+        let width = match letter {
+            '\t' => TAB_STOP - column % TAB_STOP,
+            _ => 1,
+        };
+        column = if letter == '\n' { 0 } else { column + width };
+        match letter {
+            '\t' => expanded.extend(std::iter::repeat_n(' ', width)),
+            _ => expanded.push(letter),
+        }
+    }
+    expanded
+}
+
+/// Columns between two stops of a tab, as .x files have them.
+const TAB_STOP: usize = 8;
+
 /// Most bytes of input in a run. The largest .x file known has 0.2 MiB.
 pub const MAX_TEXT: u32 = 64 << 20;

@@ -1,5 +1,6 @@
 //! No input makes rpcgen panic, and what it makes is Rust.
 
+use oncrpc_rpcgen::diagnostic::Style;
 use oncrpc_rpcgen::translate;
 use proptest::prelude::*;
 
@@ -71,6 +72,30 @@ fn check(text: &str) -> bool {
 #[test]
 fn real_files_are_taken() {
     assert!(REAL.iter().all(|text| check(text)));
+}
+
+#[test]
+fn blanks_of_unicode_in_a_verbatim_line_are_no_indentation() {
+    assert!(check(
+        "struct a {\n%one \\\n two \\\n\u{a0}three\n int x;\n };\n"
+    ));
+}
+
+#[test]
+fn what_rust_refuses_in_comments_is_replaced() {
+    let text = "/* one\rtwo \u{202e}three */\nstruct\ra { int x; };\n";
+    let rust = translate("in.x", text).unwrap().rust.unwrap();
+    assert!(!rust.contains(['\r', '\u{202e}']), "{rust}");
+}
+
+#[test]
+fn thousands_of_errors_are_all_shown() {
+    let text: String = (0..3_000)
+        .map(|n| format!("typedef missing{n} name{n};\n"))
+        .collect();
+    let translation = translate("in.x", &text).unwrap();
+    assert_eq!(translation.errors(), 3_000);
+    assert!(translation.render(Style::Plain).contains("in.x:3000:9"));
 }
 
 proptest! {

@@ -68,6 +68,8 @@ impl Decode for Mapping {
 
 /// Mappings, linked to each other.
 ///
+/// A list: `next`, which links it to the next, is left out; a chain of them is a `Vec`.
+///
 /// ```c
 /// struct pmaplist {
 ///         mapping map;

@@ -30,11 +30,11 @@ pub const MAX_GROUPS: u32 = 16;
 ///
 /// ```c
 /// enum auth_flavor {
-///         AUTH_NONE        = 0,
+///         AUTH_NONE       = 0,
 ///         AUTH_SYS        = 1,
-///         AUTH_SHORT        = 2,
-///         AUTH_DH                = 3,
-///         RPCSEC_GSS        = 6
+///         AUTH_SHORT      = 2,
+///         AUTH_DH         = 3,
+///         RPCSEC_GSS      = 6
 /// };
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -66,20 +66,20 @@ pub enum AuthFlavor {
 
 impl Enumeration for AuthFlavor {
     fn listed(value: i32) -> Option<Self> {
-        Some(
-            match value {
-                0 => Self::None,
-                1 => Self::Sys,
-                2 => Self::Short,
-                3 => Self::Dh,
-                6 => Self::RpcsecGss,
-                _ => return None,
-            },
-        )
+        match value {
+            0 => Some(Self::None),
+            1 => Some(Self::Sys),
+            2 => Some(Self::Short),
+            3 => Some(Self::Dh),
+            6 => Some(Self::RpcsecGss),
+            _ => None,
+        }
     }
+
     fn unknown(value: Unknown) -> Self {
         Self::Unknown(value)
     }
+
     fn value(self) -> i32 {
         match self {
             Self::None => 0,
@@ -135,8 +135,8 @@ impl Decode for OpaqueAuth {
 ///
 /// ```c
 /// enum msg_type {
-///         CALL        = 0,
-///         REPLY        = 1
+///         CALL    = 0,
+///         REPLY   = 1
 /// };
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -156,17 +156,17 @@ pub enum MsgType {
 
 impl Enumeration for MsgType {
     fn listed(value: i32) -> Option<Self> {
-        Some(
-            match value {
-                0 => Self::Call,
-                1 => Self::Reply,
-                _ => return None,
-            },
-        )
+        match value {
+            0 => Some(Self::Call),
+            1 => Some(Self::Reply),
+            _ => None,
+        }
     }
+
     fn unknown(value: Unknown) -> Self {
         Self::Unknown(value)
     }
+
     fn value(self) -> i32 {
         match self {
             Self::Call => 0,
@@ -180,8 +180,8 @@ impl Enumeration for MsgType {
 ///
 /// ```c
 /// enum reply_stat {
-///         MSG_ACCEPTED        = 0,
-///         MSG_DENIED        = 1
+///         MSG_ACCEPTED    = 0,
+///         MSG_DENIED      = 1
 /// };
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -201,17 +201,17 @@ pub enum ReplyStat {
 
 impl Enumeration for ReplyStat {
     fn listed(value: i32) -> Option<Self> {
-        Some(
-            match value {
-                0 => Self::Accepted,
-                1 => Self::Denied,
-                _ => return None,
-            },
-        )
+        match value {
+            0 => Some(Self::Accepted),
+            1 => Some(Self::Denied),
+            _ => None,
+        }
     }
+
     fn unknown(value: Unknown) -> Self {
         Self::Unknown(value)
     }
+
     fn value(self) -> i32 {
         match self {
             Self::Accepted => 0,
@@ -225,12 +225,12 @@ impl Enumeration for ReplyStat {
 ///
 /// ```c
 /// enum accept_stat {
-///         SUCCESS                = 0,
-///         PROG_UNAVAIL        = 1,
-///         PROG_MISMATCH        = 2,
-///         PROC_UNAVAIL        = 3,
-///         GARBAGE_ARGS        = 4,
-///         SYSTEM_ERR        = 5
+///         SUCCESS         = 0,
+///         PROG_UNAVAIL    = 1,
+///         PROG_MISMATCH   = 2,
+///         PROC_UNAVAIL    = 3,
+///         GARBAGE_ARGS    = 4,
+///         SYSTEM_ERR      = 5
 /// };
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -266,21 +266,21 @@ pub enum AcceptStat {
 
 impl Enumeration for AcceptStat {
     fn listed(value: i32) -> Option<Self> {
-        Some(
-            match value {
-                0 => Self::Success,
-                1 => Self::ProgUnavail,
-                2 => Self::ProgMismatch,
-                3 => Self::ProcUnavail,
-                4 => Self::GarbageArgs,
-                5 => Self::SystemErr,
-                _ => return None,
-            },
-        )
+        match value {
+            0 => Some(Self::Success),
+            1 => Some(Self::ProgUnavail),
+            2 => Some(Self::ProgMismatch),
+            3 => Some(Self::ProcUnavail),
+            4 => Some(Self::GarbageArgs),
+            5 => Some(Self::SystemErr),
+            _ => None,
+        }
     }
+
     fn unknown(value: Unknown) -> Self {
         Self::Unknown(value)
     }
+
     fn value(self) -> i32 {
         match self {
             Self::Success => 0,
@@ -298,8 +298,8 @@ impl Enumeration for AcceptStat {
 ///
 /// ```c
 /// enum reject_stat {
-///         RPC_MISMATCH        = 0,
-///         AUTH_ERROR        = 1
+///         RPC_MISMATCH    = 0,
+///         AUTH_ERROR      = 1
 /// };
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -319,17 +319,17 @@ pub enum RejectStat {
 
 impl Enumeration for RejectStat {
     fn listed(value: i32) -> Option<Self> {
-        Some(
-            match value {
-                0 => Self::RpcMismatch,
-                1 => Self::AuthError,
-                _ => return None,
-            },
-        )
+        match value {
+            0 => Some(Self::RpcMismatch),
+            1 => Some(Self::AuthError),
+            _ => None,
+        }
     }
+
     fn unknown(value: Unknown) -> Self {
         Self::Unknown(value)
     }
+
     fn value(self) -> i32 {
         match self {
             Self::RpcMismatch => 0,
@@ -343,21 +343,21 @@ impl Enumeration for RejectStat {
 ///
 /// ```c
 /// enum auth_stat {
-///         AUTH_OK                        = 0,
-///         AUTH_BADCRED                = 1,
-///         AUTH_REJECTEDCRED        = 2,
-///         AUTH_BADVERF                = 3,
-///         AUTH_REJECTEDVERF        = 4,
-///         AUTH_TOOWEAK                = 5,
+///         AUTH_OK                 = 0,
+///         AUTH_BADCRED            = 1,
+///         AUTH_REJECTEDCRED       = 2,
+///         AUTH_BADVERF            = 3,
+///         AUTH_REJECTEDVERF       = 4,
+///         AUTH_TOOWEAK            = 5,
 ///         AUTH_INVALIDRESP        = 6,
-///         AUTH_FAILED                = 7,
-///         AUTH_KERB_GENERIC        = 8,
-///         AUTH_TIMEEXPIRE                = 9,
-///         AUTH_TKT_FILE                = 10,
-///         AUTH_DECODE                = 11,
-///         AUTH_NET_ADDR                = 12,
-///         RPCSEC_GSS_CREDPROBLEM        = 13,
-///         RPCSEC_GSS_CTXPROBLEM        = 14
+///         AUTH_FAILED             = 7,
+///         AUTH_KERB_GENERIC       = 8,
+///         AUTH_TIMEEXPIRE         = 9,
+///         AUTH_TKT_FILE           = 10,
+///         AUTH_DECODE             = 11,
+///         AUTH_NET_ADDR           = 12,
+///         RPCSEC_GSS_CREDPROBLEM  = 13,
+///         RPCSEC_GSS_CTXPROBLEM   = 14
 /// };
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -429,30 +429,30 @@ pub enum AuthStat {
 
 impl Enumeration for AuthStat {
     fn listed(value: i32) -> Option<Self> {
-        Some(
-            match value {
-                0 => Self::Ok,
-                1 => Self::Badcred,
-                2 => Self::Rejectedcred,
-                3 => Self::Badverf,
-                4 => Self::Rejectedverf,
-                5 => Self::Tooweak,
-                6 => Self::Invalidresp,
-                7 => Self::Failed,
-                8 => Self::KerbGeneric,
-                9 => Self::Timeexpire,
-                10 => Self::TktFile,
-                11 => Self::Decode,
-                12 => Self::NetAddr,
-                13 => Self::RpcsecGssCredproblem,
-                14 => Self::RpcsecGssCtxproblem,
-                _ => return None,
-            },
-        )
+        match value {
+            0 => Some(Self::Ok),
+            1 => Some(Self::Badcred),
+            2 => Some(Self::Rejectedcred),
+            3 => Some(Self::Badverf),
+            4 => Some(Self::Rejectedverf),
+            5 => Some(Self::Tooweak),
+            6 => Some(Self::Invalidresp),
+            7 => Some(Self::Failed),
+            8 => Some(Self::KerbGeneric),
+            9 => Some(Self::Timeexpire),
+            10 => Some(Self::TktFile),
+            11 => Some(Self::Decode),
+            12 => Some(Self::NetAddr),
+            13 => Some(Self::RpcsecGssCredproblem),
+            14 => Some(Self::RpcsecGssCtxproblem),
+            _ => None,
+        }
     }
+
     fn unknown(value: Unknown) -> Self {
         Self::Unknown(value)
     }
+
     fn value(self) -> i32 {
         match self {
             Self::Ok => 0,

@@ -65,6 +65,8 @@ impl Decode for Rpcb {
 
 /// Registrations, linked to each other.
 ///
+/// A list: `rpcb_next`, which links it to the next, is left out; a chain of them is a `Vec`.
+///
 /// ```c
 /// struct rp__list {
 ///         rpcb rpcb_map;
@@ -257,6 +259,9 @@ pub const NC_TPI_COTS_ORD: u32 = 3;
 
 /// Ways to reach a program, linked to each other.
 ///
+/// A list: `rpcb_entry_next`, which links it to the next, is left out; a chain of them is a
+/// `Vec`.
+///
 /// ```c
 /// struct rpcb_entry_list {
 ///         rpcb_entry rpcb_entry_map;
@@ -334,6 +339,8 @@ pub const RPCBVERS_2_STAT: u32 = 0;
 
 /// How often the address of a program was asked for over one transport.
 ///
+/// A list: `next`, which links it to the next, is left out; a chain of them is a `Vec`.
+///
 /// ```c
 /// struct rpcbs_addrlist {
 ///         unsigned int prog;
@@ -387,6 +394,8 @@ impl Decode for RpcbsAddrlist {
 }
 
 /// How often a procedure was called for somebody else over one transport.
+///
+/// A list: `next`, which links it to the next, is left out; a chain of them is a `Vec`.
 ///
 /// ```c
 /// struct rpcbs_rmtcalllist {

@@ -137,7 +137,7 @@ impl Values {
                 None => format!("there is no constant `{name}`"),
             };
             let mut diagnostic = Diagnostic::error(expr.span, message);
-            if let Some(like) = symbols.like(name, false) {
+            if let Some(like) = symbols.like(name, false, diagnostics.len()) {
                 diagnostic = diagnostic.help(format!("there is one named `{like}`"));
             }
             diagnostics.push(diagnostic);

@@ -368,7 +368,7 @@ impl Lower<'_> {
             }
         };
         let mut diagnostic = Diagnostic::error(span, message);
-        if let Some(like) = self.symbols.like(name, true) {
+        if let Some(like) = self.symbols.like(name, true, self.diagnostics.len()) {
             diagnostic = diagnostic.help(format!("there is one named `{like}`"));
         }
         self.diagnostics.push(diagnostic);

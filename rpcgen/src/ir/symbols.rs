@@ -154,8 +154,12 @@ impl<'a> Symbols<'a> {
         self.enums.get(name).copied()
     }
 
-    /// The name of a type or of a constant that is most like `name`, if one is.
-    pub(super) fn like(&self, name: &str, types: bool) -> Option<&'a str> {
+    /// The name of a type or of a constant that is most like `name`, if one is; none behind so many errors
+    /// that nobody reads them, because finding it goes through all names.
+    pub(super) fn like(&self, name: &str, types: bool, errors: usize) -> Option<&'a str> {
+        if errors >= MAX_SUGGESTIONS {
+            return None;
+        }
         let wanted = |symbol: &Symbol| matches!(symbol, Symbol::Type(_)) == types;
         let candidates = self.names.iter().filter(|(_, (_, symbol))| wanted(symbol));
         candidates
@@ -267,3 +271,6 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row[b.len()]
 }
+
+/// Errors of a file for which a name that is alike is looked for.
+const MAX_SUGGESTIONS: usize = 50;

@@ -2,6 +2,7 @@
 
 use crate::ast::Docs;
 use crate::lexer::{Comment, CommentKind, Token};
+use crate::source::expand_tabs;
 
 /// What the comments right before a token say: those that no empty line parts from it.
 pub(super) fn before(token: &Token<'_>) -> Docs {
@@ -64,7 +65,7 @@ fn block(comment: &str) -> String {
         .trim_end_matches("*/")
         .trim_matches('*');
     let lines = inside.lines().enumerate().map(|(i, line)| {
-        let line = line.trim_end().replace('\t', "        ");
+        let line = expand_tabs(line.trim_end());
         match line.trim_start().strip_prefix('*') {
             Some(behind) if i > 0 => behind.trim_start_matches(['*', '/']).to_owned(),
             _ => line,
@@ -75,7 +76,7 @@ fn block(comment: &str) -> String {
 
 /// The lines without the indentation that all but the first share, and without empty ones around them.
 fn dedent(lines: &[String]) -> String {
-    let width = |line: &String| line.len() - line.trim_start().len();
+    let width = |line: &String| line.len() - line.trim_start_matches(' ').len();
     let filled = || lines.iter().skip(1).filter(|line| !line.trim().is_empty());
     let common = filled().map(width).min().unwrap_or(0);
     let mut text = String::new();

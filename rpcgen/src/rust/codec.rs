@@ -165,7 +165,6 @@ impl File<'_> {
             return Len::Fixed(self.unit.min_len(ty));
         }
         if self.measures_itself(ty) {
-            scope.methods_of("Encode");
             let receiver = place.receiver();
             return Len::Expr(quote!(#receiver.encoded_len()));
         }
@@ -240,7 +239,6 @@ impl File<'_> {
                 (quote!(w.list::<#node>(#reference)), true)
             }
             Type::Builtin(_) | Type::Named(_) | Type::Boxed(_) => {
-                scope.methods_of("Encode");
                 (quote!(#receiver.encode(w)), true)
             }
         }
@@ -290,7 +288,6 @@ impl File<'_> {
                 quote!(r.list::<#node>())
             }
             Type::Builtin(_) | Type::Named(_) | Type::Boxed(_) => {
-                scope.methods_of("Decode");
                 let ty = self.rust_type(ty, scope);
                 quote!(#ty::decode(r))
             }

@@ -7,10 +7,26 @@ use crate::ir::Docs;
 
 /// Documentation of something whose definition is worth showing; without a comment, `what` introduces it.
 pub(super) fn item(docs: &Docs, what: &str, definition: &str) -> TokenStream {
+    with_note(docs, what, None, definition)
+}
+
+/// The same, with a paragraph of rpcgen's own behind the comments.
+pub(super) fn with_note(
+    docs: &Docs,
+    what: &str,
+    note: Option<&str>,
+    definition: &str,
+) -> TokenStream {
     let mut lines = comments(docs);
     let one_line = !definition.contains('\n');
     if lines.is_empty() && !one_line {
         lines.extend(wrapped(what));
+    }
+    if let Some(note) = note {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines.extend(wrapped(note));
     }
     if !lines.is_empty() {
         lines.push(String::new());
@@ -41,9 +57,15 @@ pub(super) fn text(text: &str) -> TokenStream {
 fn attributes(lines: &[String]) -> TokenStream {
     let lines = lines.iter().map(|line| match line.as_str() {
         "" => String::new(),
-        _ => format!(" {line}"),
+        _ => format!(" {}", line.replace(is_invisible, "\u{fffd}")),
     });
     quote!(#(#[doc = #lines])*)
+}
+
+/// What Rust refuses in a comment: a control character such as a single carriage return, or one that changes
+/// the direction of the text, behind which code could hide.
+fn is_invisible(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The comments as lines of Markdown that say what the comments say.

@@ -8,7 +8,7 @@ use quote::quote;
 use crate::ir::{Enum, Member, TypeDef, TypeId, TypeKind};
 
 use super::scope::{Scope, ident};
-use super::{File, docs, names, signed};
+use super::{File, docs, format, names, signed};
 
 /// The Rust names of the enumerators of an enum, in its order.
 pub(super) fn variants(def: &TypeDef) -> Vec<String> {
@@ -42,6 +42,7 @@ impl File<'_> {
         let name = ident(&self.names[id.0]);
         let (unknown, enumeration) = (scope.xdr("Unknown"), scope.xdr("Enumeration"));
         let option = scope.prelude("Option");
+        let blank = format::blank();
         let mut first_of = HashMap::new();
         let mut listed = Vec::new();
         let mut aliases = Vec::new();
@@ -63,7 +64,7 @@ impl File<'_> {
         });
         let to_member = listed.iter().map(|(member, variant)| {
             let value = signed(member.value);
-            quote!(#value => Self::#variant,)
+            quote!(#value => Some(Self::#variant),)
         });
         let to_value = listed.iter().map(|(member, variant)| {
             let value = signed(member.value);
@@ -82,16 +83,17 @@ impl File<'_> {
             quote! {
                 impl #enumeration for #name {
                     fn listed(value: i32) -> #option<Self> {
-                        Some(match value {
+                        match value {
                             #(#to_member)*
-                            _ => return None,
-                        })
+                            _ => None,
+                        }
                     }
+                    #blank
 
                     fn unknown(value: #unknown) -> Self {
                         Self::Unknown(value)
                     }
-
+                    #blank
                     fn value(self) -> i32 {
                         match self {
                             #(#to_value)*

@@ -126,7 +126,7 @@ pub(super) fn unique(names: &mut [String], mut taken: HashSet<String>) {
         let mut number = 2;
         let wanted = name.clone();
         while !taken.insert(name.clone()) {
-            *name = format!("{wanted}{number}");
+            *name = format!("{}{number}", wanted.trim_end_matches('_'));
             number += 1;
         }
     }

@@ -77,7 +77,7 @@ impl Scope {
         self.library("oncrpc_xdr", name)
     }
 
-    /// A trait of `oncrpc_xdr` whose methods are called.
+    /// A trait of `oncrpc_xdr` whose methods are called; inside its own impl a trait need not be imported.
     pub(super) fn methods_of(&self, name: &str) {
         if self.own.contains(name) {
             self.import("oncrpc_xdr", format!("{name} as _"));

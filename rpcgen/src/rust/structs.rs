@@ -77,11 +77,13 @@ impl File<'_> {
 
 fn struct_docs(def: &TypeDef, kind: &Struct) -> TokenStream {
     let name = &def.name;
-    let what = match &kind.link {
-        None => format!("`struct {name}`"),
-        Some(link) => format!("`struct {name}` without `{link}`: a chain of them is a `Vec`."),
-    };
-    docs::item(&def.docs, &what, &def.definition)
+    let note = kind.link.as_ref().map(|link| {
+        format!(
+            "A list: `{link}`, which links it to the next, is left out; a chain of them is a `Vec`."
+        )
+    });
+    let what = format!("`struct {name}`");
+    docs::with_note(&def.docs, &what, note.as_deref(), &def.definition)
 }
 
 /// The two impls by which a type codes itself.

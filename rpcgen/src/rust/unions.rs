@@ -245,7 +245,10 @@ impl File<'_> {
             lens.push(match &default.held {
                 None => (quote!(Default(_)), quote!(Default(_)), Len::Fixed(0)),
                 Some((_, name, field)) => (
-                    quote!(Default { #name: value, .. }),
+                    {
+                        let value = bound_to(name, "value");
+                        quote!(Default { #value, .. })
+                    },
                     quote!(Default { .. }),
                     len(Some(field)),
                 ),
@@ -285,7 +288,9 @@ impl File<'_> {
             DiscriminantKind::Bool => quote!(w.bool(self.#method());),
             DiscriminantKind::Number(Builtin::Int) => quote!(w.i32(self.#method());),
             DiscriminantKind::Number(Builtin::UnsignedInt) => quote!(w.u32(self.#method());),
-            _ => quote!(self.#method().encode(w)?;),
+            _ => {
+                quote!(self.#method().encode(w)?;)
+            }
         };
         let mut arms: Vec<TokenStream> = Vec::new();
         let mut empty: Vec<TokenStream> = Vec::new();
@@ -311,7 +316,8 @@ impl File<'_> {
                 held: Some((_, name, field)),
                 ..
             }) => {
-                arm(quote!(Default { #name, .. }), &quote!(#name), Some(field));
+                let value = bound_to(name, "value");
+                arm(quote!(Default { #value, .. }), &quote!(value), Some(field));
             }
             None => {}
         }
@@ -382,7 +388,8 @@ impl File<'_> {
                 ..
             }) => {
                 let value = self.decode(field, scope);
-                quote!(#discriminant => Self::Default { #discriminant, #name: #value },)
+                let held = bound_to(discriminant, "other");
+                quote!(other => Self::Default { #held, #name: #value },)
             }
             None if discriminant.kind == DiscriminantKind::Bool && parts.variants.len() == 2 => {
                 TokenStream::new()
@@ -441,6 +448,17 @@ fn accessor_name(discriminant: &Discriminant) -> Ident {
     match name.as_str() {
         "encode" | "decode" | "encoded_len" | "clone" => ident(&format!("{name}_")),
         _ => ident(&name),
+    }
+}
+
+/// The field `name` bound to, or made of, the variable `variable`, which no other variable of the code is
+/// called, whatever the .x file calls the field.
+fn bound_to(name: &Ident, variable: &str) -> TokenStream {
+    let variable = ident(variable);
+    if *name == variable {
+        quote!(#variable)
+    } else {
+        quote!(#name: #variable)
     }
 }
 
