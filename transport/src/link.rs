@@ -28,8 +28,7 @@ pub trait Link: Send + Unpin + 'static {
     /// Bytes of output that the peer's side has not taken yet.
     fn unsent(&self) -> usize;
 
-    /// Writes output until there is none or the peer's side takes no more; gives back whether there is
-    /// none.
+    /// Writes output; ready when there is none left, pending while the peer's side takes no more.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
     /// The next message, or `None` at the end of the stream.

@@ -1,7 +1,7 @@
 //! Servers and clients made of hello.x, by libtirpc and by us, find each other through either rpcbind
 //! and call each other over every transport.
 
-use oncrpc_interop::{Host, Output, Which, needs_root};
+use oncrpc_interop::{Daemon, Host, Output, Which, needs_root};
 
 const NETIDS: [&str; 5] = ["udp", "tcp", "udp6", "tcp6", "local"];
 
@@ -59,7 +59,7 @@ fn c_client(host: &Host, line: &str) -> Output {
 fn expected() -> String {
     let host = Host::new();
     let _rpcbind = host.rpcbind(Which::Theirs, &[]);
-    let _server = host.c_hello_server(PORT, &NETIDS);
+    let _server = c_server(&host);
     let said = says(|line| c_client(&host, line));
     assert!(
         said.contains("tcp 127.0.0.1 echo 300000: 300000 bytes came back\n"),
@@ -72,61 +72,54 @@ fn expected() -> String {
     said
 }
 
+/// Whoever serves and whoever calls, through either rpcbind, the same is heard.
+fn hears_what_is_expected(
+    server: impl Fn(&Host) -> Daemon,
+    client: impl Fn(&Host, &str) -> Output,
+) {
+    let expected = expected();
+    for which in Which::BOTH {
+        let host = Host::new();
+        let _rpcbind = host.rpcbind(which, &[]);
+        let _server = server(&host);
+        assert_eq!(
+            says(|line| client(&host, line)),
+            expected,
+            "through {which:?}"
+        );
+    }
+}
+
+fn c_server(host: &Host) -> Daemon {
+    host.c_hello_server(PORT, &NETIDS)
+}
+
+fn our_server(host: &Host) -> Daemon {
+    host.our_hello_server(PORT, &NETIDS)
+}
+
 #[test]
 fn c_peers_find_each_other_through_ours() {
     needs_root!();
-    let host = Host::new();
-    let _rpcbind = host.rpcbind(Which::Ours, &[]);
-    let _server = host.c_hello_server(PORT, &NETIDS);
-    assert_eq!(says(|line| c_client(&host, line)), expected());
+    hears_what_is_expected(c_server, c_client);
 }
 
 #[test]
 fn our_client_calls_a_c_server() {
     needs_root!();
-    let expected = expected();
-    for which in Which::BOTH {
-        let host = Host::new();
-        let _rpcbind = host.rpcbind(which, &[]);
-        let _server = host.c_hello_server(PORT, &NETIDS);
-        assert_eq!(
-            says(|line| host.our_hello_client(line)),
-            expected,
-            "through {which:?}"
-        );
-    }
+    hears_what_is_expected(c_server, Host::our_hello_client);
 }
 
 #[test]
 fn a_c_client_calls_our_server() {
     needs_root!();
-    let expected = expected();
-    for which in Which::BOTH {
-        let host = Host::new();
-        let _rpcbind = host.rpcbind(which, &[]);
-        let _server = host.our_hello_server(PORT, &NETIDS);
-        assert_eq!(
-            says(|line| c_client(&host, line)),
-            expected,
-            "through {which:?}"
-        );
-    }
+    hears_what_is_expected(our_server, c_client);
 }
 
 #[test]
 fn our_client_calls_our_server() {
     needs_root!();
-    let expected = expected();
-    for which in Which::BOTH {
-        let host = Host::new();
-        let _rpcbind = host.rpcbind(which, &[]);
-        let _server = host.our_hello_server(PORT, &NETIDS);
-        assert_eq!(
-            says(|line| host.our_hello_client(line)),
-            expected,
-            "through {which:?}"
-        );
-    }
+    hears_what_is_expected(our_server, Host::our_hello_client);
 }
 
 #[test]
@@ -136,7 +129,7 @@ fn our_server_registers_as_a_c_server_does_and_is_gone_when_it_ends() {
         let host = Host::new();
         let _rpcbind = host.rpcbind(which, &[]);
         let before = host.run("rpcinfo").success();
-        let c_server = host.c_hello_server(PORT, &NETIDS);
+        let c_server = c_server(&host);
         let mut with_theirs: Vec<_> = host
             .run("rpcinfo")
             .success()
@@ -145,7 +138,7 @@ fn our_server_registers_as_a_c_server_does_and_is_gone_when_it_ends() {
             .collect();
         assert_eq!(c_server.terminate().code, Some(0));
         assert_eq!(host.run("rpcinfo").success(), before);
-        let our_server = host.our_hello_server(PORT, &NETIDS);
+        let our_server = our_server(&host);
         let mut with_ours: Vec<_> = host
             .run("rpcinfo")
             .success()
