@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use oncrpc::message::{self, CALL, REPLY};
@@ -21,6 +22,10 @@ const TURN: usize = 256 * 1024;
 
 /// Turns in a row before other tasks get theirs.
 const TURNS: usize = 16;
+
+/// Longest time that a connection whose last reply is written is kept for the peer to take note of it, so
+/// that calls which were on their way meanwhile do not cost it replies.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// The one task that owns a link: it takes what arrives to whom it is for, and writes what comes of it.
 ///
@@ -101,6 +106,10 @@ impl<L: Link> Driver<L> {
         let ended = tokio::task::coop::unconstrained(driven).await;
         if let Some(calls) = &self.calls {
             calls.end(&ended);
+        }
+        if self.serving.is_some() && self.read_ended {
+            let closed = poll_fn(|cx| self.link.poll_close(cx));
+            let _ = tokio::time::timeout(LINGER, closed).await;
         }
         ended
     }

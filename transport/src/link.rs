@@ -34,6 +34,12 @@ pub trait Link: Send + Unpin + 'static {
     /// The next message, or `None` at the end of the stream.
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>>;
 
+    /// Says that nothing more is sent, then drops what arrives until the peer has said the same.
+    ///
+    /// A link that is dropped without this may take back what is still on its way: a kernel that closes a
+    /// connection with input unread resets it.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
     /// Whether a part of a message has arrived and the rest has not.
     fn is_mid_message(&self) -> bool;
 }

@@ -105,6 +105,7 @@ impl Server {
         let mut rest = Vec::new();
         self.stream.read_to_end(&mut rest).await.unwrap();
         assert_eq!(rest, []);
+        drop(self.stream);
         self.driven.await.unwrap()
     }
 }

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use nix::libc::{EHOSTDOWN, EMSGSIZE, ENONET, ENOPROTOOPT, EOPNOTSUPP, EPROTO};
 use oncrpc::Framing;
 use oncrpc_xdr::Writer;
-
 use tokio::net::UdpSocket;
 
 use super::MAX_DATAGRAM;
@@ -86,6 +85,11 @@ impl Link for DatagramLink {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
+    }
+
+    /// Each datagram is on its own; the last is no different.
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
     }
 
     /// A datagram arrives whole or not at all.

@@ -113,6 +113,20 @@ impl<S: ByteStream> Link for StreamLink<S> {
         }
     }
 
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut open = ready!(Pin::new(&mut self.stream).poll_shutdown(cx)).is_ok();
+        while open {
+            let stream = &mut self.stream;
+            let read = worker::with_input(|buffer| {
+                let read = pin!(stream.read_buf(buffer)).poll(cx);
+                buffer.clear();
+                read
+            });
+            open = matches!(ready!(read), Ok(1..));
+        }
+        Poll::Ready(())
+    }
+
     fn is_mid_message(&self) -> bool {
         self.records.is_mid_record()
     }

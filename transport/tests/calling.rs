@@ -1,0 +1,205 @@
+//! Both ends of a connection: what becomes of calls, whatever becomes of the connection.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use oncrpc::netid::Netid;
+use oncrpc::peer::{Address, Peer};
+use oncrpc::{
+    Call, CallError, CallOptions, CallTable, ProcedureId, RawCaller, Reply, Services, Session,
+    Step, service,
+};
+use oncrpc_transport::stream::ByteStream;
+use oncrpc_transport::{Connection, Driver, LadderPool, Limits, StreamLink, socket};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+const PROGRAM: u32 = 0x2000_0001;
+const ECHO: ProcedureId = procedure(1);
+const SILENCE: ProcedureId = procedure(2);
+
+const fn procedure(procedure: u32) -> ProcedureId {
+    ProcedureId {
+        program: PROGRAM,
+        version: 1,
+        procedure,
+    }
+}
+
+/// Serves a stream: procedure 1 gives its arguments back, procedure 2 never answers, procedure 3 is at work
+/// until the server is told to stop.
+fn serve<S: ByteStream>(
+    stream: S,
+    peer: Peer,
+    limits: Limits,
+) -> (watch::Sender<bool>, JoinHandle<io::Result<()>>) {
+    let (stop, stopped) = watch::channel(false);
+    let service = service(PROGRAM, 1, &[], Arc::new(stopped.clone()), |stopped| {
+        Box::new(
+            move |call: &Call<'_>, reply: &mut Reply<'_>| match call.procedure() {
+                1 => reply.success_raw(&call.raw_args()),
+                2 => Step::Silent,
+                _ => {
+                    let mut stopped = (*stopped).clone();
+                    Step::Later(Box::pin(async move {
+                        oncrpc_transport::stopped(&mut stopped).await;
+                        oncrpc::Answer::Silent
+                    }))
+                }
+            },
+        )
+    });
+    let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([service]))));
+    let driver = Driver::new(StreamLink::new(stream, limits.record), limits).serving(
+        ladders,
+        Session::new(Arc::new(peer)),
+        stopped,
+    );
+    (stop, tokio::spawn(driver.run()))
+}
+
+fn nobody() -> Peer {
+    Peer {
+        netid: Netid::Local,
+        remote: Address::Local,
+        local: Address::Local,
+        interface: None,
+    }
+}
+
+fn connect<S: ByteStream>(stream: S) -> (Connection, Driver<StreamLink<S>>) {
+    let link = StreamLink::new(stream, Limits::CLIENT.record);
+    Connection::new(link, CallTable::new(1), Limits::CLIENT)
+}
+
+async fn echo(connection: &Connection, args: Bytes) -> Result<Bytes, CallError> {
+    let options = CallOptions::default();
+    connection.call_raw(ECHO, args, options).await
+}
+
+#[tokio::test]
+async fn who_only_calls_reads_replies_while_the_server_takes_no_calls() {
+    let limits = Limits {
+        unsent: 1000,
+        ..Limits::SERVER
+    };
+    let (ours, theirs) = duplex(1000);
+    let (_stop, _server) = serve(theirs, nobody(), limits);
+    let (connection, driver) = connect(ours);
+    tokio::spawn(driver.run());
+    // More than both ends hold unsent: they would wait for each other for ever.
+    let args = Bytes::from(vec![7; 1 << 20]);
+    let calls: Vec<_> = (0..16)
+        .map(|_| {
+            let (connection, args) = (connection.clone(), args.clone());
+            tokio::spawn(async move { echo(&connection, args).await })
+        })
+        .collect();
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap(), args);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_out_of_time_leaves_the_connection_to_the_next() {
+    let (ours, theirs) = duplex(1 << 16);
+    let (_stop, _server) = serve(theirs, nobody(), Limits::SERVER);
+    let (connection, driver) = connect(ours);
+    tokio::spawn(driver.run());
+    let begun = Instant::now();
+    let silence = connection.call_raw(SILENCE, Bytes::new(), CallOptions::default());
+    let error = silence.await.unwrap_err();
+    assert_eq!(
+        (error.to_string().as_str(), begun.elapsed().as_secs()),
+        ("no reply within 25s (1 transmissions)", 25)
+    );
+    let args = Bytes::from_static(b"next");
+    assert_eq!(echo(&connection, args.clone()).await.unwrap(), args);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_nobody_calls_on_ends_after_five_minutes() {
+    let (ours, theirs) = duplex(1 << 16);
+    let (_stop, server) = serve(theirs, nobody(), Limits::SERVER);
+    let (connection, driver) = connect(ours);
+    tokio::spawn(driver.run());
+    let begun = Instant::now();
+    // The server's end hears of it.
+    assert!(server.await.unwrap().is_ok());
+    assert_eq!(begun.elapsed().as_secs(), 300);
+    let error = echo(&connection, Bytes::new()).await.unwrap_err();
+    assert_eq!(error.to_string(), "cannot connect: idle for too long");
+}
+
+#[tokio::test]
+async fn calls_end_with_the_task_that_drives_them() {
+    let (ours, mut theirs) = duplex(1 << 16);
+    let (connection, driver) = connect(ours);
+    let driving = tokio::spawn(driver.run());
+    let sent = tokio::spawn({
+        let connection = connection.clone();
+        async move { echo(&connection, Bytes::new()).await }
+    });
+    // A mark and the header of a call.
+    theirs.read_exact(&mut [0; 44]).await.unwrap();
+    driving.abort();
+    assert!(driving.await.unwrap_err().is_cancelled());
+    let error = sent.await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Disconnected(_)), "{error}");
+    let error = echo(&connection, Bytes::new()).await.unwrap_err();
+    assert!(matches!(error, CallError::Connect(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_call_that_the_driver_never_took_was_not_sent() {
+    let (ours, _theirs) = duplex(1 << 16);
+    let (connection, driver) = connect(ours);
+    let mut call = std::pin::pin!(echo(&connection, Bytes::new()));
+    assert!(
+        tokio::time::timeout(Duration::ZERO, &mut call)
+            .await
+            .is_err()
+    );
+    drop(driver);
+    let error = call.await.unwrap_err();
+    assert!(matches!(error, CallError::Connect(_)), "{error}");
+    assert!(!error.may_have_executed());
+}
+
+#[tokio::test]
+async fn the_last_replies_survive_calls_that_were_never_read() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    let peer = socket::tcp_peer(&stream).unwrap();
+    let limits = Limits {
+        in_flight: 1,
+        ..Limits::SERVER
+    };
+    let (stop, server) = serve(stream, peer, limits);
+    let record = |procedure, args: &[u8]| {
+        let words = [1, 0, 2, PROGRAM, 1, procedure, 0, 0, 0, 0];
+        let call = [&words.map(u32::to_be_bytes).concat(), args].concat();
+        let mark = (1 << 31) | u32::try_from(call.len()).unwrap();
+        [&mark.to_be_bytes(), &call[..]].concat()
+    };
+    // A reply of which the kernel holds a part, a call that keeps the server from reading on, and calls
+    // that stay unread in the kernel.
+    let args = vec![7; 512 << 10];
+    client.write_all(&record(1, &args)).await.unwrap();
+    client.write_all(&record(3, &[])).await.unwrap();
+    client.read_exact(&mut [0; 28]).await.unwrap();
+    client.write_all(&record(1, &[9; 1000])).await.unwrap();
+    stop.send(true).unwrap();
+    assert!(server.await.unwrap().is_ok());
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).await.unwrap();
+    assert!(rest == args, "{} bytes of {}", rest.len(), args.len());
+}
