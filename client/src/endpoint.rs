@@ -30,10 +30,16 @@ impl Endpoint {
         match (netid, uaddr) {
             (Netid::Tcp | Netid::Tcp6, Uaddr::Inet(address)) => Some(Self::Tcp(*address)),
             (Netid::Udp | Netid::Udp6, Uaddr::Inet(address)) => Some(Self::Udp(*address)),
-            (Netid::Local | Netid::Unix, Uaddr::Local(path)) => {
-                Some(Self::Unix(OsStr::from_bytes(path.as_bytes()).into()))
-            }
+            (Netid::Local | Netid::Unix, Uaddr::Local(path)) => Some(Self::unix(path.as_bytes())),
             _ => None,
+        }
+    }
+
+    /// A Unix socket by its universal address: `@` stands in front of an abstract name.
+    fn unix(path: &[u8]) -> Self {
+        match path {
+            [b'@', name @ ..] => Self::Abstract(name.into()),
+            path => Self::Unix(OsStr::from_bytes(path).into()),
         }
     }
 

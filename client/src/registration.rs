@@ -128,9 +128,15 @@ async fn unregister(at: &RpcbindAt, mappings: &[Mapping]) {
     let unset = async {
         let rpcbind = Rpcbind::connect(at).await?;
         for mapping in mappings {
-            rpcbind
-                .unset(mapping.program, mapping.version, Some(&mapping.netid))
-                .await?;
+            let Mapping {
+                program,
+                version,
+                netid,
+                ..
+            } = mapping;
+            if !rpcbind.unset(*program, *version, Some(netid)).await? {
+                log::warn!("not unregistered: {mapping}: {at} says that it is somebody else's");
+            }
         }
         Ok::<(), CallError>(())
     };
@@ -149,21 +155,25 @@ impl Drop for Registration {
             return;
         }
         let at = self.at.clone();
-        let unregistering = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            let Ok(runtime) = runtime else { return };
+        let unregistering = std::thread::Builder::new().spawn(move || {
             let unset = async {
-                tokio::time::timeout(DROP_TIMEOUT, unregister(&at, &mappings))
-                    .await
-                    .is_ok()
+                let unset = tokio::time::timeout(DROP_TIMEOUT, unregister(&at, &mappings));
+                if unset.await.is_err() {
+                    log::warn!("not unregistered: {at}: no answer within {DROP_TIMEOUT:?}");
+                }
             };
-            if !runtime.block_on(unset) {
-                log::warn!("not unregistered: {at}: no answer within {DROP_TIMEOUT:?}");
+            match tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+            {
+                Ok(runtime) => runtime.block_on(unset),
+                Err(error) => log::warn!("not unregistered: {error}"),
             }
         });
-        // The thread ends in time by itself, and has nothing to panic about.
-        let _ = unregistering.join();
+        match unregistering {
+            // The thread ends in time by itself, and has nothing to panic about.
+            Ok(thread) => drop(thread.join()),
+            Err(error) => log::warn!("not unregistered: {error}"),
+        }
     }
 }

@@ -60,6 +60,8 @@ impl Rpcbind {
             RpcbindAt::ThisHost => vec![
                 Endpoint::Abstract(Self::SOCKET.into()),
                 Endpoint::Unix(Self::SOCKET.into()),
+                // Where /var/run is a directory of its own, as it once was everywhere.
+                Endpoint::Unix(format!("/var{}", Self::SOCKET).into()),
                 Endpoint::Tcp((Ipv4Addr::LOCALHOST, Self::PORT).into()),
                 Endpoint::Tcp((Ipv6Addr::LOCALHOST, Self::PORT).into()),
             ],
@@ -250,7 +252,12 @@ impl Rpcbind {
 
 /// An address of a transport; `None` if it is none, and for the empty one that means "not registered".
 fn parse(netid: &Netid, uaddr: &XdrString) -> Option<Uaddr> {
-    Uaddr::parse(uaddr.as_bytes(), netid.transport()?.family).ok()
+    if uaddr.is_empty() {
+        return None;
+    }
+    Uaddr::parse(uaddr.as_bytes(), netid.transport()?.family)
+        .inspect_err(|error| log::warn!("{uaddr:?} is no address of {netid}: {error}"))
+        .ok()
 }
 
 /// Whether a refusal means that an older version may be understood.
@@ -272,8 +279,7 @@ fn protocol(netid: &Netid) -> Option<Protocol> {
     netid.transport()?.protocol
 }
 
-/// An address that the caller can use: a wildcard is the address that was asked, and the scope of a
-/// link-local address is the caller's.
+/// An address that the caller can use: a wildcard is the address that was asked.
 fn reachable(uaddr: Uaddr, asked: Option<IpAddr>) -> Uaddr {
     match uaddr {
         Uaddr::Inet(at) if at.ip().is_unspecified() => {
