@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use oncrpc::{CallError, CallOptions, Caller, Procedure, ProcedureId, RawCaller};
 use oncrpc_transport::Connection;
 use tokio::time::{Instant, timeout_at};
 
+use crate::attempt::Attempt;
 use crate::builder::{Builder, Settings};
 use crate::connect::connect;
 use crate::place::Place;
@@ -49,9 +50,17 @@ pub struct Channel {
 struct Inner {
     place: Place,
     settings: Settings,
-    connection: Mutex<Option<Connection>>,
-    /// Held while connecting, so that callers share one attempt.
-    connecting: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+}
+
+/// How far the channel is.
+#[derive(Default)]
+enum State {
+    #[default]
+    Idle,
+    /// Weak, because an attempt lasts as long as somebody waits for it.
+    Connecting(Weak<Attempt>),
+    Connected(Connection),
 }
 
 impl Channel {
@@ -66,13 +75,11 @@ impl Channel {
     }
 
     pub(crate) fn new(place: Place, settings: Settings) -> Self {
-        let (connection, connecting) = (Mutex::default(), tokio::sync::Mutex::default());
         Self {
             inner: Arc::new(Inner {
                 place,
                 settings,
-                connection,
-                connecting,
+                state: Mutex::default(),
             }),
         }
     }
@@ -105,7 +112,7 @@ impl Channel {
 
 /// The tries that a call has: a second one, if the connection had ended before the first could be sent.
 struct Tries<'a> {
-    inner: &'a Inner,
+    inner: &'a Arc<Inner>,
     options: CallOptions,
     timeout: Duration,
     deadline: Instant,
@@ -178,39 +185,50 @@ impl RawCaller for Channel {
 impl Inner {
     /// The connection, made if there is none.
     async fn connection(
-        &self,
+        self: &Arc<Self>,
         deadline: Instant,
         timeout: Duration,
     ) -> Result<Connection, CallError> {
-        if let Some(connection) = self.current() {
-            return Ok(connection);
-        }
-        let connecting = async {
-            let _alone = self.connecting.lock().await;
-            match self.current() {
-                Some(connection) => Ok(connection),
-                None => self.make_connection().await,
-            }
+        let attempt = match self.current() {
+            Ok(connection) => return Ok(connection),
+            Err(attempt) => attempt,
         };
         let out_of_time = |_| CallError::TimedOut {
             after: timeout,
             sent: 0,
         };
-        timeout_at(deadline, connecting)
+        timeout_at(deadline, attempt.outcome())
             .await
             .map_err(out_of_time)?
     }
 
-    /// The connection, if it has not ended.
-    fn current(&self) -> Option<Connection> {
-        let connection = self
-            .connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        connection
-            .as_ref()
-            .filter(|connection| !connection.is_ended())
-            .cloned()
+    /// The connection, if it has not ended; otherwise the attempt to make one, started if there is none.
+    fn current(self: &Arc<Self>) -> Result<Connection, Arc<Attempt>> {
+        let mut state = self.state();
+        match &*state {
+            State::Connected(connection) if !connection.is_ended() => {
+                return Ok(connection.clone());
+            }
+            State::Connecting(attempt) if let Some(attempt) = attempt.upgrade() => {
+                return Err(attempt);
+            }
+            _ => {}
+        }
+        let inner = self.clone();
+        let attempt = Arc::new(Attempt::start(async move {
+            let connected = inner.make_connection().await;
+            *inner.state() = match &connected {
+                Ok(connection) => State::Connected(connection.clone()),
+                Err(_) => State::Idle,
+            };
+            connected
+        }));
+        *state = State::Connecting(Arc::downgrade(&attempt));
+        Err(attempt)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Connects to the first of the server's addresses that takes it.
@@ -230,18 +248,10 @@ impl Inner {
             };
             match tokio::time::timeout(CONNECT_TIMEOUT, connected).await {
                 Ok(Ok(connection)) => {
-                    let connection = connection.with_auth(auth.clone()).with_timeout(*timeout);
-                    let mut current = self
-                        .connection
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner);
-                    *current = Some(connection.clone());
-                    return Ok(connection);
+                    return Ok(connection.with_auth(auth.clone()).with_timeout(*timeout));
                 }
                 Ok(Err(refused)) => error = refused,
-                Err(_) => {
-                    error = CallError::Connect(Arc::new(io::ErrorKind::TimedOut.into()));
-                }
+                Err(_) => error = connect_error(&place, &no_answer()),
             }
         }
         Err(error)
@@ -249,11 +259,16 @@ impl Inner {
 }
 
 /// What could not be connected to, and why.
-fn connect_error(endpoint: &Endpoint, error: &io::Error) -> CallError {
+fn connect_error(what: &impl fmt::Display, error: &io::Error) -> CallError {
     CallError::Connect(Arc::new(io::Error::new(
         error.kind(),
-        format!("{endpoint}: {error}"),
+        format!("{what}: {error}"),
     )))
+}
+
+fn no_answer() -> io::Error {
+    let message = format!("no answer within {CONNECT_TIMEOUT:?}");
+    io::Error::new(io::ErrorKind::TimedOut, message)
 }
 
 fn no_address() -> io::Error {

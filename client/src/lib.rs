@@ -6,6 +6,7 @@
 //! [`Rpcbind`] asks and tells rpcbind itself; a [`Registration`] keeps services registered for as long as
 //! it lives.
 
+mod attempt;
 mod builder;
 mod channel;
 mod connect;

@@ -1,5 +1,6 @@
 //! Where a server is, and how to find out.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -99,10 +100,11 @@ impl Place {
                 };
                 let at = match (rpcbind, asked) {
                     (Some(rpcbind), _) => rpcbind.clone(),
+                    (None, _) if is_local(netid) && target.is_this_host() => RpcbindAt::ThisHost,
                     (None, Some(address)) => inet(netid, (address, Rpcbind::PORT).into())
                         .map(RpcbindAt::Endpoint)
                         .ok_or_else(|| CallError::Connect(Arc::new(unsupported(netid))))?,
-                    (None, None) => RpcbindAt::ThisHost,
+                    (None, None) => return Err(CallError::Connect(Arc::new(unsupported(netid)))),
                 };
                 lookup(at, *program, *version, netid.clone(), asked).await
             }
@@ -120,9 +122,23 @@ fn lookup(
     asked: Option<IpAddr>,
 ) -> Pin<Box<dyn Future<Output = Result<Endpoint, CallError>> + Send>> {
     Box::pin(async move {
-        let rpcbind = Rpcbind::connect(&at).await?;
-        rpcbind.lookup_from(program, version, &netid, asked).await
+        let found = match Rpcbind::connect(&at).await {
+            Ok(rpcbind) => rpcbind.lookup_from(program, version, &netid, asked).await,
+            Err(error) => Err(error),
+        };
+        found.map_err(|error| match error {
+            CallError::NotRegistered { .. } => error,
+            // It is rpcbind that this is about, not the server.
+            error => CallError::Lookup {
+                rpcbind: at.to_string(),
+                error: error.into(),
+            },
+        })
     })
+}
+
+fn is_local(netid: &Netid) -> bool {
+    matches!(netid, Netid::Local | Netid::Unix)
 }
 
 /// An internet endpoint of a transport.
@@ -133,4 +149,27 @@ fn inet(netid: &Netid, address: SocketAddr) -> Option<Endpoint> {
 fn unsupported(netid: &Netid) -> io::Error {
     let message = format!("transport {netid} cannot be used here");
     io::Error::new(io::ErrorKind::Unsupported, message)
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Endpoint(endpoint) => endpoint.fmt(f),
+            Self::Port {
+                target,
+                netid,
+                port,
+            } => write!(f, "{netid} port {port} of {target}"),
+            Self::Program {
+                target,
+                netid,
+                program,
+                version,
+                ..
+            } => write!(
+                f,
+                "program {program} version {version} at {netid} of {target}"
+            ),
+        }
+    }
 }

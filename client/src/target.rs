@@ -47,6 +47,17 @@ pub enum TargetError {
     },
 }
 
+impl Target {
+    /// Whether it means the host that we are on, by a name or address that is the same everywhere.
+    pub(crate) fn is_this_host(&self) -> bool {
+        match self {
+            Self::Host(name) => name.eq_ignore_ascii_case("localhost"),
+            Self::Address(address) => address.is_loopback(),
+            Self::Unix(_) | Self::Abstract(_) => true,
+        }
+    }
+}
+
 impl FromStr for Target {
     type Err = TargetError;
 

@@ -1,5 +1,7 @@
 //! Calls on a channel over a stream.
 
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 use std::time::Duration;
 
 use oncrpc::proto::rpcb::rpcbprog::v4;
@@ -122,4 +124,32 @@ async fn nobody_at_the_address_is_a_connect_error_that_names_it() {
     let error = channel.connect().await.unwrap_err();
     let said = format!("cannot connect: tcp {address}: Connection refused (os error 111)");
     assert_eq!(error.to_string(), said);
+}
+
+#[tokio::test]
+async fn callers_share_one_attempt_to_connect() {
+    let fake = Fake::start(Script::default(), &[4]).await;
+    let client = v4::Client::new(channel(&fake));
+    let calls: Vec<_> = (0..20)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.dump().await })
+        })
+        .collect();
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap(), []);
+    }
+    assert_eq!(fake.accepted(), 1);
+}
+
+#[tokio::test]
+async fn whoever_wanted_the_connection_first_may_leave() {
+    let fake = Fake::start(Script::default(), &[4]).await;
+    let client = v4::Client::new(channel(&fake));
+    let (mut first, mut second) = (Box::pin(client.dump()), Box::pin(client.dump()));
+    let begun = poll_fn(|cx| Poll::Ready((first.as_mut().poll(cx), second.as_mut().poll(cx))));
+    assert!(matches!(begun.await, (Poll::Pending, Poll::Pending)));
+    drop(first);
+    assert_eq!(second.await.unwrap(), []);
+    assert_eq!(fake.accepted(), 1);
 }

@@ -1,6 +1,7 @@
 //! An rpcbind that does what it is told to and remembers what it was asked.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use oncrpc::proto::portmap::{self, pmapprog};
@@ -26,6 +27,8 @@ pub(crate) struct Script {
     /// Netids for which SET answers FALSE.
     pub(crate) taken: Vec<&'static str>,
     pub(crate) log: Mutex<Vec<String>>,
+    /// Connections that were made to it.
+    pub(crate) accepted: AtomicUsize,
     /// GETTIME waits for one of these.
     pub(crate) permits: Permits,
 }
@@ -135,9 +138,11 @@ impl Fake {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
+        let accepting = script.clone();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
+                accepting.accepted.fetch_add(1, Ordering::Relaxed);
                 let session = Session::new(Arc::new(socket::tcp_peer(&stream).unwrap()));
                 let link = StreamLink::new(stream, Limits::SERVER.record);
                 let driver = Driver::new(link, Limits::SERVER);
@@ -159,6 +164,11 @@ impl Fake {
     /// Ends it, connections and all; nobody is at its address any more.
     pub(crate) async fn end(mut self) {
         self.tasks.shutdown().await;
+    }
+
+    /// Connections that were made to it.
+    pub(crate) fn accepted(&self) -> usize {
+        self.script.accepted.load(Ordering::Relaxed)
     }
 
     pub(crate) fn at(&self) -> RpcbindAt {

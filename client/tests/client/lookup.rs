@@ -165,3 +165,94 @@ async fn a_channel_finds_its_program_when_it_connects() {
         ["v4 GETADDR tcp hint 127.0.0.1.0.111"]
     );
 }
+
+#[tokio::test]
+async fn callers_share_a_look_up_that_fails() {
+    let fake = Fake::start(Script::default(), &[4]).await;
+    let channel = Channel::builder("127.0.0.1".parse().unwrap())
+        .rpcbind(fake.at())
+        .program(PROGRAM, 1);
+    let calls: Vec<_> = (0..20)
+        .map(|_| {
+            let channel = channel.clone();
+            tokio::spawn(async move { channel.connect().await })
+        })
+        .collect();
+    for call in calls {
+        let error = call.await.unwrap().unwrap_err();
+        assert!(matches!(error, CallError::NotRegistered { .. }), "{error}");
+    }
+    assert_eq!(fake.script.asked().len(), 1);
+    // The next one asks again.
+    assert!(channel.connect().await.is_err());
+    assert_eq!(fake.script.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn what_rpcbind_fails_at_is_not_taken_for_the_servers_failure() {
+    let fake = Fake::start(Script::default(), &[]).await;
+    let channel = Channel::builder("127.0.0.1".parse().unwrap())
+        .rpcbind(fake.at())
+        .program(PROGRAM, 1);
+    let error = channel.connect().await.unwrap_err();
+    let said = format!(
+        "cannot look the program up: rpcbind at tcp {}: \
+         the server does not have the program (PROG_UNAVAIL)",
+        fake.address
+    );
+    assert_eq!(error.to_string(), said);
+
+    let (at, address) = (fake.at(), fake.address);
+    fake.end().await;
+    let channel = Channel::builder("127.0.0.1".parse().unwrap())
+        .rpcbind(at)
+        .program(PROGRAM, 1);
+    let error = channel.connect().await.unwrap_err();
+    let said = format!(
+        "cannot look the program up: rpcbind at tcp {address}: \
+         cannot connect: tcp {address}: Connection refused (os error 111)"
+    );
+    assert_eq!(error.to_string(), said);
+    assert!(!error.may_have_executed());
+}
+
+#[tokio::test]
+async fn an_abstract_socket_is_found_by_its_at_sign() {
+    let list = vec![Rpcb {
+        r_prog: PROGRAM,
+        r_vers: 1,
+        r_netid: "local".into(),
+        r_addr: "@a name".into(),
+        r_owner: "0".into(),
+    }];
+    let fake = Fake::start(
+        Script {
+            list,
+            ..Script::default()
+        },
+        &[4],
+    )
+    .await;
+    let found = lookup(&fake, &Netid::Local).await.unwrap();
+    assert_eq!(found, Endpoint::Abstract(b"a name".to_vec()));
+}
+
+#[tokio::test]
+async fn the_sockets_of_another_host_cannot_be_had() {
+    for host in ["192.0.2.7", "nfs.example", "2001:db8::1"] {
+        let channel = Channel::builder(host.parse().unwrap())
+            .netid(Netid::Local)
+            .program(PROGRAM, 1);
+        let error = channel.connect().await.unwrap_err();
+        let said = "cannot connect: transport local cannot be used here";
+        assert_eq!(error.to_string(), said, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_is_found_by_its_name() {
+    let fake = Fake::start(Script::default(), &[4]).await;
+    let channel = Channel::builder("localhost".parse().unwrap()).port(fake.address.port());
+    channel.connect().await.unwrap();
+    assert_eq!(fake.accepted(), 1);
+}

@@ -39,6 +39,14 @@ pub enum CallError {
         /// The transport.
         netid: Netid,
     },
+    /// rpcbind could not say where the program is; nothing was sent to the program itself.
+    #[error("cannot look the program up: {rpcbind}: {error}")]
+    Lookup {
+        /// Which rpcbind was asked.
+        rpcbind: String,
+        /// What became of the question.
+        error: Box<Self>,
+    },
     /// No reply came in time.
     #[error("no reply within {after:?} ({sent} transmissions)")]
     TimedOut {
@@ -69,6 +77,7 @@ impl CallError {
             | Self::TooLarge { .. }
             | Self::Connect(_)
             | Self::NotRegistered { .. }
+            | Self::Lookup { .. }
             | Self::TimedOut { sent: 0, .. } => false,
             Self::Refused(refusal) => {
                 matches!(refusal, Refusal::SystemErr | Refusal::Unknown(_))
