@@ -54,11 +54,14 @@ impl Running {
     ///
     /// Gives back whether everything at hand was answered within `grace`; what was not is given up.
     pub async fn shutdown(mut self, grace: Duration) -> bool {
-        if let Some(registration) = self.registration.take() {
-            registration.unregister().await;
-        }
-        self.stop.send_replace(true);
-        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        let registration = self.registration.take();
+        let ended = async {
+            if let Some(registration) = registration {
+                registration.unregister().await;
+            }
+            self.stop.send_replace(true);
+            while self.tasks.join_next().await.is_some() {}
+        };
         tokio::time::timeout(grace, ended).await.is_ok()
     }
 }

@@ -162,6 +162,7 @@ fn a_server_without_rpcbind_says_so() {
     assert_eq!(said.code, Some(1));
     assert_eq!(
         said.stderr,
-        "hello-client: cannot connect: tcp 127.0.0.1:111: Connection refused (os error 111)\n"
+        "hello-client: cannot look the program up: rpcbind at tcp 127.0.0.1:111: \
+         cannot connect: tcp 127.0.0.1:111: Connection refused (os error 111)\n"
     );
 }
