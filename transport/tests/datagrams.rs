@@ -1,0 +1,114 @@
+//! Datagrams that come from anybody.
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail it")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use oncrpc::{Call, Reply, Services, service};
+use oncrpc_transport::datagram::{DatagramLimits, serve};
+use oncrpc_transport::{LadderPool, socket};
+use tokio::net::UdpSocket;
+use tokio::sync::watch;
+
+const PROGRAM: u32 = 0x2000_0001;
+
+/// Serves a program that gives its arguments back; gives back where, and what ends it.
+fn start(address: &str, limits: DatagramLimits) -> (SocketAddr, watch::Sender<bool>) {
+    let echo = service(PROGRAM, 1, &[], Arc::new(()), |_| {
+        Box::new(|call: &Call<'_>, reply: &mut Reply<'_>| reply.success_raw(&call.raw_args()))
+    });
+    let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([echo]))));
+    let socket = socket::udp(address.parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    let (stop, stopped) = watch::channel(false);
+    let socket = UdpSocket::from_std(socket).unwrap();
+    tokio::spawn(serve(socket, ladders, limits, stopped));
+    (address, stop)
+}
+
+/// A call of 40 bytes and its arguments.
+fn call(xid: u32, args: &[u8]) -> Vec<u8> {
+    let words = [xid, 0, 2, PROGRAM, 1, 1, 0, 0, 0, 0];
+    [&words.map(u32::to_be_bytes).concat(), args].concat()
+}
+
+async fn client(server: SocketAddr) -> UdpSocket {
+    let any = if server.is_ipv4() {
+        "0.0.0.0:0"
+    } else {
+        "[::]:0"
+    };
+    let client = UdpSocket::bind(any).await.unwrap();
+    client.connect(server).await.unwrap();
+    client
+}
+
+/// The xid and the results of the next reply, which a connected socket takes from that address only.
+async fn reply(client: &UdpSocket) -> (u32, Vec<u8>) {
+    let mut buffer = [0; 2048];
+    let len = client.recv(&mut buffer).await.unwrap();
+    let xid = u32::from_be_bytes(buffer[..4].try_into().unwrap());
+    (xid, buffer[24..len].to_vec())
+}
+
+#[tokio::test]
+async fn a_reply_leaves_from_the_address_that_was_asked() {
+    let (bound, _stop) = start("0.0.0.0:0", DatagramLimits::SERVER);
+    for asked in ["127.0.0.1", "127.0.0.2", "127.1.2.3"] {
+        let client = client(SocketAddr::new(asked.parse().unwrap(), bound.port())).await;
+        client.send(&call(7, b"echo")).await.unwrap();
+        assert_eq!(reply(&client).await, (7, b"echo".to_vec()), "{asked}");
+    }
+    let (bound, _stop) = start("[::]:0", DatagramLimits::SERVER);
+    let client = client(SocketAddr::new("::1".parse().unwrap(), bound.port())).await;
+    client.send(&call(8, b"six.")).await.unwrap();
+    assert_eq!(reply(&client).await, (8, b"six.".to_vec()));
+}
+
+#[tokio::test]
+async fn a_datagram_over_the_limit_is_dropped_whole() {
+    let limits = DatagramLimits {
+        receive: 60,
+        ..DatagramLimits::SERVER
+    };
+    let (bound, _stop) = start("127.0.0.1:0", limits);
+    let client = client(bound).await;
+    client.send(&call(1, &[5; 21])).await.unwrap();
+    client.send(&call(2, &[5; 4000])).await.unwrap();
+    client.send(&call(3, &[5; 20])).await.unwrap();
+    assert_eq!(reply(&client).await, (3, vec![5; 20]));
+}
+
+#[tokio::test]
+async fn what_is_no_call_is_met_with_silence_and_disturbs_nobody() {
+    let (bound, _stop) = start("127.0.0.1:0", DatagramLimits::SERVER);
+    let client = client(bound).await;
+    let whole = call(1, b"");
+    for len in 0..whole.len() {
+        client.send(&whole[..len]).await.unwrap();
+    }
+    client.send(&[0xff; 100]).await.unwrap();
+    client.send(&call(9, b"last")).await.unwrap();
+    assert_eq!(reply(&client).await, (9, b"last".to_vec()));
+}
+
+#[tokio::test]
+async fn replies_of_many_callers_do_not_get_mixed_up() {
+    let (bound, _stop) = start("127.0.0.1:0", DatagramLimits::SERVER);
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(client(bound).await);
+    }
+    for round in 0..5 {
+        for (index, client) in (0..).zip(&clients) {
+            client
+                .send(&call(round * 100 + index, &index.to_be_bytes()))
+                .await
+                .unwrap();
+        }
+        for (index, client) in (0_u32..).zip(&clients) {
+            let expected = (round * 100 + index, index.to_be_bytes().to_vec());
+            assert_eq!(reply(client).await, expected);
+        }
+    }
+}
