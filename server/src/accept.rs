@@ -65,17 +65,25 @@ pub(crate) struct Connections {
 impl Connections {
     /// Accepts connections and serves them until `stop` turns true; ends when the last of them has ended.
     ///
-    /// At the limit nothing is accepted: new peers wait in the kernel's backlog until a connection ends.
-    pub(crate) async fn accept_from<A: Accept>(mut self, listener: A) {
+    /// At the limit each listener holds one new peer back until a connection ends; others wait in the
+    /// kernel's backlog. A listener that nobody calls at holds no place that another listener could use.
+    pub(crate) async fn accept_from<A: Accept>(self, listener: A) {
         let mut stop = self.stop.clone();
         let mut connections = JoinSet::new();
+        let mut held_back = None;
         loop {
             tokio::select! {
                 () = stopped(&mut stop) => break,
                 Some(_) = connections.join_next() => {}
-                (accepted, permit) = self.next(&listener) => match accepted {
-                    Ok(stream) => self.serve::<A>(stream, permit, &mut connections),
+                accepted = listener.accept(), if held_back.is_none() => match accepted {
+                    Ok(stream) => held_back = Some(stream),
                     Err(error) => give_way(&error).await,
+                },
+                // The semaphore is never closed: there always is a permit to be had.
+                Ok(permit) = self.gate.clone().acquire_owned(), if held_back.is_some() => {
+                    if let Some(stream) = held_back.take() {
+                        self.serve::<A>(stream, permit, &mut connections);
+                    }
                 }
             }
         }
@@ -83,19 +91,10 @@ impl Connections {
         while connections.join_next().await.is_some() {}
     }
 
-    async fn next<A: Accept>(
-        &mut self,
-        listener: &A,
-    ) -> (io::Result<A::Stream>, Option<OwnedSemaphorePermit>) {
-        // The semaphore is never closed: there always is a permit to be had.
-        let permit = self.gate.clone().acquire_owned().await.ok();
-        (listener.accept().await, permit)
-    }
-
     fn serve<A: Accept>(
         &self,
         stream: A::Stream,
-        permit: Option<OwnedSemaphorePermit>,
+        permit: OwnedSemaphorePermit,
         connections: &mut JoinSet<()>,
     ) {
         let peer = match A::prepare(&stream) {

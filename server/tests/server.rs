@@ -186,6 +186,23 @@ async fn at_the_limit_a_connection_waits_for_another_to_end() {
 }
 
 #[tokio::test]
+async fn a_listener_that_nobody_calls_at_keeps_no_place_from_another() {
+    let limits = ServerLimits {
+        connections: 1,
+        ..ServerLimits::default()
+    };
+    let mut listen = tcp();
+    listen.push(Listen::Unix(path("places.sock")));
+    let running = serve(&Clock::new(0), listen, limits).await;
+    for listener in [0, 0, 1, 1, 0] {
+        client(endpoint(&running.bound()[listener]))
+            .null()
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_socket_is_left_alone() {
     let file = path("precious.txt");
     std::fs::write(&file, "precious").unwrap();
