@@ -340,12 +340,14 @@ impl From<portmap::Mapping> for Mapping {
             17 => Netid::Udp,
             other => Netid::Other(other.to_string().into()),
         };
-        let any = Uaddr::Inet((Ipv4Addr::UNSPECIFIED, mapping.port as u16).into());
+        // What is no port is no address.
+        let port = u16::try_from(mapping.port).ok();
+        let any = port.map(|port| Uaddr::Inet((Ipv4Addr::UNSPECIFIED, port).into()).to_string());
         Self {
             program: mapping.prog,
             version: mapping.vers,
             netid,
-            uaddr: any.to_string().into(),
+            uaddr: any.unwrap_or_default().into(),
             owner: XdrString::new(),
         }
     }
