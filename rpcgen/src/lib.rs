@@ -22,10 +22,12 @@ pub mod config;
 pub mod diagnostic;
 pub mod ir;
 pub mod lexer;
+pub mod options;
 pub mod parser;
 pub mod rust;
 pub mod source;
 mod translate;
 
 pub use config::Config;
+pub use options::Options;
 pub use translate::{Translation, translate};

@@ -1,0 +1,135 @@
+//! What the generated Rust looks like, as far as the user decides.
+
+use std::collections::BTreeSet;
+
+/// How Rust is generated: the same for a build.rs and for the `rpcgen` command.
+///
+/// The defaults are what suits most programs; each field says what the others are for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// How names are written.
+    pub naming: Naming,
+    /// What `string<>` is.
+    pub strings: Strings,
+    /// What `opaque<>` is.
+    pub opaque: Opaque,
+    /// What an `enum` is.
+    pub enums: Enums,
+    /// What a chain of structs is, each linked to the next by its last field.
+    pub lists: Lists,
+    /// Whether types are serde's, too.
+    pub serde: Serde,
+    /// Whether the code is for a crate without `std`: types alone, and `Vec` and `Box` from `alloc`.
+    pub no_std: bool,
+    /// What is generated: everything, unless some parts are named.
+    pub parts: Parts,
+    /// Paths of further traits that every struct, union and enum derives.
+    pub derives: Vec<String>,
+}
+
+/// How names are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Naming {
+    /// As Rust has them: `struct rpcb_entry` is `RpcbEntry`, and `NFS3ERR_IO` is `Nfsstat3::ErrIo`.
+    #[default]
+    Rust,
+    /// As the .x file has them, for programs that are carried over from C; enumerators are constants, too.
+    C,
+}
+
+/// What `string<>` is in Rust.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strings {
+    /// `oncrpc_xdr::XdrString`: bytes that are text as a rule, but need not be UTF-8.
+    #[default]
+    Xdr,
+    /// `String`: what is not UTF-8 is refused.
+    Utf8,
+    /// `Bytes`, as for opaque data.
+    Bytes,
+}
+
+/// What `opaque<>` is in Rust.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Opaque {
+    /// `Bytes`: a slice of the message that it came in, which it keeps in memory.
+    #[default]
+    Bytes,
+    /// `Vec<u8>`: a copy.
+    Vec,
+}
+
+/// What an `enum` is in Rust.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Enums {
+    /// An enum with a variant for values that are not listed, since peers of another age send them.
+    #[default]
+    Open,
+    /// An enum of the listed values; others are refused.
+    Closed,
+    /// `struct Name(pub i32)` with a constant for each listed value: 4 bytes, any value.
+    Newtype,
+}
+
+/// What a chain of structs is in Rust, each linked to the next by its last field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lists {
+    /// A `Vec`, of any length.
+    #[default]
+    Vec,
+    /// `Option<Box<_>>`, as it is written, and no longer than the limit of nesting.
+    Box,
+}
+
+/// Whether types derive serde's traits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Serde {
+    /// They do not.
+    #[default]
+    Off,
+    /// They do.
+    On,
+    /// They do if a feature of the user's crate is on.
+    Feature(String),
+}
+
+/// A part of what is generated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Constants, types, and the numbers and procedures of programs.
+    Types,
+    /// What encodes and decodes the types.
+    Codec,
+    /// The client of each version.
+    Client,
+    /// The trait of a server of each version, and the service that is made of it.
+    Server,
+    /// The table of each version's procedures.
+    Table,
+}
+
+/// The parts that are generated.
+///
+/// All of them are one file. A part alone is a module of its own beside the types, which it finds in `super`:
+/// `mod nfs { include!("nfs.rs"); mod client { include!("nfs_client.rs"); } }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parts(BTreeSet<Part>);
+
+impl Default for Parts {
+    fn default() -> Self {
+        use Part::{Client, Codec, Server, Table, Types};
+        Self([Types, Codec, Client, Server, Table].into())
+    }
+}
+
+impl Parts {
+    /// These and no others.
+    pub fn only(parts: impl IntoIterator<Item = Part>) -> Self {
+        Self(parts.into_iter().collect())
+    }
+
+    /// Whether `part` is generated.
+    pub fn has(&self, part: Part) -> bool {
+        self.0.contains(&part)
+    }
+}
