@@ -16,6 +16,8 @@ pub struct Ident {
 pub struct Docs {
     /// The comments, in order; lines are separated by `\n` and share no indentation.
     pub comments: Vec<String>,
+    /// The lines for C before it (`%…`), without the `%`, in order.
+    pub verbatim: Vec<String>,
 }
 
 /// One definition of a file.

@@ -29,5 +29,5 @@ pub mod source;
 mod translate;
 
 pub use config::Config;
-pub use options::Options;
+pub use options::{Options, Reading};
 pub use translate::{Translation, translate};

@@ -1,6 +1,7 @@
 //! What the generated Rust looks like, as far as the user decides.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// How Rust is generated: the same for a build.rs and for the `rpcgen` command.
 ///
@@ -132,4 +133,21 @@ impl Parts {
     pub fn has(&self, part: Part) -> bool {
         self.0.contains(&part)
     }
+}
+
+/// How .x files are read: the same for a build.rs and for the `rpcgen` command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Where `#include` looks behind the folder of the file that includes.
+    pub include: Vec<PathBuf>,
+    /// Macros that are defined from the start; without a value they are 1.
+    pub defines: Vec<(String, Option<String>)>,
+    /// Types that no file defines, and the paths of the Rust types that they are.
+    pub extern_types: BTreeMap<String, String>,
+    /// Bounds for what has none, by `type.field`, or by the name of a typedef.
+    pub bounds: BTreeMap<String, u32>,
+    /// The preprocessor that reads the files instead of the one built in.
+    pub cpp: Option<PathBuf>,
+    /// Whether what Sun's rpcgen refuses is an error.
+    pub sun: bool,
 }

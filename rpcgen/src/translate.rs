@@ -48,8 +48,7 @@ pub fn translate(name: &str, text: &str) -> Result<Translation, String> {
         let (unit, more) = ir::resolve(&items, source);
         diagnostics.extend(more);
         if let Some(unit) = unit {
-            let file = name.rsplit('/').next().unwrap_or(name);
-            let generated = rust::generate(&unit, file);
+            let generated = rust::generate(&unit, 0);
             let generated =
                 generated.map_err(|error| format!("{name}: {error} (a bug of rpcgen)"))?;
             code = Some(generated);

@@ -11,7 +11,7 @@ use super::eval::Values;
 use super::symbols::{Symbol, Symbols, names_itself};
 use super::{
     Builtin, Constant, Definition, Docs, Enum, Field, Member, Size, Struct, Type, TypeDef, TypeId,
-    TypeKind, Unit, Value,
+    TypeKind, Unit, UnitFile, Value,
 };
 
 /// Lowers all items; what is wrong with them is reported and left out.
@@ -29,6 +29,7 @@ pub(super) fn lower(
         diagnostics,
         types: (0..symbols.types).map(|_| None).collect(),
         order: Vec::new(),
+        file: 0,
         constants: Vec::new(),
     };
     let mut programs = Vec::new();
@@ -45,7 +46,16 @@ pub(super) fn lower(
     }
     // A slot stays empty only after an error.
     Unit {
-        order: lower.order,
+        files: vec![UnitFile {
+            name: source
+                .name()
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            order: lower.order,
+            trailing: Vec::new(),
+        }],
         constants: lower.constants,
         types: lower.types.into_iter().flatten().collect(),
         programs,
@@ -60,6 +70,8 @@ pub(super) struct Lower<'a> {
     pub(super) diagnostics: &'a mut Vec<Diagnostic>,
     types: Vec<Option<TypeDef>>,
     order: Vec<Definition>,
+    /// The file that is lowered.
+    file: usize,
     constants: Vec<Constant>,
 }
 
@@ -113,6 +125,7 @@ impl Lower<'_> {
     fn constant(&mut self, name: &Ident, docs: Docs, span: Span, value: Value) {
         self.order.push(Definition::Constant(self.constants.len()));
         self.constants.push(Constant {
+            file: self.file,
             name: name.name.clone(),
             docs,
             definition: tidy(self.source.slice(span)),
@@ -178,6 +191,7 @@ impl Lower<'_> {
 
     fn fill(&mut self, head: &Head<'_>, kind: TypeKind) {
         self.types[head.id.0] = Some(TypeDef {
+            file: self.file,
             name: head.name.name.clone(),
             docs: head.docs.clone(),
             definition: tidy(self.source.slice(head.definition)),
@@ -396,7 +410,7 @@ impl Lower<'_> {
             return None;
         };
         let constant = match &size.kind {
-            ast::ExprKind::Name(name) if self.is_constant(name) => Some(name.clone()),
+            ast::ExprKind::Name(name) if self.is_constant(name) => Some((self.file, name.clone())),
             _ => None,
         };
         Some(Size { value, constant })

@@ -18,18 +18,29 @@ use crate::source::{Source, Span};
 
 pub use crate::ast::{Builtin, Docs};
 
-/// All that a file defines.
+/// All that the files of a run define; each becomes a file of Rust.
 #[derive(Clone, Debug, Default)]
 pub struct Unit {
-    /// What it defines, in the order of the file; types without a name of their own follow the type that
-    /// they are written in.
-    pub order: Vec<Definition>,
+    /// The files, which may use each other's definitions.
+    pub files: Vec<UnitFile>,
     /// The constants, those of enums apart.
     pub constants: Vec<Constant>,
     /// The types; a [`TypeId`] is an index into them.
     pub types: Vec<TypeDef>,
     /// The programs.
     pub programs: Vec<Program>,
+}
+
+/// One file of a [`Unit`].
+#[derive(Clone, Debug, Default)]
+pub struct UnitFile {
+    /// Its name, as the header of the Rust that it becomes has it: `nfs_prot.x`.
+    pub name: String,
+    /// What it defines, in its order; types without a name of their own follow the type that they are
+    /// written in.
+    pub order: Vec<Definition>,
+    /// The lines for C (`%…`) behind its last definition.
+    pub trailing: Vec<String>,
 }
 
 /// One definition of a [`Unit`].
@@ -52,6 +63,8 @@ pub struct TypeId(pub usize);
 pub struct Constant {
     /// Its name.
     pub name: String,
+    /// The file that defines it: an index into [`Unit::files`].
+    pub file: usize,
     /// Its comments.
     pub docs: Docs,
     /// Its definition as it is written.
@@ -74,6 +87,8 @@ pub enum Value {
 pub struct TypeDef {
     /// Its name.
     pub name: String,
+    /// The file that defines it: an index into [`Unit::files`].
+    pub file: usize,
     /// Its comments.
     pub docs: Docs,
     /// Its definition as it is written, without the comments.
@@ -108,6 +123,9 @@ pub enum Type {
     Builtin(Builtin),
     /// A type that has a name.
     Named(TypeId),
+    /// A type that no file defines: the Rust type at this path, which codes itself. Of what it is made
+    /// nothing is known.
+    Extern(String),
     /// `opaque[n]`
     OpaqueFixed(Size),
     /// `opaque<n>`
@@ -132,8 +150,8 @@ pub enum Type {
 pub struct Size {
     /// The number; [`u32::MAX`] where there is no bound.
     pub value: u32,
-    /// The constant that it is written as.
-    pub constant: Option<String>,
+    /// The constant that it is written as: the file that defines it, and its name.
+    pub constant: Option<(usize, String)>,
 }
 
 impl PartialEq for Size {
@@ -402,9 +420,11 @@ impl Type {
                     hold = Hold::Reference;
                     ty = element;
                 }
-                Self::Builtin(_) | Self::OpaqueFixed(_) | Self::Opaque(_) | Self::Text(_) => {
-                    return None;
-                }
+                Self::Builtin(_)
+                | Self::Extern(_)
+                | Self::OpaqueFixed(_)
+                | Self::Opaque(_)
+                | Self::Text(_) => return None,
             }
         }
     }

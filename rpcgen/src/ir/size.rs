@@ -80,6 +80,8 @@ impl Unit {
             Type::OpaqueFixed(size) => u64::from(size.value).next_multiple_of(4),
             Type::Fixed(element, size) => self.min_len(element).saturating_mul(size.value.into()),
             Type::Boxed(inner) => self.min_len(inner),
+            // It may be as much as nothing.
+            Type::Extern(_) => 0,
             Type::Opaque(_)
             | Type::Text(_)
             | Type::Array(..)

@@ -55,6 +55,7 @@ impl File<'_> {
         match ty {
             Type::Builtin(builtin) => builtin_type(*builtin, scope),
             Type::Named(id) => self.name(*id, scope),
+            Type::Extern(path) => super::scope::tokens(path),
             Type::OpaqueFixed(size) => {
                 let size = as_usize(size, scope);
                 quote!([u8; #size])
@@ -127,14 +128,16 @@ impl File<'_> {
                 let node = self.name(*id, scope);
                 quote!(#wire::List<#node>)
             }
-            Type::Builtin(_) | Type::Named(_) | Type::OpaqueFixed(_) => self.rust_type(ty, scope),
+            Type::Builtin(_) | Type::Named(_) | Type::Extern(_) | Type::OpaqueFixed(_) => {
+                self.rust_type(ty, scope)
+            }
         }
     }
 
     /// Whether the Rust type alone says what is on the wire, bounds included.
     fn codes_itself(&self, ty: &Type) -> bool {
         match ty {
-            Type::Builtin(_) | Type::OpaqueFixed(_) => true,
+            Type::Builtin(_) | Type::Extern(_) | Type::OpaqueFixed(_) => true,
             Type::Named(id) => match &self.unit.ty(*id).kind {
                 TypeKind::Alias(ty) => self.codes_itself(ty),
                 _ => true,
@@ -149,7 +152,11 @@ impl File<'_> {
     /// Whether the Rust type alone says how many bytes a value takes.
     fn measures_itself(&self, ty: &Type) -> bool {
         match ty {
-            Type::Builtin(_) | Type::OpaqueFixed(_) | Type::Opaque(_) | Type::Text(_) => true,
+            Type::Builtin(_)
+            | Type::Extern(_)
+            | Type::OpaqueFixed(_)
+            | Type::Opaque(_)
+            | Type::Text(_) => true,
             Type::Named(id) => match &self.unit.ty(*id).kind {
                 TypeKind::Alias(ty) => self.measures_itself(ty),
                 _ => true,
@@ -238,7 +245,7 @@ impl File<'_> {
                 let node = self.name(*id, scope);
                 (quote!(w.list::<#node>(#reference)), true)
             }
-            Type::Builtin(_) | Type::Named(_) | Type::Boxed(_) => {
+            Type::Builtin(_) | Type::Named(_) | Type::Extern(_) | Type::Boxed(_) => {
                 (quote!(#receiver.encode(w)), true)
             }
         }
@@ -287,7 +294,7 @@ impl File<'_> {
                 let node = self.name(*id, scope);
                 quote!(r.list::<#node>())
             }
-            Type::Builtin(_) | Type::Named(_) | Type::Boxed(_) => {
+            Type::Builtin(_) | Type::Named(_) | Type::Extern(_) | Type::Boxed(_) => {
                 let ty = self.rust_type(ty, scope);
                 quote!(#ty::decode(r))
             }
@@ -316,7 +323,7 @@ fn builtin_type(builtin: Builtin, scope: &Scope) -> TokenStream {
 /// A length as an expression of type `u32`.
 fn number(size: &Size, scope: &Scope) -> TokenStream {
     match &size.constant {
-        Some(constant) => scope.item(&super::names::screaming(constant)),
+        Some((_, constant)) => scope.item(&super::names::screaming(constant)),
         None if size.value == u32::MAX => quote!(u32::MAX),
         None => {
             let value = Literal::u32_unsuffixed(size.value);

@@ -126,6 +126,11 @@ pub(super) fn of(ty: &Type, all: &[Derives]) -> Derives {
             }
         }
         Type::Opaque(_) | Type::Text(_) => Derives::OWNER,
+        Type::Extern(_) => Derives {
+            eq: false,
+            default: false,
+            size: None,
+        },
         Type::Array(element, _) | Type::Boxed(element) => Derives {
             eq: of(element, all).eq,
             ..Derives::OWNER

@@ -24,8 +24,9 @@ use scope::{Scope, ident};
 /// Writes the Rust of a unit that has been read from `file`.
 ///
 /// Fails only if what it made is not Rust, which would be a bug of this crate.
-pub fn generate(unit: &Unit, file: &str) -> Result<String, syn::Error> {
-    let code = File::new(unit);
+pub fn generate(unit: &Unit, file: usize) -> Result<String, syn::Error> {
+    let code = File::new(unit, file);
+    let file = &unit.files[file].name;
     let body = format::format(code.generate())?;
     let version = env!("CARGO_PKG_VERSION");
     let header = format!(
@@ -37,6 +38,8 @@ pub fn generate(unit: &Unit, file: &str) -> Result<String, syn::Error> {
 /// A unit on its way to Rust.
 struct File<'a> {
     unit: &'a Unit,
+    /// Which of the unit's files.
+    file: usize,
     /// The Rust names of the types, by [`TypeId`].
     names: Vec<String>,
     derives: Vec<Derives>,
@@ -45,7 +48,7 @@ struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    fn new(unit: &'a Unit) -> Self {
+    fn new(unit: &'a Unit, file: usize) -> Self {
         let mut names: Vec<_> = unit
             .types
             .iter()
@@ -54,6 +57,7 @@ impl<'a> File<'a> {
         names::unique(&mut names, HashSet::new());
         Self {
             unit,
+            file,
             names,
             derives: derives::derives(unit),
             variants: unit.types.iter().map(enums::variants).collect(),
@@ -64,7 +68,7 @@ impl<'a> File<'a> {
         let own = self.names.iter().cloned().collect();
         let scope = Scope::new(0, own);
         let mut items = Vec::new();
-        for definition in &self.unit.order {
+        for definition in &self.unit.files[self.file].order {
             match definition {
                 Definition::Constant(index) => {
                     items.push(constant(&self.unit.constants[*index]));

@@ -425,6 +425,7 @@ fn null(version: &Version) -> Option<Procedure> {
         name: "NULL".to_owned(),
         docs: Docs {
             comments: vec!["Does nothing, and says so.".to_owned()],
+            verbatim: Vec::new(),
         },
         definition: "void NULL(void) = 0".to_owned(),
         number: 0,

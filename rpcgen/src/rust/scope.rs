@@ -116,7 +116,7 @@ pub(super) fn ident(name: &str) -> Ident {
 }
 
 /// A path, or a name with an `as`.
-fn tokens(path: &str) -> TokenStream {
+pub(super) fn tokens(path: &str) -> TokenStream {
     // INVARIANT: paths are literals in this crate, and names have been made by `names`.
     #[expect(clippy::expect_used, reason = "paths and names are words and colons")]
     path.parse().expect("a path")
