@@ -48,6 +48,10 @@ pub enum ItemKind {
     Program(Program),
     /// `struct name;`, which says nothing, since definitions may stand in any order.
     Forward(Ident),
+    /// `%#define NAME value`: a constant for C, which counts where nothing else is called so.
+    Verbatim(Ident, Value),
+    /// `pragma exclude name;`: neither client nor server has this procedure.
+    Exclude(Ident),
 }
 
 /// What a constant is defined as.

@@ -2,7 +2,7 @@
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
-use crate::source::{Source, Sources, Span};
+use crate::source::{Place, Source, Sources, Span};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +83,13 @@ impl Diagnostic {
         self.severity == Severity::Error
     }
 
-    /// The diagnostic as text for people, in the manner of rustc.
+    /// The diagnostic as text for people, in the manner of rustc, or as one line for an editor.
     pub fn render(&self, sources: &Sources, style: Style) -> String {
+        let renderer = match style {
+            Style::Plain => Renderer::plain(),
+            Style::Coloured => Renderer::styled(),
+            Style::Short => return self.short(sources),
+        };
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
@@ -96,7 +101,23 @@ impl Diagnostic {
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help));
         }
-        render(group, style)
+        renderer.render(&[group])
+    }
+
+    /// `file:line:column: error: message`, as editors and makers of tools read it.
+    fn short(&self, sources: &Sources) -> String {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let message = &self.message;
+        match sources.of(self.span) {
+            Some(source) => {
+                let Place { file, line, column } = source.place(source.range(self.span).start);
+                format!("{file}:{line}:{column}: {severity}: {message}")
+            }
+            None => format!("{severity}: {message}"),
+        }
     }
 
     /// The source lines: one snippet, or two if the cause is in another file.
@@ -129,17 +150,17 @@ fn snippet<'a>(
     let first = ranges().map(|range| range.start).min().unwrap_or(0);
     let last = ranges().map(|range| range.end).max().unwrap_or(first);
     let text = file.text();
-    let start = text[..first].rfind('\n').map_or(0, |at| at + 1);
+    let start = file.line_start(first);
     let end = text[last..].find('\n').map_or(text.len(), |at| last + at);
-    let line = 1 + text[..start].matches('\n').count();
+    let place = file.place(start);
     let annotations = marks.iter().map(|(kind, span, label)| {
         let range = file.range(*span);
         kind.span(range.start - start..range.end - start)
             .label(label.as_str())
     });
     Snippet::source(&text[start..end])
-        .path(file.name())
-        .line_start(line)
+        .path(place.file)
+        .line_start(place.line)
         .annotations(annotations)
 }
 
@@ -150,23 +171,29 @@ pub enum Style {
     Plain,
     /// With colours for a terminal.
     Coloured,
+    /// One line for each: `file:line:column: error: message`.
+    Short,
 }
 
 /// All of `diagnostics`, in the order of their places, with a blank line between them.
+///
+/// Behind the first [`MAX_SHOWN`] nothing but their number is told.
 pub fn render_all(diagnostics: &[Diagnostic], sources: &Sources, style: Style) -> String {
     let mut sorted: Vec<_> = diagnostics.iter().collect();
     sorted.sort_by_key(|diagnostic| diagnostic.span);
-    let rendered: Vec<_> = sorted
-        .into_iter()
+    let mut rendered: Vec<_> = sorted
+        .iter()
+        .take(MAX_SHOWN)
         .map(|diagnostic| diagnostic.render(sources, style))
         .collect();
-    rendered.join("\n\n")
+    if sorted.len() > MAX_SHOWN {
+        rendered.push(format!("... and {} more", sorted.len() - MAX_SHOWN));
+    }
+    rendered.join(match style {
+        Style::Short => "\n",
+        Style::Plain | Style::Coloured => "\n\n",
+    })
 }
 
-fn render(group: Group<'_>, style: Style) -> String {
-    let renderer = match style {
-        Style::Plain => Renderer::plain(),
-        Style::Coloured => Renderer::styled(),
-    };
-    renderer.render(&[group])
-}
+/// Most diagnostics that are shown. Nobody reads so many; a file of a megabyte can have a million.
+pub const MAX_SHOWN: usize = 5_000;

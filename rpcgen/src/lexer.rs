@@ -1,5 +1,7 @@
 //! Text to tokens, each with its place and with the comments around it.
 
+use std::ops::Range;
+
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_till, take_until, take_while, take_while1};
 use nom::character::complete::{anychar, char, none_of, one_of};
@@ -9,7 +11,7 @@ use nom::sequence::{delimited, pair, preceded, terminated};
 use nom::{IResult, Parser};
 
 use crate::diagnostic::Diagnostic;
-use crate::source::{Source, Span};
+use crate::source::{Source, Span, expand_tabs};
 
 /// A word, number or sign of the language.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +24,25 @@ pub struct Token<'a> {
     pub span: Span,
     /// Comments on the lines before it.
     pub before: Vec<Comment<'a>>,
-    /// A comment behind it on the same line.
-    pub after: Option<Comment<'a>>,
+    /// Comments behind it on the same line, and those that continue them on the next ones.
+    pub after: Vec<Comment<'a>>,
+    /// Whether it is the first of its line.
+    pub starts_line: bool,
+}
+
+impl<'a> Token<'a> {
+    /// The end of a file.
+    pub(crate) fn end(source: &'a Source) -> Self {
+        let end = source.text().len();
+        Self {
+            kind: Kind::End,
+            text: &source.text()[end..],
+            span: source.span(end..end),
+            before: Vec::new(),
+            after: Vec::new(),
+            starts_line: true,
+        }
+    }
 }
 
 /// What a token is.
@@ -65,31 +84,54 @@ pub enum CommentKind {
     Line,
     /// `%…`: a line that Sun's rpcgen copies to its output, `\` continuing it.
     Verbatim,
+    /// `#…`: a line for the preprocessor, `\` continuing it.
+    Directive,
 }
 
 /// Splits a file into tokens, the last of which is [`Kind::End`]; what is none is reported and skipped.
 pub fn lex(source: &Source) -> (Vec<Token<'_>>, Vec<Diagnostic>) {
+    let text = source.text();
+    let start = text.len() - text.strip_prefix('\u{feff}').unwrap_or(text).len();
+    lex_part(source, start..text.len(), Lines::Separate)
+}
+
+/// Whether a part of a file has lines, or is one line that `\` continues.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Lines {
+    Separate,
+    Joined,
+}
+
+/// Splits a part of a file into tokens.
+pub(crate) fn lex_part(
+    source: &Source,
+    part: Range<usize>,
+    lines: Lines,
+) -> (Vec<Token<'_>>, Vec<Diagnostic>) {
     let mut lexer = Lexer {
         source,
         tokens: Vec::new(),
         comments: Vec::new(),
         diagnostics: Vec::new(),
     };
-    let text = source.text();
-    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut line_start = true;
+    let mut rest = &source.text()[part];
+    let mut line_start = lines == Lines::Separate;
     loop {
-        let (gap, behind) = split(rest, take_while(|c: char| c.is_ascii_whitespace()));
-        line_start |= gap.contains('\n');
+        let (gap, behind) = match lines {
+            Lines::Separate => split(rest, take_while(|c: char| c.is_ascii_whitespace())),
+            Lines::Joined => split(rest, joined_gap),
+        };
+        line_start |= lines == Lines::Separate && gap.contains('\n');
         lexer.gap(gap);
         rest = behind;
         if rest.is_empty() {
             break;
         }
         rest = lexer.step(rest, line_start);
-        line_start = false;
+        // A comment before the first token of a line does not change that it is the first.
+        line_start &= rest.as_ptr() as usize != lexer.behind_last();
     }
-    lexer.push(Kind::End, &rest[rest.len()..]);
+    lexer.push(Kind::End, &rest[rest.len()..], true);
     (lexer.tokens, lexer.diagnostics)
 }
 
@@ -110,8 +152,8 @@ impl<'a> Lexer<'a> {
             return behind;
         }
         if line_start && rest.starts_with('#') {
-            let (line, behind) = split(rest, continued_line);
-            self.directive(line);
+            let (line, behind) = split(rest, directive);
+            self.comment(CommentKind::Directive, line);
             return behind;
         }
         if let Ok((behind, text)) = block_comment(rest) {
@@ -126,11 +168,17 @@ impl<'a> Lexer<'a> {
         if !rest.starts_with("/*")
             && let Ok((behind, kind)) = token(rest)
         {
-            let text = &rest[..rest.len() - behind.len()];
-            if kind == Kind::Number {
+            let mut text = &rest[..rest.len() - behind.len()];
+            if matches!(kind, Kind::Word | Kind::Number) && text.len() > MAX_WORD {
+                let message = format!("a word of {} letters", text.len());
+                let diagnostic = Diagnostic::error(self.span(&text[..MAX_SHOWN]), message);
+                let help = format!("words have {MAX_WORD} letters at most");
+                self.diagnostics.push(diagnostic.help(help));
+                text = &text[..MAX_SHOWN];
+            } else if kind == Kind::Number {
                 self.check_number(text);
             }
-            self.push(kind, text);
+            self.push(kind, text, line_start);
             return behind;
         }
         self.fault(rest)
@@ -157,49 +205,50 @@ impl<'a> Lexer<'a> {
             span: self.span(text),
             detached: false,
         };
-        let trails = |last: &Token<'_>| {
-            let between = self.source.range(Span {
-                start: last.span.end,
-                end: comment.span.start,
-            });
-            last.after.is_none() && !self.source.text()[between].contains('\n')
-        };
-        match self.tokens.last_mut() {
-            Some(last) if kind != CommentKind::Verbatim && trails(last) => {
-                last.after = Some(comment);
+        let line = matches!(kind, CommentKind::Verbatim | CommentKind::Directive);
+        match self.tokens.last() {
+            Some(last) if !line && self.comments.is_empty() && self.trails(last, &comment) => {
+                if let Some(last) = self.tokens.last_mut() {
+                    last.after.push(comment);
+                }
             }
             _ => self.comments.push(comment),
         }
     }
 
-    fn push(&mut self, kind: Kind, text: &'a str) {
+    /// Whether `comment` belongs to the token before it: it stands on the token's line, or it continues, on
+    /// the next line and in the same column, one that does.
+    fn trails(&self, token: &Token<'_>, comment: &Comment<'_>) -> bool {
+        let text = self.source.text();
+        let start = |span: Span| self.source.range(span).start;
+        let gap = |from: Span| &text[self.source.range(from).end..start(comment.span)];
+        let Some(last) = token.after.last() else {
+            return !gap(token.span).contains('\n');
+        };
+        let column = |at: usize| {
+            let line = &text[..at][text[..at].rfind('\n').map_or(0, |at| at + 1)..];
+            expand_tabs(line).chars().count()
+        };
+        gap(last.span).matches('\n').count() == 1
+            && column(start(comment.span)) == column(start(last.span))
+    }
+
+    /// Where the last token ends, in memory.
+    fn behind_last(&self) -> usize {
+        let end = |token: &Token<'_>| token.text.as_ptr() as usize + token.text.len();
+        self.tokens.last().map_or(0, end)
+    }
+
+    fn push(&mut self, kind: Kind, text: &'a str, starts_line: bool) {
         let token = Token {
             kind,
             text,
             span: self.span(text),
             before: std::mem::take(&mut self.comments),
-            after: None,
+            after: Vec::new(),
+            starts_line,
         };
         self.tokens.push(token);
-    }
-
-    /// A line for the preprocessor, which we do not have.
-    fn directive(&mut self, line: &str) {
-        let name = split(
-            line[1..].trim_start(),
-            take_while(|c: char| c.is_ascii_alphabetic()),
-        )
-        .0;
-        // Refused with the directive that they belong to.
-        if matches!(name, "else" | "elif" | "endif") {
-            return;
-        }
-        let message = match name {
-            "" => "line markers of a preprocessor are not supported yet".to_owned(),
-            _ => format!("preprocessor directive #{name} is not supported yet"),
-        };
-        let span = self.span(line.trim_end());
-        self.diagnostics.push(Diagnostic::error(span, message));
     }
 
     fn check_number(&mut self, text: &str) {
@@ -212,7 +261,9 @@ impl<'a> Lexer<'a> {
 
     /// Reports what no token starts with, and skips it.
     fn fault(&mut self, rest: &'a str) -> &'a str {
-        let (bad, behind) = split(rest, recognize(anychar));
+        // Signs that are none in a row are one fault.
+        let is_bad = |c: char| !(c.is_ascii_graphic() || c.is_ascii_whitespace());
+        let (bad, behind) = split(rest, alt((take_while1(is_bad), recognize(anychar))));
         let line = split(rest, take_till(|c| c == '\n')).0;
         if rest.starts_with("/*") {
             let span = self.span(&rest[..2]);
@@ -226,7 +277,8 @@ impl<'a> Lexer<'a> {
             self.diagnostics.push(diagnostic);
             return &rest[line.len()..];
         }
-        let message = format!("`{}` is not part of the language", bad.escape_debug());
+        let shown: String = bad.chars().take(MAX_SHOWN).collect();
+        let message = format!("`{}` is not part of the language", shown.escape_debug());
         self.diagnostics
             .push(Diagnostic::error(self.span(bad), message));
         behind
@@ -278,6 +330,25 @@ fn line_comment(text: &str) -> IResult<&str, &str> {
     recognize(preceded(tag("//"), take_till(|c| c == '\n'))).parse(text)
 }
 
+/// A line for the preprocessor: it goes on behind a `\`, and behind a comment that goes on.
+fn directive(text: &str) -> IResult<&str, &str> {
+    let piece = alt((
+        recognize((char('\\'), opt(char('\r')), char('\n'))),
+        block_comment,
+        recognize(none_of("\n")),
+    ));
+    recognize(many0_count(piece)).parse(text)
+}
+
+/// Blanks in a line that `\` continues.
+fn joined_gap(text: &str) -> IResult<&str, &str> {
+    let piece = alt((
+        recognize((char('\\'), opt(char('\r')), char('\n'))),
+        take_while1(|c: char| c.is_ascii_whitespace()),
+    ));
+    recognize(many0_count(piece)).parse(text)
+}
+
 /// A whole line, and the next one as well if a `\` stands before the line break.
 fn continued_line(text: &str) -> IResult<&str, &str> {
     let piece = alt((
@@ -312,11 +383,24 @@ fn token(text: &str) -> IResult<&str, Kind> {
         ),
         value(Kind::Text, quoted('"')),
         value(Kind::Character, quoted('\'')),
-        value(Kind::Sign, alt((tag("<<"), tag(">>"), tag("::")))),
-        value(Kind::Sign, recognize(one_of("{}()[]<>;:,=*+-/%|&^~"))),
+        value(
+            Kind::Sign,
+            alt((
+                alt((tag("<<"), tag(">>"), tag("::"), tag("<="), tag(">="))),
+                alt((tag("=="), tag("!="), tag("&&"), tag("||"))),
+            )),
+        ),
+        value(Kind::Sign, recognize(one_of("{}()[]<>;:,=*+-/%|&^~!?"))),
     ))
     .parse(text)
 }
+
+/// Longest name or number in letters. Of a name C compilers look at 63 letters at least; the longest number
+/// of 64 bits has 66 (binary digits apart, with which nobody can write one here).
+const MAX_WORD: usize = 1024;
+
+/// Most letters of the input that a message repeats.
+pub(crate) const MAX_SHOWN: usize = 40;
 
 fn word(text: &str) -> IResult<&str, &str> {
     recognize(pair(

@@ -12,6 +12,7 @@
 //! | step | module |
 //! |---|---|
 //! | text → tokens with their places | [`source`], [`lexer`] |
+//! | conditionals, macros and includes, by tokens | [`preprocess`] |
 //! | tokens → items, one at a time, with their comments | [`parser`], [`ast`] |
 //! | items → what they mean: names bound, constants evaluated, sizes and cycles known | [`ir`] |
 //! | meaning → formatted Rust | [`rust`] |
@@ -19,15 +20,18 @@
 
 pub mod ast;
 pub mod config;
+mod cpp;
 pub mod diagnostic;
 pub mod ir;
 pub mod lexer;
 pub mod options;
 pub mod parser;
+pub mod preprocess;
 pub mod rust;
 pub mod source;
 mod translate;
 
 pub use config::Config;
 pub use options::{Options, Reading};
-pub use translate::{Translation, translate};
+pub use preprocess::read;
+pub use translate::{Generated, Input, Translation, translate, translate_all, understand};

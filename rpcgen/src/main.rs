@@ -8,7 +8,7 @@ use std::{env, fs, io};
 
 use clap::{CommandFactory, Parser};
 use oncrpc_rpcgen::diagnostic::Style;
-use oncrpc_rpcgen::{config, translate};
+use oncrpc_rpcgen::{read, translate};
 
 /// Turns .x files into Rust.
 #[derive(Parser)]
@@ -87,7 +87,7 @@ impl Command {
         } else {
             (
                 input.to_string_lossy(),
-                config::read(input).map_err(|error| error.to_string())?,
+                read(input).map_err(|error| format!("{}: {error}", input.display()))?,
             )
         };
         let translation = translate(&name, &text)?;
@@ -100,17 +100,17 @@ impl Command {
         if !rendered.is_empty() {
             eprintln!("{rendered}\n");
         }
-        let Some(rust) = &translation.rust else {
+        let Some([rust]) = translation.files() else {
             let errors = translation.errors();
             let s = if errors == 1 { "" } else { "s" };
             return Err(format!("{name}: {errors} error{s}, nothing is written"));
         };
         match &self.output {
             _ if self.check => Ok(()),
-            Some(path) if path != Path::new("-") => self.write(path, rust),
-            None if !stdin => self.write(&input.with_extension("rs"), rust),
+            Some(path) if path != Path::new("-") => self.write(path, &rust.rust),
+            None if !stdin => self.write(&input.with_extension("rs"), &rust.rust),
             _ => io::stdout()
-                .write_all(rust.as_bytes())
+                .write_all(rust.rust.as_bytes())
                 .map_err(|error| format!("stdout: {error}")),
         }
     }

@@ -150,4 +150,6 @@ pub struct Reading {
     pub cpp: Option<PathBuf>,
     /// Whether what Sun's rpcgen refuses is an error.
     pub sun: bool,
+    /// Whether procedures may have several arguments even so, as they may for Sun's rpcgen with `-N`.
+    pub new_style: bool,
 }

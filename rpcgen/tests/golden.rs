@@ -34,12 +34,12 @@ fn read(path: &str) -> String {
 #[track_caller]
 fn committed(x: &str, rs: &str) {
     let translation = translate(x, &read(x)).unwrap();
-    let rust = translation
-        .rust
-        .as_ref()
-        .unwrap_or_else(|| panic!("{}", translation.render(Style::Plain)));
+    let files = translation.files();
+    let Some([generated]) = files else {
+        panic!("{}", translation.render(Style::Plain))
+    };
     assert!(
-        *rust == read(rs),
+        generated.rust == read(rs),
         "{rs} is not what rpcgen makes of {x} now: cargo run -p oncrpc-rpcgen -- -o {rs} {x}"
     );
 }

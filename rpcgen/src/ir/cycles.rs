@@ -6,13 +6,14 @@ use crate::diagnostic::Diagnostic;
 
 use super::{Field, Hold, Struct, Type, TypeDef, TypeId, TypeKind, Unit, graph};
 
-/// Finds lists, boxes and levels of nesting; reports types that no value can be of.
-pub(super) fn break_up(unit: &mut Unit, diagnostics: &mut Vec<Diagnostic>) {
+/// Reports types that no value can be of.
+pub(super) fn refuse(unit: &Unit, diagnostics: &mut Vec<Diagnostic>) {
     refuse_values_of_themselves(unit, diagnostics);
     refuse_typedefs_of_themselves(unit, diagnostics);
-    if diagnostics.iter().any(Diagnostic::is_error) {
-        return;
-    }
+}
+
+/// Finds lists, boxes and levels of nesting.
+pub(super) fn break_up(unit: &mut Unit) {
     let lists = lists(unit);
     for (index, def) in unit.types.iter_mut().enumerate() {
         if lists.contains(&TypeId(index))
@@ -250,4 +251,4 @@ fn fields_mut(kind: &mut TypeKind) -> Vec<&mut Field> {
 }
 
 /// Deepest chain of typedefs of typedefs; the deepest known has 4.
-const MAX_TYPEDEFS: usize = 64;
+pub(super) const MAX_TYPEDEFS: usize = 64;

@@ -5,6 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::ir::Value;
 
 use super::graph;
+use super::outside;
 use super::symbols::{Made, Symbols};
 
 /// The values of all [`Symbols::numbers`]; none for those that have been reported.
@@ -17,7 +18,7 @@ pub(super) fn evaluate(symbols: &Symbols<'_>, diagnostics: &mut Vec<Diagnostic>)
         .numbers
         .iter()
         .map(|number| match &number.made {
-            Made::Expr(expr) => needs(expr, symbols),
+            Made::Expr(expr) => needs(expr, number.file, symbols),
             Made::Next(last) => last.iter().copied().collect(),
             Made::Text(_) => Vec::new(),
         })
@@ -42,7 +43,15 @@ pub(super) fn evaluate(symbols: &Symbols<'_>, diagnostics: &mut Vec<Diagnostic>)
                     Some(Value::Number(last)) => Some(Value::Number(last + 1)),
                     _ => None,
                 },
-                Made::Expr(expr) => values.value(expr, symbols, diagnostics),
+                Made::Expr(expr) => {
+                    let number = &symbols.numbers[index];
+                    let mut unheard = Vec::new();
+                    let told = match number.verbatim {
+                        true => &mut unheard,
+                        false => &mut *diagnostics,
+                    };
+                    values.value(expr, number.file, symbols, told)
+                }
             };
         }
     }
@@ -50,15 +59,24 @@ pub(super) fn evaluate(symbols: &Symbols<'_>, diagnostics: &mut Vec<Diagnostic>)
 }
 
 /// The numbers that an expression is made of.
-fn needs(expr: &Expr, symbols: &Symbols<'_>) -> Vec<usize> {
+fn needs(expr: &Expr, file: usize, symbols: &Symbols<'_>) -> Vec<usize> {
+    let mut names = Vec::new();
+    names_of(expr, &mut names);
+    names
+        .into_iter()
+        .flat_map(|name| symbols.numbers_of(file, name))
+        .collect()
+}
+
+/// The names in an expression.
+pub(super) fn names_of<'a>(expr: &'a Expr, names: &mut Vec<&'a str>) {
     match &expr.kind {
-        ExprKind::Number(_) => Vec::new(),
-        ExprKind::Name(name) => symbols.numbers_of(name).to_vec(),
-        ExprKind::Unary(_, operand) => needs(operand, symbols),
+        ExprKind::Number(_) => {}
+        ExprKind::Name(name) => names.push(name),
+        ExprKind::Unary(_, operand) => names_of(operand, names),
         ExprKind::Binary(left, _, right) => {
-            let mut all = needs(left, symbols);
-            all.extend(needs(right, symbols));
-            all
+            names_of(left, names);
+            names_of(right, names);
         }
     }
 }
@@ -73,10 +91,11 @@ impl Values {
     pub(super) fn number(
         &self,
         expr: &Expr,
+        file: usize,
         symbols: &Symbols<'_>,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<i128> {
-        match self.value(expr, symbols, diagnostics)? {
+        match self.value(expr, file, symbols, diagnostics)? {
             Value::Number(number) => Some(number),
             Value::Text(_) => {
                 let diagnostic = Diagnostic::error(expr.span, "a text where a number is needed");
@@ -89,14 +108,15 @@ impl Values {
     fn value(
         &self,
         expr: &Expr,
+        file: usize,
         symbols: &Symbols<'_>,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Value> {
         let value = match &expr.kind {
             ExprKind::Number(number) => Some(*number),
-            ExprKind::Name(name) => return self.named(name, expr, symbols, diagnostics),
+            ExprKind::Name(name) => return self.named(name, expr, file, symbols, diagnostics),
             ExprKind::Unary(sign, operand) => {
-                let operand = self.number(operand, symbols, diagnostics)?;
+                let operand = self.number(operand, file, symbols, diagnostics)?;
                 match sign {
                     '-' => operand.checked_neg(),
                     '~' => Some(!operand),
@@ -104,8 +124,8 @@ impl Values {
                 }
             }
             ExprKind::Binary(left, operator, right) => {
-                let left = self.number(left, symbols, diagnostics);
-                let right = self.number(right, symbols, diagnostics);
+                let left = self.number(left, file, symbols, diagnostics);
+                let right = self.number(right, file, symbols, diagnostics);
                 calculate(left?, operator, right?)
             }
         };
@@ -123,26 +143,35 @@ impl Values {
         &self,
         name: &str,
         expr: &Expr,
+        file: usize,
         symbols: &Symbols<'_>,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Value> {
-        let numbers = symbols.numbers_of(name);
+        let numbers = symbols.numbers_of(file, name);
         let Some((&first, others)) = numbers.split_first() else {
-            // Bool's own enumerators (RFC 4506 §4.4).
-            if let Some(known) = ["FALSE", "TRUE"].iter().position(|known| *known == name) {
-                return Some(Value::Number(i128::from(known == 1)));
+            if let Some(known) = outside::number(name) {
+                return Some(Value::Number(known));
             }
-            let message = match symbols.symbol(name) {
+            if symbols.is_lost(name) {
+                return None;
+            }
+            let message = match symbols.symbol(file, name) {
                 Some(_) => format!("`{name}` is a type, not a constant"),
                 None => format!("there is no constant `{name}`"),
             };
-            let mut diagnostic = Diagnostic::error(expr.span, message);
-            if let Some(like) = symbols.like(name, false, diagnostics.len()) {
-                diagnostic = diagnostic.help(format!("there is one named `{like}`"));
-            }
-            diagnostics.push(diagnostic);
+            let help = match symbols.like(name, false, diagnostics.len()) {
+                Some(like) => format!("there is one named `{like}`"),
+                None => format!("`-D {name}=VALUE` defines it"),
+            };
+            diagnostics.push(Diagnostic::error(expr.span, message).help(help));
             return None;
         };
+        if self.get(first).is_none() && symbols.numbers[first].verbatim {
+            let message = format!("`{name}` has no value that rpcgen knows");
+            let cause = symbols.numbers[first].name.span;
+            let diagnostic = Diagnostic::error(expr.span, message);
+            diagnostics.push(diagnostic.cause(cause, "a line for C defines it"));
+        }
         let value = self.get(first)?;
         let other = others.iter().find(|other| self.get(**other) != Some(value));
         if let Some(&other) = other {
@@ -155,7 +184,8 @@ impl Values {
     }
 }
 
-fn calculate(left: i128, operator: &str, right: i128) -> Option<i128> {
+/// The value of `left operator right`, if it has one.
+pub(crate) fn calculate(left: i128, operator: &str, right: i128) -> Option<i128> {
     let shift = u32::try_from(right).ok().filter(|bits| *bits < 64);
     match operator {
         "+" => left.checked_add(right),

@@ -1,78 +1,84 @@
 //! Items to definitions, with their names bound.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::ast::{self, Declaration, EnumBody, Expr, Ident, Item, ItemKind, Shape, StructBody};
 use crate::diagnostic::Diagnostic;
-use crate::source::{Source, Span};
+use crate::options::Reading;
+use crate::source::{Sources, Span};
 
 use super::definition::{one_line, tidy};
 use super::eval::Values;
 use super::symbols::{Symbol, Symbols, names_itself};
 use super::{
-    Builtin, Constant, Definition, Docs, Enum, Field, Member, Size, Struct, Type, TypeDef, TypeId,
-    TypeKind, Unit, UnitFile, Value,
+    Builtin, Constant, Definition, Docs, Enum, Field, File, Member, Size, Struct, Type, TypeDef,
+    TypeId, TypeKind, Unit, UnitFile, Value,
 };
 
-/// Lowers all items; what is wrong with them is reported and left out.
+/// Lowers the items of all files; what is wrong with them is reported and left out.
 pub(super) fn lower(
-    items: &[Item],
-    source: &Source,
+    files: &[File],
+    sources: &Sources,
     symbols: &Symbols<'_>,
     values: &Values,
+    reading: &Reading,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Unit {
     let mut lower = Lower {
-        source,
+        sources,
         symbols,
         values,
+        reading,
         diagnostics,
-        types: (0..symbols.types).map(|_| None).collect(),
-        order: Vec::new(),
+        types: symbols.types.iter().map(|_| None).collect(),
+        unit: Unit::default(),
         file: 0,
-        constants: Vec::new(),
+        excluded: HashMap::new(),
+        bounded: HashSet::new(),
+        names: HashSet::new(),
     };
-    let mut programs = Vec::new();
-    for item in items {
-        match &item.kind {
-            ItemKind::Program(program) => {
-                if let Some(program) = lower.program(program, &item.docs) {
-                    lower.order.push(Definition::Program(programs.len()));
-                    programs.push(program);
-                }
-            }
-            _ => lower.item(item),
-        }
+    for (index, file) in files.iter().enumerate() {
+        lower.file(index, file);
     }
-    // A slot stays empty only after an error.
-    Unit {
-        files: vec![UnitFile {
-            name: source
-                .name()
-                .rsplit('/')
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-            order: lower.order,
-            trailing: Vec::new(),
-        }],
-        constants: lower.constants,
-        types: lower.types.into_iter().flatten().collect(),
-        programs,
+    lower.unused_bounds();
+    let mut unit = lower.unit;
+    // A slot stays empty only behind an error, and then nobody looks at what is in its place.
+    let types = lower.types.into_iter();
+    unit.types = types.map(|def| def.unwrap_or_else(nothing)).collect();
+    unit
+}
+
+/// What stands for a type that has been reported.
+fn nothing() -> TypeDef {
+    TypeDef {
+        name: String::new(),
+        file: 0,
+        docs: Docs::default(),
+        definition: String::new(),
+        span: Span { start: 0, end: 0 },
+        kind: TypeKind::Alias(Type::Builtin(Builtin::Int)),
+        min_len: 0,
+        fixed_len: false,
     }
 }
 
 /// What lowering knows and what it has made so far.
 pub(super) struct Lower<'a> {
-    pub(super) source: &'a Source,
+    pub(super) sources: &'a Sources,
     pub(super) symbols: &'a Symbols<'a>,
     pub(super) values: &'a Values,
+    reading: &'a Reading,
     pub(super) diagnostics: &'a mut Vec<Diagnostic>,
     types: Vec<Option<TypeDef>>,
-    order: Vec<Definition>,
+    unit: Unit,
     /// The file that is lowered.
-    file: usize,
-    constants: Vec<Constant>,
+    pub(super) file: usize,
+    /// Procedures that a pragma leaves out, and whether there was one of that name.
+    pub(super) excluded: HashMap<String, (Span, bool)>,
+    /// The bounds of the user's that something had none for.
+    bounded: HashSet<&'a str>,
+    /// The names of types without names of their own.
+    names: HashSet<String>,
 }
 
 /// What a type that is about to be defined is called, and where that stands.
@@ -84,14 +90,46 @@ struct Head<'a> {
 }
 
 impl Lower<'_> {
+    fn file(&mut self, index: usize, file: &File) {
+        self.file = index;
+        self.unit.files.push(UnitFile {
+            name: file.name.clone(),
+            order: Vec::new(),
+            trailing: file.trailing.clone(),
+        });
+        let excluded = file.items.iter().filter_map(|item| match &item.kind {
+            ItemKind::Exclude(name) => Some((name.name.clone(), (name.span, false))),
+            _ => None,
+        });
+        self.excluded = excluded.collect();
+        for item in &file.items {
+            self.item(item);
+        }
+        let unknown = self.excluded.drain().filter(|(_, (_, found))| !found);
+        self.diagnostics.extend(unknown.map(|(name, (span, _))| {
+            Diagnostic::warning(span, format!("there is no procedure `{name}` to exclude"))
+        }));
+    }
+
+    /// Adds to the order of the file.
+    fn defines(&mut self, definition: Definition) {
+        let file = self.file;
+        self.unit.files[file].order.push(definition);
+    }
+
     fn item(&mut self, item: &Item) {
         match &item.kind {
             ItemKind::Constant(name, _) => {
-                let Some(Symbol::Number(index)) = self.symbols.symbol(&name.name) else {
-                    return;
-                };
-                if let Some(value) = self.values.get(index) {
-                    self.constant(name, item.docs.clone(), item.span, value.clone());
+                if let Some(value) = self.own_value(name) {
+                    let definition = tidy(self.sources.slice(item.span));
+                    self.constant(name, item.docs.clone(), definition, value);
+                }
+            }
+            ItemKind::Verbatim(name, _) => {
+                if let Some(value) = self.own_value(name) {
+                    let line = self.sources.slice(item.span);
+                    let definition = line[1..].trim().to_owned();
+                    self.constant(name, Docs::default(), definition, value);
                 }
             }
             ItemKind::Typedef(declaration) => self.typedef(declaration, item),
@@ -111,24 +149,40 @@ impl Lower<'_> {
                 for member in &body.members {
                     if let Some(value) = self.member_value(&member.name) {
                         let value = Value::Number(value.into());
-                        self.constant(&member.name, member.docs.clone(), member.name.span, value);
+                        let definition = self.sources.slice(member.name.span).to_owned();
+                        self.constant(&member.name, member.docs.clone(), definition, value);
                     }
                 }
             }
             ItemKind::Forward(name) => {
                 self.named(&name.name, name.span);
             }
-            ItemKind::Program(_) => {}
+            ItemKind::Program(program) => {
+                if let Some(program) = self.program(program, &item.docs) {
+                    self.defines(Definition::Program(self.unit.programs.len()));
+                    self.unit.programs.push(program);
+                }
+            }
+            ItemKind::Exclude(_) => {}
         }
     }
 
-    fn constant(&mut self, name: &Ident, docs: Docs, span: Span, value: Value) {
-        self.order.push(Definition::Constant(self.constants.len()));
-        self.constants.push(Constant {
+    /// The value of a constant where it is defined, unless its name stands for something else.
+    fn own_value(&self, name: &Ident) -> Option<Value> {
+        let Some(Symbol::Number(index)) = self.symbols.symbol(self.file, &name.name) else {
+            return None;
+        };
+        let own = self.symbols.numbers[index].name.span == name.span;
+        self.values.get(index).filter(|_| own).cloned()
+    }
+
+    fn constant(&mut self, name: &Ident, docs: Docs, definition: String, value: Value) {
+        self.defines(Definition::Constant(self.unit.constants.len()));
+        self.unit.constants.push(Constant {
             file: self.file,
             name: name.name.clone(),
             docs,
-            definition: tidy(self.source.slice(span)),
+            definition,
             value,
         });
     }
@@ -159,9 +213,11 @@ impl Lower<'_> {
             ast::TypeKind::Union(name, body) if same(name) => self.define_union(&head, body),
             ast::TypeKind::Enum(name, body) if same(name) => self.define_enum(&head, body),
             _ => {
-                self.order.push(Definition::Type(head.id));
+                self.defines(Definition::Type(head.id));
                 let parent = format!("{}_element", declaration.name.name);
+                let place = &declaration.name.name;
                 let ty = self.shaped(&declaration.ty, &declaration.shape, &parent);
+                let ty = ty.map(|ty| self.bounded_by_user(ty, place));
                 if let Some(ty) = ty {
                     self.fill(&head, TypeKind::Alias(ty));
                 }
@@ -171,7 +227,7 @@ impl Lower<'_> {
 
     /// The head of a type that the symbols know by its name.
     fn head<'h>(&mut self, name: &'h Ident, docs: &'h Docs, definition: Span) -> Head<'h> {
-        let id = match self.symbols.symbol(&name.name) {
+        let id = match self.symbols.symbol(self.file, &name.name) {
             Some(Symbol::Type(index)) => TypeId(index),
             // Defined as something else first, which has been reported.
             _ => self.new_slot(),
@@ -194,7 +250,7 @@ impl Lower<'_> {
             file: self.file,
             name: head.name.name.clone(),
             docs: head.docs.clone(),
-            definition: tidy(self.source.slice(head.definition)),
+            definition: tidy(self.sources.slice(head.definition)),
             span: head.name.span,
             kind,
             min_len: 0,
@@ -203,7 +259,7 @@ impl Lower<'_> {
     }
 
     fn define_struct(&mut self, head: &Head<'_>, body: &StructBody) {
-        self.order.push(Definition::Type(head.id));
+        self.defines(Definition::Type(head.id));
         self.unique(body.fields.iter().map(|field| &field.name), "field");
         let fields = body.fields.iter();
         let fields = fields.filter_map(|field| self.field(field, &head.name.name));
@@ -213,7 +269,7 @@ impl Lower<'_> {
     }
 
     fn define_enum(&mut self, head: &Head<'_>, body: &EnumBody) {
-        self.order.push(Definition::Type(head.id));
+        self.defines(Definition::Type(head.id));
         let members = body.members.iter().filter_map(|member| {
             Some(Member {
                 name: member.name.name.clone(),
@@ -226,7 +282,7 @@ impl Lower<'_> {
     }
 
     fn define_union(&mut self, head: &Head<'_>, body: &ast::UnionBody) {
-        self.order.push(Definition::Type(head.id));
+        self.defines(Definition::Type(head.id));
         if let Some(kind) = self.union(body, &head.name.name) {
             self.fill(head, kind);
         }
@@ -234,7 +290,7 @@ impl Lower<'_> {
 
     /// The value of an enumerator: 32 bits with a sign.
     fn member_value(&mut self, name: &Ident) -> Option<i32> {
-        let Some(Symbol::Number(index)) = self.symbols.symbol(&name.name) else {
+        let Some(Symbol::Number(index)) = self.symbols.symbol(self.file, &name.name) else {
             return None;
         };
         let value = match self.values.get(index)? {
@@ -280,12 +336,17 @@ impl Lower<'_> {
 
     /// A field of the struct or an arm of the union `parent`.
     pub(super) fn field(&mut self, declaration: &Declaration, parent: &str) -> Option<Field> {
-        let inline = format!("{parent}_{}", declaration.name.name);
+        let name = &declaration.name.name;
+        let ty = self.shaped(
+            &declaration.ty,
+            &declaration.shape,
+            &format!("{parent}_{name}"),
+        )?;
         Some(Field {
-            ty: self.shaped(&declaration.ty, &declaration.shape, &inline)?,
+            ty: self.bounded_by_user(ty, &format!("{parent}.{name}")),
             name: declaration.name.name.clone(),
             docs: declaration.docs.clone(),
-            definition: one_line(self.source.slice(declaration.span)),
+            definition: one_line(self.sources.slice(declaration.span)),
             nested: false,
         })
     }
@@ -357,35 +418,73 @@ impl Lower<'_> {
         Some(Type::Named(id))
     }
 
-    /// `wanted`, or that with a number if the file uses it.
-    fn free_name(&self, wanted: &str) -> String {
-        let taken = |name: &str| {
-            self.symbols.symbol(name).is_some()
-                || self.types.iter().flatten().any(|def| def.name == name)
+    /// `wanted`, or that with a number if a file uses it.
+    fn free_name(&mut self, wanted: &str) -> String {
+        let taken = |name: &String| {
+            self.symbols.symbol(self.file, name).is_some() || self.names.contains(name)
         };
         let numbered = (2..).map(|number| format!("{wanted}_{number}"));
         let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
-        names.find(|name| !taken(name)).unwrap_or_default()
+        let name = names.find(|name| !taken(name)).unwrap_or_default();
+        self.names.insert(name.clone());
+        name
+    }
+
+    /// The type with the bound that the user gives it, if it has none of its own.
+    fn bounded_by_user(&mut self, ty: Type, place: &str) -> Type {
+        let Some((place, &value)) = self.reading.bounds.get_key_value(place) else {
+            return ty;
+        };
+        let constant = None;
+        let size = Size { value, constant };
+        let bounded = match ty {
+            Type::Opaque(size) if size.value == u32::MAX => Type::Opaque,
+            Type::Text(size) if size.value == u32::MAX => Type::Text,
+            Type::Array(element, old) if old.value == u32::MAX => {
+                self.bounded.insert(place);
+                return Type::Array(element, size);
+            }
+            other => return other,
+        };
+        self.bounded.insert(place);
+        bounded(size)
+    }
+
+    /// Reports bounds that nothing was there for.
+    fn unused_bounds(&mut self) {
+        let bounds = self.reading.bounds.keys();
+        for place in bounds.filter(|place| !self.bounded.contains(place.as_str())) {
+            let message = format!("nothing without a bound is called `{place}`");
+            let help = "a bound is for `type.field` as the file has them, or for a typedef";
+            self.diagnostics
+                .push(Diagnostic::error(Span::NOWHERE, message).help(help));
+        }
     }
 
     fn named(&mut self, name: &str, span: Span) -> Option<Type> {
-        if let Some(Symbol::Type(index)) = self.symbols.symbol(name) {
+        if let Some(Symbol::Type(index)) = self.symbols.symbol(self.file, name) {
             return Some(Type::Named(TypeId(index)));
         }
-        let message = match self.symbols.symbol(name) {
+        let message = match self.symbols.symbol(self.file, name) {
             Some(_) => format!("`{name}` is a constant, not a type"),
             None => {
-                if let Some(known) = well_known(name) {
-                    return Some(known);
+                if let Some(outside) = self.symbols.outside(name) {
+                    return Some(outside);
+                }
+                if self.symbols.is_lost(name) {
+                    return None;
                 }
                 format!("there is no type `{name}`")
             }
         };
-        let mut diagnostic = Diagnostic::error(span, message);
-        if let Some(like) = self.symbols.like(name, true, self.diagnostics.len()) {
-            diagnostic = diagnostic.help(format!("there is one named `{like}`"));
-        }
-        self.diagnostics.push(diagnostic);
+        let help = match self.symbols.like(name, true, self.diagnostics.len()) {
+            Some(like) => format!("there is one named `{like}`"),
+            None => format!(
+                "if another .x file defines it, give that, too; if Rust does, --extern-type {name}=PATH"
+            ),
+        };
+        self.diagnostics
+            .push(Diagnostic::error(span, message).help(help));
         None
     }
 
@@ -410,28 +509,18 @@ impl Lower<'_> {
             return None;
         };
         let constant = match &size.kind {
-            ast::ExprKind::Name(name) if self.is_constant(name) => Some((self.file, name.clone())),
+            ast::ExprKind::Name(name) => {
+                let file = self.symbols.constant(self.file, name);
+                file.map(|file| (file, name.clone()))
+            }
             _ => None,
         };
         Some(Size { value, constant })
     }
 
-    /// Whether `name` is a constant by a `const` or by an enum without a name.
-    fn is_constant(&self, name: &str) -> bool {
-        self.symbols.is_constant(name)
-    }
-
-    /// The type that `name` names.
-    pub(super) fn type_id(&self, name: &str) -> Option<TypeId> {
-        match self.symbols.symbol(name) {
-            Some(Symbol::Type(index)) => Some(TypeId(index)),
-            _ => None,
-        }
-    }
-
-    /// The number that `name` names.
-    pub(super) fn value_of(&self, name: &str) -> Option<i128> {
-        match self.symbols.symbol(name) {
+    /// The value of an enumerator of `file`.
+    pub(super) fn value_of(&self, file: usize, name: &str) -> Option<i128> {
+        match self.symbols.symbol(file, name) {
             Some(Symbol::Number(index)) => match self.values.get(index) {
                 Some(Value::Number(value)) => Some(*value),
                 _ => None,
@@ -441,7 +530,8 @@ impl Lower<'_> {
     }
 
     pub(super) fn number(&mut self, expr: &Expr) -> Option<i128> {
-        self.values.number(expr, self.symbols, self.diagnostics)
+        self.values
+            .number(expr, self.file, self.symbols, self.diagnostics)
     }
 }
 
@@ -450,30 +540,3 @@ fn trailing(declaration: &Docs, item: &Docs) -> Vec<String> {
     let new = |comment: &&String| !item.comments.contains(comment);
     declaration.comments.iter().filter(new).cloned().collect()
 }
-
-/// Types that C files use without defining them, because the headers of libtirpc do.
-pub(super) fn well_known(name: &str) -> Option<Type> {
-    let builtin = match name {
-        "bool_t" | "boolean_t" => Builtin::Bool,
-        "enum_t" | "int32_t" | "int32" => Builtin::Int,
-        "u_int" | "u_long" | "uint32_t" | "u_int32_t" | "uint32" | "rpcprog_t" | "rpcvers_t"
-        | "rpcproc_t" | "rpcport_t" => Builtin::UnsignedInt,
-        "quad_t" | "int64_t" | "longlong_t" => Builtin::Hyper,
-        "u_quad_t" | "uint64_t" | "u_int64_t" | "u_longlong_t" => Builtin::UnsignedHyper,
-        "int16_t" => Builtin::Short,
-        "u_short" | "uint16_t" | "u_int16_t" => Builtin::UnsignedShort,
-        "int8_t" => Builtin::Char,
-        "u_char" | "uint8_t" | "u_int8_t" => Builtin::UnsignedChar,
-        "netobj" => {
-            return Some(Type::Opaque(Size {
-                value: MAX_NETOBJ,
-                constant: None,
-            }));
-        }
-        _ => return None,
-    };
-    Some(Type::Builtin(builtin))
-}
-
-/// Longest `netobj` in bytes: `MAX_NETOBJ_SZ` of libtirpc's `rpc/xdr.h`.
-const MAX_NETOBJ: u32 = 1024;

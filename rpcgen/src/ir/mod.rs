@@ -7,16 +7,21 @@ mod definition;
 mod eval;
 mod graph;
 mod lower;
+mod outside;
 mod program;
 mod size;
 mod symbols;
 mod unions;
 
+use std::collections::HashSet;
+
 use crate::ast;
 use crate::diagnostic::Diagnostic;
-use crate::source::{Source, Span};
+use crate::options::Reading;
+use crate::source::{Sources, Span};
 
 pub use crate::ast::{Builtin, Docs};
+pub(crate) use eval::calculate;
 
 /// All that the files of a run define; each becomes a file of Rust.
 #[derive(Clone, Debug, Default)]
@@ -318,22 +323,33 @@ pub struct Argument {
     pub ty: Type,
 }
 
-/// Understands the items of one file, as [`parse`](crate::parser::parse) gives them.
+/// What is known of one file before its names are bound.
+#[derive(Clone, Debug, Default)]
+pub struct File {
+    /// Its name, without folders.
+    pub name: String,
+    /// What it defines.
+    pub items: Vec<ast::Item>,
+    /// The lines for C behind its last definition.
+    pub trailing: Vec<String>,
+    /// The words of what could not be read: nothing is missed that may have been defined there.
+    pub lost: HashSet<String>,
+}
+
+/// Understands files, as [`parse`](crate::parser::parse) gives their items.
 ///
-/// With an error among the diagnostics there is no unit.
-pub fn resolve(items: &[ast::Item], source: &Source) -> (Option<Unit>, Vec<Diagnostic>) {
+/// With an error among the diagnostics the unit is not whole.
+pub fn resolve(files: &[File], sources: &Sources, reading: &Reading) -> (Unit, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
-    let symbols = symbols::collect(items, &mut diagnostics);
+    let symbols = symbols::collect(files, reading, &mut diagnostics);
     let values = eval::evaluate(&symbols, &mut diagnostics);
-    let mut unit = lower::lower(items, source, &symbols, &values, &mut diagnostics);
-    let failed = |diagnostics: &[Diagnostic]| diagnostics.iter().any(Diagnostic::is_error);
-    if !failed(&diagnostics) {
-        cycles::break_up(&mut unit, &mut diagnostics);
-    }
-    if !failed(&diagnostics) {
+    let mut unit = lower::lower(files, sources, &symbols, &values, reading, &mut diagnostics);
+    cycles::refuse(&unit, &mut diagnostics);
+    let lost = files.iter().any(|file| !file.lost.is_empty());
+    if !lost && !diagnostics.iter().any(Diagnostic::is_error) {
+        cycles::break_up(&mut unit);
         size::measure(&mut unit, &mut diagnostics);
     }
-    let unit = (!failed(&diagnostics)).then_some(unit);
     (unit, diagnostics)
 }
 

@@ -42,7 +42,10 @@ impl Lower<'_> {
         for procedure in &version.procedures {
             if let Some(lowered) = self.procedure(procedure) {
                 numbers.add(self, lowered.number, &procedure.name);
-                procedures.push(lowered);
+                match self.excluded.get_mut(&lowered.name) {
+                    Some((_, found)) => *found = true,
+                    None => procedures.push(lowered),
+                }
             }
         }
         procedures.sort_by_key(|procedure| procedure.number);
@@ -68,8 +71,16 @@ impl Lower<'_> {
                 name: argument.name.as_ref().map(|name| name.name.clone()),
             });
         }
+        if let [argument] = &procedure.arguments[..]
+            && argument.shape == ast::Shape::Optional
+        {
+            let message = "C's rpcgen sends this argument without saying whether it is there";
+            let diagnostic = Diagnostic::warning(argument.ty.span, message);
+            let help = "for a C peer leave out the `*`; with it the argument is an optional";
+            self.diagnostics.push(diagnostic.help(help));
+        }
         if arguments.len() > MAX_ARGUMENTS {
-            let message = format!("more than {MAX_ARGUMENTS} arguments are not supported yet");
+            let message = format!("more than {MAX_ARGUMENTS} arguments");
             let diagnostic = Diagnostic::error(procedure.name.span, message);
             self.diagnostics
                 .push(diagnostic.help("put them into a struct"));
@@ -89,7 +100,7 @@ impl Lower<'_> {
         Some(Procedure {
             name: name.clone(),
             docs: procedure.docs.clone(),
-            definition: one_line(self.source.slice(procedure.span)),
+            definition: one_line(self.sources.slice(procedure.span)),
             number: number?,
             arguments,
             result,

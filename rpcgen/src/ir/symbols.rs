@@ -1,4 +1,4 @@
-//! The names that a file defines, before anything is known of what they stand for.
+//! The names that the files define, before anything is known of what they stand for.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -8,21 +8,32 @@ use crate::ast::{
 };
 use crate::ast::{UnionBody, Value};
 use crate::diagnostic::Diagnostic;
+use crate::options::Reading;
 use crate::source::Span;
 
-/// All names that a file defines. Constants, types and programs share one name space (RFC 4506 §6.4).
-#[derive(Default)]
+use super::{File, outside};
+
+/// All names that the files define. In a file, constants, types and programs share one name space (RFC 4506
+/// section 6.4); a name that it does not define is looked for in the others.
 pub(super) struct Symbols<'a> {
-    names: HashMap<&'a str, (Span, Symbol)>,
+    files: Vec<Names<'a>>,
     /// What constants, enumerators and numbers of programs are defined as.
     pub(super) numbers: Vec<Number<'a>>,
+    /// The types that have names, numbered in the order of the files.
+    pub(super) types: Vec<NamedType<'a>>,
+    /// What could not be read, and may have defined what is missed.
+    lost: Vec<&'a HashSet<String>>,
+    reading: &'a Reading,
+    /// The file whose names are collected.
+    file: usize,
+}
+
+/// The names that one file defines.
+#[derive(Default)]
+struct Names<'a> {
+    names: HashMap<&'a str, (Span, Symbol)>,
     /// The constants that are not enumerators of a type.
     constants: HashSet<&'a str>,
-    /// The enums and typedefs among the types, by which the labels of a union are judged.
-    enums: HashMap<&'a str, &'a EnumBody>,
-    typedefs: HashMap<&'a str, &'a Declaration>,
-    /// How many types have names; they are numbered in the order of the file.
-    pub(super) types: usize,
     /// Names of versions and procedures, which many files use as constants. They need not be unique, but
     /// then nobody can tell which is meant.
     loose: HashMap<&'a str, Vec<usize>>,
@@ -33,7 +44,7 @@ pub(super) struct Symbols<'a> {
 pub(super) enum Symbol {
     /// An index into [`Symbols::numbers`].
     Number(usize),
-    /// An index into the types.
+    /// An index into [`Symbols::types`].
     Type(usize),
 }
 
@@ -41,6 +52,10 @@ pub(super) enum Symbol {
 pub(super) struct Number<'a> {
     pub(super) name: &'a Ident,
     pub(super) made: Made<'a>,
+    /// The file that it is in.
+    pub(super) file: usize,
+    /// It stands in a line for C: what is wrong with it matters only to whoever uses it.
+    pub(super) verbatim: bool,
 }
 
 /// How a number is made.
@@ -51,58 +66,43 @@ pub(super) enum Made<'a> {
     Next(Option<usize>),
 }
 
-/// Collects the names of `items`.
-pub(super) fn collect<'a>(items: &'a [Item], diagnostics: &mut Vec<Diagnostic>) -> Symbols<'a> {
-    let mut symbols = Symbols::default();
-    for item in items {
-        match &item.kind {
-            ItemKind::Constant(name, Value::Number(expr)) => {
-                symbols.constants.insert(&name.name);
-                symbols.number(name, Made::Expr(expr), diagnostics);
-            }
-            ItemKind::Constant(name, Value::Text(text)) => {
-                symbols.number(name, Made::Text(text), diagnostics);
-            }
-            ItemKind::Typedef(declaration) => {
-                if !names_itself(declaration) {
-                    symbols.ty(&declaration.name, diagnostics);
-                    symbols.typedefs.insert(&declaration.name.name, declaration);
-                }
-                symbols.inside_type(&declaration.ty, Some(&declaration.name), diagnostics);
-            }
-            ItemKind::Struct(name, body) => {
-                symbols.ty(name, diagnostics);
-                symbols.inside_struct(body, diagnostics);
-            }
-            ItemKind::Union(name, body) => {
-                symbols.ty(name, diagnostics);
-                symbols.inside_union(body, diagnostics);
-            }
-            ItemKind::Enum(name, body) => {
-                match name {
-                    Some(name) => {
-                        symbols.ty(name, diagnostics);
-                        symbols.enums.insert(&name.name, body);
-                    }
-                    None => {
-                        let names = body.members.iter().map(|member| member.name.name.as_str());
-                        symbols.constants.extend(names);
-                    }
-                }
-                symbols.members(body, diagnostics);
-            }
-            ItemKind::Program(program) => {
-                symbols.number(&program.name, Made::Expr(&program.number), diagnostics);
-                for version in &program.versions {
-                    symbols.loose(&version.name, &version.number);
-                    for procedure in &version.procedures {
-                        symbols.loose(&procedure.name, &procedure.number);
-                    }
-                }
-            }
-            ItemKind::Forward(_) => {}
+/// A type that has a name.
+pub(super) struct NamedType<'a> {
+    /// The file that it is in.
+    pub(super) file: usize,
+    /// What the labels of a union are judged by, once known.
+    pub(super) kind: NamedKind<'a>,
+}
+
+/// What a name was given to.
+#[derive(Clone, Copy)]
+pub(super) enum NamedKind<'a> {
+    Enum(&'a EnumBody),
+    Typedef(&'a Declaration),
+    Other,
+}
+
+/// Collects the names of all files.
+pub(super) fn collect<'a>(
+    files: &'a [File],
+    reading: &'a Reading,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Symbols<'a> {
+    let mut symbols = Symbols {
+        files: files.iter().map(|_| Names::default()).collect(),
+        numbers: Vec::new(),
+        types: Vec::new(),
+        lost: files.iter().map(|file| &file.lost).collect(),
+        reading,
+        file: 0,
+    };
+    for (index, file) in files.iter().enumerate() {
+        symbols.file = index;
+        for item in &file.items {
+            symbols.item(item, diagnostics);
         }
     }
+    symbols.verbatim(files);
     symbols
 }
 
@@ -113,45 +113,75 @@ pub(super) fn names_itself(declaration: &Declaration) -> bool {
 }
 
 impl<'a> Symbols<'a> {
-    /// What `name` stands for.
-    pub(super) fn symbol(&self, name: &str) -> Option<Symbol> {
-        self.names.get(name).map(|(_, symbol)| *symbol)
+    /// The names that hold in `file`: its own, then those of the others.
+    fn seen_in(&self, file: usize) -> impl Iterator<Item = (usize, &Names<'a>)> {
+        let others = (0..self.files.len()).filter(move |other| *other != file);
+        std::iter::once(file)
+            .chain(others)
+            .map(|file| (file, &self.files[file]))
     }
 
-    /// Whether `name` is a constant that the file defines as such, and not an enumerator of a type or the
-    /// number of a program.
-    pub(super) fn is_constant(&self, name: &str) -> bool {
-        self.constants.contains(name)
+    /// What `name` stands for in `file`.
+    pub(super) fn symbol(&self, file: usize, name: &str) -> Option<Symbol> {
+        self.seen_in(file)
+            .find_map(|(_, names)| names.names.get(name))
+            .map(|(_, symbol)| *symbol)
     }
 
-    /// The numbers that `name` may stand for: none, one, or several where nobody can tell.
-    pub(super) fn numbers_of(&self, name: &str) -> &[usize] {
-        match self.names.get(name) {
-            Some((_, Symbol::Number(index))) => std::slice::from_ref(index),
-            Some((_, Symbol::Type(_))) => &[],
-            None => self.loose.get(name).map_or(&[], Vec::as_slice),
+    /// The file that defines `name` as a constant, and not as an enumerator of a type or the number of a
+    /// program.
+    pub(super) fn constant(&self, file: usize, name: &str) -> Option<usize> {
+        let (file, names) = self
+            .seen_in(file)
+            .find(|(_, names)| names.names.contains_key(name))?;
+        names.constants.contains(name).then_some(file)
+    }
+
+    /// The numbers that `name` may stand for in `file`: none, one, or several where nobody can tell.
+    pub(super) fn numbers_of(&self, file: usize, name: &str) -> Vec<usize> {
+        match self.symbol(file, name) {
+            Some(Symbol::Number(index)) => vec![index],
+            Some(Symbol::Type(_)) => Vec::new(),
+            None => {
+                let mut loose = self.seen_in(file).map(|(_, names)| names.loose.get(name));
+                loose.find_map(|found| found).cloned().unwrap_or_default()
+            }
         }
     }
 
-    /// What a type is behind all typedefs that only give it another name.
-    pub(super) fn behind(&self, ty: &'a Type) -> &'a Type {
-        let mut ty = ty;
-        // No chain is longer than there are typedefs, unless it is a ring.
-        for _ in 0..=self.typedefs.len() {
-            match &ty.kind {
-                TypeKind::Named(name) => match self.typedefs.get(name.as_str()) {
-                    Some(typedef) if typedef.shape == Shape::Plain => ty = &typedef.ty,
-                    _ => break,
-                },
+    /// Whether `name` may have been defined in what could not be read.
+    pub(super) fn is_lost(&self, name: &str) -> bool {
+        self.lost.iter().any(|lost| lost.contains(name))
+    }
+
+    /// A type that no file defines.
+    pub(super) fn outside(&self, name: &str) -> Option<super::Type> {
+        match self.reading.extern_types.get(name) {
+            Some(path) => Some(super::Type::Extern(path.clone())),
+            None => outside::ty(name),
+        }
+    }
+
+    /// What a type of `file` is behind all typedefs that only give it another name, and the file of that.
+    pub(super) fn behind(&self, file: usize, ty: &'a Type) -> (usize, &'a Type) {
+        let (mut file, mut ty) = (file, ty);
+        // A longer chain is refused anyway, and a ring has no end.
+        for _ in 0..=super::cycles::MAX_TYPEDEFS {
+            let TypeKind::Named(name) = &ty.kind else {
+                break;
+            };
+            let Some(Symbol::Type(index)) = self.symbol(file, name) else {
+                break;
+            };
+            match self.types[index].kind {
+                NamedKind::Typedef(typedef) if typedef.shape == Shape::Plain => {
+                    file = self.types[index].file;
+                    ty = &typedef.ty;
+                }
                 _ => break,
             }
         }
-        ty
-    }
-
-    /// The enum that `name` names.
-    pub(super) fn enum_body(&self, name: &str) -> Option<&'a EnumBody> {
-        self.enums.get(name).copied()
+        (file, ty)
     }
 
     /// The name of a type or of a constant that is most like `name`, if one is; none behind so many errors
@@ -161,16 +191,112 @@ impl<'a> Symbols<'a> {
             return None;
         }
         let wanted = |symbol: &Symbol| matches!(symbol, Symbol::Type(_)) == types;
-        let candidates = self.names.iter().filter(|(_, (_, symbol))| wanted(symbol));
+        let names = self.files.iter().flat_map(|names| &names.names);
+        let candidates = names.filter(|(_, (_, symbol))| wanted(symbol));
+        let near = |candidate: &str| candidate.len().max(name.len()) / 3;
         candidates
+            .filter(|(candidate, _)| candidate.len().abs_diff(name.len()) <= near(candidate))
             .map(|(candidate, _)| (distance(name, candidate), *candidate))
-            .filter(|(distance, candidate)| *distance <= candidate.len().max(name.len()) / 3)
+            .filter(|(distance, candidate)| *distance <= near(candidate))
             .min()
             .map(|(_, candidate)| candidate)
     }
 
+    fn item(&mut self, item: &'a Item, diagnostics: &mut Vec<Diagnostic>) {
+        match &item.kind {
+            ItemKind::Constant(name, value) => {
+                self.files[self.file].constants.insert(&name.name);
+                self.number(name, made(value), diagnostics);
+            }
+            ItemKind::Typedef(declaration) => {
+                if !names_itself(declaration) {
+                    let kind = NamedKind::Typedef(declaration);
+                    self.ty(&declaration.name, kind, diagnostics);
+                }
+                self.inside_type(&declaration.ty, Some(&declaration.name), diagnostics);
+            }
+            ItemKind::Struct(name, body) => {
+                self.ty(name, NamedKind::Other, diagnostics);
+                self.inside_struct(body, diagnostics);
+            }
+            ItemKind::Union(name, body) => {
+                self.ty(name, NamedKind::Other, diagnostics);
+                self.inside_union(body, diagnostics);
+            }
+            ItemKind::Enum(name, body) => {
+                match name {
+                    Some(name) => self.ty(name, NamedKind::Enum(body), diagnostics),
+                    None => {
+                        let names = body.members.iter().map(|member| member.name.name.as_str());
+                        self.files[self.file].constants.extend(names);
+                    }
+                }
+                self.members(body, diagnostics);
+            }
+            ItemKind::Program(program) => {
+                self.number(&program.name, Made::Expr(&program.number), diagnostics);
+                for version in &program.versions {
+                    self.loose(&version.name, &version.number);
+                    for procedure in &version.procedures {
+                        self.loose(&procedure.name, &procedure.number);
+                    }
+                }
+            }
+            ItemKind::Forward(_) | ItemKind::Verbatim(..) | ItemKind::Exclude(_) => {}
+        }
+    }
+
+    /// The constants in lines for C, as far as nothing else has their names and all that they are made of is
+    /// known.
+    fn verbatim(&mut self, files: &'a [File]) {
+        let mut left: Vec<(usize, &Ident, &Value)> = Vec::new();
+        for (index, file) in files.iter().enumerate() {
+            left.extend(file.items.iter().filter_map(|item| match &item.kind {
+                ItemKind::Verbatim(name, value) => Some((index, name, value)),
+                _ => None,
+            }));
+        }
+        // One may be made of another that stands behind it.
+        for _ in 0..MAX_VERBATIM {
+            let before = left.len();
+            left.retain(|(file, name, value)| {
+                let known = match value {
+                    Value::Text(_) => true,
+                    Value::Number(expr) => self.knows(*file, expr),
+                };
+                if !known {
+                    return true;
+                }
+                self.file = *file;
+                if let Entry::Vacant(vacant) = self.files[*file].names.entry(&name.name) {
+                    vacant.insert((name.span, Symbol::Number(self.numbers.len())));
+                    self.files[*file].constants.insert(&name.name);
+                    self.numbers.push(Number {
+                        name,
+                        made: made(value),
+                        file: *file,
+                        verbatim: true,
+                    });
+                }
+                false
+            });
+            if left.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Whether all names of an expression are known.
+    fn knows(&self, file: usize, expr: &Expr) -> bool {
+        let mut names = Vec::new();
+        super::eval::names_of(expr, &mut names);
+        names
+            .iter()
+            .all(|name| !self.numbers_of(file, name).is_empty() || outside::number(name).is_some())
+    }
+
     fn define(&mut self, name: &'a Ident, symbol: Symbol, diagnostics: &mut Vec<Diagnostic>) {
-        match self.names.entry(&name.name) {
+        match self.files[self.file].names.entry(&name.name) {
             Entry::Vacant(vacant) => {
                 vacant.insert((name.span, symbol));
             }
@@ -186,19 +312,33 @@ impl<'a> Symbols<'a> {
 
     fn number(&mut self, name: &'a Ident, made: Made<'a>, diagnostics: &mut Vec<Diagnostic>) {
         self.define(name, Symbol::Number(self.numbers.len()), diagnostics);
-        self.numbers.push(Number { name, made });
+        self.numbers.push(Number {
+            name,
+            made,
+            file: self.file,
+            verbatim: false,
+        });
     }
 
     fn loose(&mut self, name: &'a Ident, number: &'a Expr) {
-        let indices = self.loose.entry(&name.name).or_default();
-        indices.push(self.numbers.len());
+        let loose = &mut self.files[self.file].loose;
+        loose
+            .entry(&name.name)
+            .or_default()
+            .push(self.numbers.len());
         let made = Made::Expr(number);
-        self.numbers.push(Number { name, made });
+        self.numbers.push(Number {
+            name,
+            made,
+            file: self.file,
+            verbatim: false,
+        });
     }
 
-    fn ty(&mut self, name: &'a Ident, diagnostics: &mut Vec<Diagnostic>) {
-        self.define(name, Symbol::Type(self.types), diagnostics);
-        self.types += 1;
+    fn ty(&mut self, name: &'a Ident, kind: NamedKind<'a>, diagnostics: &mut Vec<Diagnostic>) {
+        self.define(name, Symbol::Type(self.types.len()), diagnostics);
+        let file = self.file;
+        self.types.push(NamedType { file, kind });
     }
 
     fn members(&mut self, body: &'a EnumBody, diagnostics: &mut Vec<Diagnostic>) {
@@ -218,28 +358,25 @@ impl<'a> Symbols<'a> {
         outer: Option<&'a Ident>,
         diagnostics: &mut Vec<Diagnostic>,
     ) {
-        let name = match &ty.kind {
+        let (name, kind) = match &ty.kind {
             TypeKind::Struct(name, body) => {
                 self.inside_struct(body, diagnostics);
-                name
+                (name, NamedKind::Other)
             }
             TypeKind::Union(name, body) => {
                 self.inside_union(body, diagnostics);
-                name
+                (name, NamedKind::Other)
             }
             TypeKind::Enum(name, body) => {
                 self.members(body, diagnostics);
-                if let Some(name) = name {
-                    self.enums.insert(&name.name, body);
-                }
-                name
+                (name, NamedKind::Enum(body))
             }
-            _ => &None,
+            _ => return,
         };
         if let Some(name) = name
             && outer.is_none_or(|outer| outer.name != name.name)
         {
-            self.ty(name, diagnostics);
+            self.ty(name, kind, diagnostics);
         }
     }
 
@@ -254,6 +391,13 @@ impl<'a> Symbols<'a> {
         for field in body.arms.iter().filter_map(|arm| arm.field.as_ref()) {
             self.inside_type(&field.ty, None, diagnostics);
         }
+    }
+}
+
+fn made(value: &Value) -> Made<'_> {
+    match value {
+        Value::Number(expr) => Made::Expr(expr),
+        Value::Text(text) => Made::Text(text),
     }
 }
 
@@ -274,3 +418,6 @@ fn distance(a: &str, b: &str) -> usize {
 
 /// Errors of a file for which a name that is alike is looked for.
 const MAX_SUGGESTIONS: usize = 50;
+
+/// How deep constants in lines for C may be made of others that stand behind them.
+const MAX_VERBATIM: usize = 8;

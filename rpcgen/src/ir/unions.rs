@@ -7,9 +7,11 @@ use crate::ast::{self, ExprKind, UnionBody};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
-use super::lower::{Lower, well_known};
+use super::lower::Lower;
+use super::symbols::{NamedKind, Symbol};
 use super::{
-    Arm, Builtin, DefaultArm, Discriminant, DiscriminantKind, Field, Label, Type, TypeKind, Union,
+    Arm, Builtin, DefaultArm, Discriminant, DiscriminantKind, Field, Label, Type, TypeId, TypeKind,
+    Union,
 };
 
 /// The labels that have been read: their values and where they stand.
@@ -117,30 +119,38 @@ impl Lower<'_> {
         if declaration.shape != ast::Shape::Plain {
             return None;
         }
-        let behind = self.symbols.behind(&declaration.ty);
-        let (body, id) = match &behind.kind {
-            ast::TypeKind::Builtin(Builtin::Bool) => {
-                return Some((DiscriminantKind::Bool, Labels::Numbers(0..=1)));
+        let (file, behind) = self.symbols.behind(self.file, &declaration.ty);
+        let outside = |ty: Type| match ty {
+            Type::Builtin(Builtin::Bool) => Some((DiscriminantKind::Bool, Labels::Numbers(0..=1))),
+            Type::Builtin(number) => number_labels(number),
+            _ => None,
+        };
+        let (file, body, id) = match &behind.kind {
+            ast::TypeKind::Builtin(builtin) => return outside(Type::Builtin(*builtin)),
+            ast::TypeKind::Enum(None, body) => (file, body, lowered.named()?.0),
+            ast::TypeKind::Enum(Some(name), body) => {
+                let Some(Symbol::Type(index)) = self.symbols.symbol(file, &name.name) else {
+                    return None;
+                };
+                (file, body, TypeId(index))
             }
-            ast::TypeKind::Builtin(number) => return number_labels(*number),
-            ast::TypeKind::Enum(None, body) => (body, lowered.named()?.0),
-            ast::TypeKind::Enum(Some(name), body) => (body, self.type_id(&name.name)?),
-            ast::TypeKind::Named(name) => match self.symbols.enum_body(name) {
-                Some(body) => (body, self.type_id(name)?),
-                None => match well_known(name)? {
-                    Type::Builtin(Builtin::Bool) => {
-                        return Some((DiscriminantKind::Bool, Labels::Numbers(0..=1)));
-                    }
-                    Type::Builtin(number) => return number_labels(number),
-                    _ => return None,
-                },
+            ast::TypeKind::Named(name) => match self.symbols.symbol(file, name) {
+                Some(Symbol::Type(index)) => {
+                    let named = &self.symbols.types[index];
+                    let NamedKind::Enum(body) = named.kind else {
+                        return None;
+                    };
+                    (named.file, body, TypeId(index))
+                }
+                Some(Symbol::Number(_)) => return None,
+                None => return outside(self.symbols.outside(name)?),
             },
             _ => return None,
         };
         let values = body
             .members
             .iter()
-            .filter_map(|member| self.value_of(&member.name.name));
+            .filter_map(|member| self.value_of(file, &member.name.name));
         let labels = Labels::Enumerators(values.map(wrapped).collect(), behind.span);
         Some((DiscriminantKind::Enum(id), labels))
     }

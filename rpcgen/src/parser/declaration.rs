@@ -8,14 +8,14 @@ use crate::diagnostic::Diagnostic;
 use crate::lexer::Kind;
 use crate::source::Span;
 
+use super::docs;
 use super::expr::expr;
 use super::recover::body;
-use super::tokens::{Parsed, Tokens, name, tag};
-use super::{docs, warn};
+use super::tokens::{Fault, Parsed, Tokens, name, path, tag};
 
 /// `declaration;`, where `what` is declared.
 pub(super) fn field<'a>(start: Tokens<'a>, what: &'static str) -> Parsed<'a, Declaration> {
-    let (rest, mut declaration) = declaration(start, what)?;
+    let (rest, mut declaration) = declaration(attributes(start)?, what)?;
     if rest.is(",") {
         let comma = rest.first().span;
         let diagnostic = Diagnostic::error(comma, "one declaration declares one name");
@@ -36,6 +36,13 @@ pub(super) fn declaration<'a>(start: Tokens<'a>, what: &'static str) -> Parsed<'
         return rest.fault(diagnostic);
     }
     let (rest, shape) = shape(rest, &ty, star)?;
+    if ty.kind == TypeKind::String && shape == Shape::Plain {
+        let diagnostic = Diagnostic::warning(ty.span.to(rest.behind), "a string without `<>`");
+        start
+            .notes
+            .tell(diagnostic.help("`string name<>` says that it has no bound"));
+        start.notes.beyond_sun(ty.span, "strings without `<>`");
+    }
     let declaration = Declaration {
         docs: docs::before(start.first()),
         span: ty.span.to(rest.behind),
@@ -114,10 +121,15 @@ pub(super) fn shape<'a>(tokens: Tokens<'a>, ty: &Type, star: Option<Span>) -> Pa
 /// A type by its name or with its body.
 pub(super) fn ty(start: Tokens<'_>) -> Parsed<'_, Type> {
     let first = start.first();
-    if first.kind != Kind::Word {
+    if first.kind != Kind::Word && first.text != "::" {
         return start.expected("a type");
     }
     let next = start.step();
+    if next.is("{") || next.is("switch") {
+        start
+            .notes
+            .beyond_sun(first.span, "bodies where a type is used");
+    }
     let (rest, kind) = match first.text {
         "opaque" => (next, TypeKind::Opaque),
         "string" => (next, TypeKind::String),
@@ -142,10 +154,10 @@ pub(super) fn ty(start: Tokens<'_>) -> Parsed<'_, Type> {
         _ => match builtin(start) {
             Some((rest, builtin)) => (rest, TypeKind::Builtin(builtin)),
             None => {
-                let (rest, name) = name("a type")(start)?;
-                if rest.is("::") {
-                    let message = "names of namespaces are not supported yet";
-                    return rest.fault(Diagnostic::error(rest.first().span, message));
+                let (rest, name) = path("a type")(start)?;
+                if SUN_RESERVES.contains(&&*name.name) {
+                    let what = format!("type that may be called `{}`", name.name);
+                    start.notes.beyond_sun(name.span, &what);
                 }
                 (rest, TypeKind::Named(name.name))
             }
@@ -157,7 +169,11 @@ pub(super) fn ty(start: Tokens<'_>) -> Parsed<'_, Type> {
 
 /// `struct name`, `union name` or `enum name`, with or without a body.
 fn tagged(start: Tokens<'_>) -> Parsed<'_, TypeKind> {
-    let (rest, name) = name("a name or a body")(start.step())?;
+    let (rest, name) = path("a name or a body")(start.step())?;
+    if rest.is("{") || rest.is("switch") {
+        let what = "bodies where a type is used";
+        start.notes.beyond_sun(start.first().span, what);
+    }
     Ok(match start.first().text {
         "struct" if rest.is("{") => {
             let (rest, body) = struct_body(rest)?;
@@ -206,8 +222,15 @@ fn builtin(start: Tokens<'_>) -> Option<(Tokens<'_>, Builtin)> {
     }
     let unsigned = found.contains(&"unsigned");
     if found.contains(&"signed") {
-        let warning = Diagnostic::warning(start.first().span, "`signed` says nothing in XDR");
-        warn(start, warning);
+        let span = start.first().span.to(rest.behind);
+        let warning = Diagnostic::warning(span, "`signed` says nothing in XDR");
+        start.notes.tell(warning);
+        start.notes.beyond_sun(span, "`signed`");
+    }
+    let written = found.join(" ");
+    if written.contains("long long") || (found.len() > 1 && found[0] == "int") {
+        let span = start.first().span.to(rest.behind);
+        start.notes.beyond_sun(span, &format!("`{written}`"));
     }
     found.retain(|word| !matches!(*word, "unsigned" | "signed"));
     // `int` may follow the others.
@@ -234,6 +257,51 @@ fn builtin(start: Tokens<'_>) -> Option<(Tokens<'_>, Builtin)> {
     Some((rest, builtin))
 }
 
+/// Attributes before something, which other dialects have: they are passed over.
+pub(super) fn attributes(start: Tokens<'_>) -> Result<Tokens<'_>, nom::Err<Fault<'_>>> {
+    let mut rest = start;
+    while rest.is("[") {
+        let open = rest.first().span;
+        let mut nesting = 0_u32;
+        loop {
+            match rest.first().text {
+                "[" => nesting += 1,
+                "]" => nesting -= 1,
+                _ if rest.at_end() => {
+                    let diagnostic = Diagnostic::error(open, "these attributes do not end");
+                    return start.fault(diagnostic).map(|(rest, ())| rest);
+                }
+                _ => {}
+            }
+            rest = rest.step();
+            if nesting == 0 {
+                break;
+            }
+        }
+        let span = open.to(rest.behind);
+        let warning = Diagnostic::warning(span, "attributes mean nothing here");
+        start.notes.tell(warning);
+        start.notes.beyond_sun(span, "attributes");
+    }
+    Ok(rest)
+}
+
+/// Names that Sun's rpcgen cannot use as a type, because C has functions `xdr_…` of these names.
+const SUN_RESERVES: [&str; 12] = [
+    "array",
+    "bytes",
+    "destroy",
+    "free",
+    "getpos",
+    "inline",
+    "pointer",
+    "reference",
+    "setpos",
+    "sizeof",
+    "union",
+    "vector",
+];
+
 /// `{ declaration; … }`
 pub(super) fn struct_body(tokens: Tokens<'_>) -> Parsed<'_, StructBody> {
     let one = |tokens| field(tokens, "the name of a field");
@@ -248,6 +316,7 @@ pub(super) fn enum_body(tokens: Tokens<'_>) -> Parsed<'_, EnumBody> {
 }
 
 fn member(start: Tokens<'_>) -> Parsed<'_, Member> {
+    let start = attributes(start)?;
     let (rest, name) = name("the name of an enumerator")(start)?;
     let (rest, value) = if rest.is("=") {
         let (rest, value) = expr(rest.step())?;
@@ -257,6 +326,11 @@ fn member(start: Tokens<'_>) -> Parsed<'_, Member> {
     };
     let rest = if rest.is("}") {
         rest
+    } else if rest.is(",") && rest.step().is("}") {
+        let comma = rest.first().span;
+        rest.notes
+            .beyond_sun(comma, "comma behind the last enumerator");
+        rest.step()
     } else {
         tag(",")(rest)?.0
     };
@@ -271,6 +345,15 @@ pub(super) fn union_body(tokens: Tokens<'_>) -> Parsed<'_, UnionBody> {
     let (rest, discriminant) = declaration(rest, "the name of the discriminant")?;
     let (rest, _) = tag(")")(rest)?;
     let (rest, arms) = body(rest, "the union", ";", arm)?;
+    for (index, arm) in arms.iter().enumerate() {
+        let alone = arms.len() == 1 || index + 1 < arms.len();
+        if let [Label::Default(span)] = arm.labels[..]
+            && alone
+        {
+            let what = "`default` but as the last arm of several";
+            tokens.notes.beyond_sun(span, what);
+        }
+    }
     let body = UnionBody {
         discriminant: Box::new(discriminant),
         arms,
@@ -279,12 +362,21 @@ pub(super) fn union_body(tokens: Tokens<'_>) -> Parsed<'_, UnionBody> {
 }
 
 fn arm(start: Tokens<'_>) -> Parsed<'_, Arm> {
+    let start = attributes(start)?;
     let (mut rest, first) = label(start)?;
     let mut labels = vec![first];
     while rest.is("case") || rest.is("default") {
         let (behind, next) = label(rest)?;
         labels.push(next);
         rest = behind;
+    }
+    let default = labels.iter().find_map(|label| match label {
+        Label::Default(span) => Some(*span),
+        Label::Case(_) => None,
+    });
+    if let Some(span) = default.filter(|_| labels.len() > 1) {
+        let what = "`default` that shares an arm with a `case`";
+        start.notes.beyond_sun(span, what);
     }
     let docs = docs::among(rest.taken_since(start));
     if rest.is("void") {

@@ -19,8 +19,8 @@ pub(super) fn before(token: &Token<'_>) -> Docs {
 /// What the comments around a member say: those before it and the one behind it.
 pub(super) fn around(taken: &[Token<'_>]) -> Docs {
     let mut docs = taken.first().map(before).unwrap_or_default();
-    let after = taken.last().and_then(|token| token.after.as_ref());
-    docs.comments.extend(collect(after.into_iter()).comments);
+    let after = taken.iter().last().map_or(&[][..], |token| &token.after);
+    docs.comments.extend(collect(after.iter()).comments);
     docs
 }
 
@@ -35,6 +35,15 @@ pub(super) fn among(taken: &[Token<'_>]) -> Docs {
     docs
 }
 
+/// The lines for C among tokens, without the `%`; each as it is written, with those that `\` joins to it.
+pub(super) fn verbatim(taken: &[Token<'_>]) -> Vec<String> {
+    let comments = taken.iter().flat_map(|token| &token.before);
+    let lines = comments.filter(|comment| comment.kind == CommentKind::Verbatim);
+    lines
+        .map(|line| line.text[1..].trim_end().replace('\r', ""))
+        .collect()
+}
+
 /// The text of comments; lines of `//` that follow each other are one.
 fn collect<'a>(comments: impl Iterator<Item = &'a Comment<'a>>) -> Docs {
     let mut docs = Docs::default();
@@ -43,7 +52,7 @@ fn collect<'a>(comments: impl Iterator<Item = &'a Comment<'a>>) -> Docs {
         let (text, line) = match comment.kind {
             CommentKind::Block => (block(comment.text), false),
             CommentKind::Line => (comment.text.trim_start_matches('/').trim().to_owned(), true),
-            CommentKind::Verbatim => continue,
+            CommentKind::Verbatim | CommentKind::Directive => continue,
         };
         match docs.comments.last_mut() {
             Some(last) if joins && line => {

@@ -5,7 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::lexer::{Kind, number};
 
 use super::recover::deeper;
-use super::tokens::{Parsed, Tokens, name, tag};
+use super::tokens::{Parsed, Tokens, path, tag};
 
 /// Operators with two operands, from those that bind least to those that bind most, as in C.
 const OPERATORS: [&[&str]; 6] = [
@@ -19,7 +19,31 @@ const OPERATORS: [&[&str]; 6] = [
 
 /// A number or an expression of numbers.
 pub(super) fn expr(tokens: Tokens<'_>) -> Parsed<'_, Expr> {
-    binary(tokens, 0)
+    let (rest, expr) = binary(tokens, 0)?;
+    if tokens.notes.sun && !is_plain(tokens, rest) {
+        tokens
+            .notes
+            .beyond_sun(expr.span, "numbers but plain ones and names");
+    }
+    Ok((rest, expr))
+}
+
+/// Whether Sun's rpcgen takes what stands between the two: a name, or digits with nothing behind them; a
+/// character or a sign before decimal digits is one token to it.
+fn is_plain(start: Tokens<'_>, end: Tokens<'_>) -> bool {
+    match end.taken_since(start) {
+        [one] if one.kind == Kind::Number => {
+            let digits = one.text.strip_prefix("0x").unwrap_or(one.text);
+            digits.chars().all(|c| c.is_ascii_hexdigit()) && !one.text.contains('X')
+        }
+        [one] => one.kind == Kind::Word,
+        [sign, number] => {
+            sign.text == "-"
+                && sign.span.end == number.span.start
+                && number.text.chars().all(|c| c.is_ascii_digit())
+        }
+        _ => false,
+    }
 }
 
 fn binary(tokens: Tokens<'_>, level: usize) -> Parsed<'_, Expr> {
@@ -74,8 +98,8 @@ fn atom(tokens: Tokens<'_>) -> Parsed<'_, Expr> {
             rest.depth = tokens.depth;
             return Ok((rest, inside));
         }
-        Kind::Word => {
-            let (rest, name) = name("a number or the name of a constant")(tokens)?;
+        _ if first.kind == Kind::Word || first.text == "::" => {
+            let (rest, name) = path("a number or the name of a constant")(tokens)?;
             let expr = Expr {
                 span: name.span,
                 kind: ExprKind::Name(name.name),

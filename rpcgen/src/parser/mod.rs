@@ -6,42 +6,79 @@
 mod declaration;
 mod docs;
 mod expr;
+mod item;
 mod program;
 mod recover;
 mod tokens;
+mod verbatim;
 
-use std::cell::RefCell;
+use std::collections::HashSet;
 
-use crate::ast::{Ident, Item, ItemKind, Value};
+use crate::ast::Item;
 use crate::diagnostic::Diagnostic;
-use crate::lexer::{Kind, Token};
+use crate::lexer::Token;
+use crate::options::Reading;
+use crate::source::Sources;
 
-use declaration::{enum_body, field, struct_body, union_body};
-use expr::expr;
-use recover::skip;
-use tokens::{Fault, Parsed, Tokens, name, tag};
+use item::item;
+use recover::{lose, skip};
+use tokens::{Fault, Notes, Tokens};
 
-/// Reads the tokens of one file, as [`lex`](crate::lexer::lex) gives them.
-pub fn parse(tokens: &[Token<'_>]) -> (Vec<Item>, Vec<Diagnostic>) {
-    let faults = RefCell::new(Vec::new());
-    let mut items = Vec::new();
+/// What the tokens of one file say.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    /// The items, in order.
+    pub items: Vec<Item>,
+    /// The lines for C behind the last of them.
+    pub trailing: Vec<String>,
+    /// What is wrong.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The words of what could not be read: names that may have been defined there.
+    pub lost: HashSet<String>,
+}
+
+/// Reads the tokens of one file, as [`preprocess`](crate::preprocess::preprocess) gives them.
+pub fn parse(tokens: &[Token<'_>], sources: &Sources, reading: &Reading) -> Parsed {
+    let notes = Notes {
+        sun: reading.sun,
+        new_style: reading.new_style,
+        ..Notes::default()
+    };
+    let mut parsed = Parsed::default();
     if !tokens.is_empty() {
-        let mut rest = Tokens::new(tokens, &faults);
+        let mut rest = Tokens::new(tokens, &notes);
+        // The namespaces around what is read.
+        let mut namespaces = Vec::new();
         while !rest.at_end() {
-            rest = match item(rest) {
+            let start = rest;
+            match item(rest, &mut namespaces) {
                 Ok((behind, item)) => {
-                    items.extend(item);
-                    behind
+                    rest = behind;
+                    let taken = rest.taken_since(start);
+                    parsed.items.extend(verbatim::constants(taken, sources));
+                    parsed.items.extend(item);
                 }
                 Err(error) => {
                     let fault = fault_of(error, rest);
-                    faults.borrow_mut().push(*fault.diagnostic);
-                    skip(rest, fault.at, ";")
+                    notes.tell(*fault.diagnostic);
+                    rest = skip(rest, fault.at, ";");
+                    lose(start, rest);
+                    let taken = rest.taken_since(start);
+                    parsed.items.extend(verbatim::constants(taken, sources));
                 }
-            };
+            }
+        }
+        let end = std::slice::from_ref(rest.first());
+        parsed.items.extend(verbatim::constants(end, sources));
+        parsed.trailing = docs::verbatim(end);
+        for open in namespaces {
+            let diagnostic = Diagnostic::error(open, "this namespace is not closed");
+            notes.tell(diagnostic.help("close it with `}`"));
         }
     }
-    (items, faults.into_inner())
+    parsed.diagnostics = notes.diagnostics.into_inner();
+    parsed.lost = notes.lost.into_inner();
+    parsed
 }
 
 /// The fault of a parser that read whole tokens: there never is too little input.
@@ -56,109 +93,4 @@ fn fault_of<'a>(error: nom::Err<Fault<'a>>, at: Tokens<'a>) -> Fault<'a> {
             )),
         },
     }
-}
-
-/// One definition, or a `;` too many.
-fn item(start: Tokens<'_>) -> Parsed<'_, Option<Item>> {
-    let first = start.first();
-    let (rest, kind) = match first.text {
-        ";" => {
-            warn(
-                start,
-                Diagnostic::warning(first.span, "this `;` ends nothing"),
-            );
-            return Ok((start.step(), None));
-        }
-        "const" => constant(start)?,
-        "typedef" => {
-            let (rest, declaration) = field(start.step(), "the name of the new type")?;
-            (rest, ItemKind::Typedef(declaration))
-        }
-        "struct" => {
-            let (rest, name) = name("the name of the struct")(start.step())?;
-            if rest.is(";") {
-                (rest.step(), ItemKind::Forward(name))
-            } else {
-                let (rest, body) = struct_body(rest)?;
-                (end_of_body(rest)?, ItemKind::Struct(name, body))
-            }
-        }
-        "union" => {
-            let (rest, name) = name("the name of the union")(start.step())?;
-            let (rest, body) = union_body(rest)?;
-            (end_of_body(rest)?, ItemKind::Union(name, body))
-        }
-        "enum" => {
-            let (rest, name) = if start.step().is("{") {
-                (start.step(), None)
-            } else {
-                let (rest, name) = name("the name of the enum")(start.step())?;
-                (rest, Some(name))
-            };
-            let (rest, body) = enum_body(rest)?;
-            (end_of_body(rest)?, ItemKind::Enum(name, body))
-        }
-        "program" => {
-            let (rest, program) = program::program(start)?;
-            (rest, ItemKind::Program(program))
-        }
-        "namespace" | "pragma" | "package" | "import" if first.kind == Kind::Word => {
-            let message = format!("`{}` is not supported yet", first.text);
-            return start.fault(Diagnostic::error(first.span, message));
-        }
-        "[" => {
-            let diagnostic = Diagnostic::error(first.span, "attributes are not supported yet");
-            return start.fault(diagnostic);
-        }
-        _ => {
-            return start
-                .expected("a definition")
-                .map(|(rest, ())| (rest, None));
-        }
-    };
-    let item = Item {
-        docs: docs::before(first),
-        span: first.span.to(rest.behind),
-        kind,
-    };
-    Ok((rest, Some(item)))
-}
-
-/// `const NAME = value;`
-fn constant(start: Tokens<'_>) -> Parsed<'_, ItemKind> {
-    let (rest, name): (_, Ident) = name("the name of the constant")(start.step())?;
-    let (rest, _) = tag("=")(rest)?;
-    let (rest, value) = if rest.first().kind == Kind::Text {
-        let text = rest.first().text;
-        (rest.step(), Value::Text(text[1..text.len() - 1].to_owned()))
-    } else {
-        let (rest, number) = expr(rest)?;
-        (rest, Value::Number(number))
-    };
-    let (rest, _) = tag(";")(rest)?;
-    Ok((rest, ItemKind::Constant(name, value)))
-}
-
-/// The `;` behind a `}`, which some files forget.
-fn end_of_body(rest: Tokens<'_>) -> Result<Tokens<'_>, nom::Err<Fault<'_>>> {
-    if rest.is(";") {
-        return Ok(rest.step());
-    }
-    if !rest.at_end() && !starts_item(rest) {
-        return tag(";")(rest).map(|(rest, _)| rest);
-    }
-    let warning = Diagnostic::warning(rest.behind, "`;` is missing behind this `}`");
-    warn(rest, warning);
-    Ok(rest)
-}
-
-/// Whether a definition begins here.
-fn starts_item(rest: Tokens<'_>) -> bool {
-    let keywords = ["const", "typedef", "struct", "union", "enum", "program"];
-    keywords.iter().any(|keyword| rest.is(keyword))
-}
-
-/// Notes a warning, or a fault that parsing goes on after.
-fn warn(tokens: Tokens<'_>, diagnostic: Diagnostic) {
-    tokens.faults.borrow_mut().push(diagnostic);
 }

@@ -1,13 +1,14 @@
 //! Programs, versions and procedures: RFC 5531 §12.2.
 
-use crate::ast::{Parameter, Procedure, Program, Version};
+use crate::ast::{Parameter, Procedure, Program, Shape, TypeKind, Version};
 use crate::diagnostic::Diagnostic;
 
-use super::declaration::{shape, star, ty};
+use super::declaration::{attributes, shape, star, ty};
+use super::docs;
 use super::expr::expr;
+use super::item::end_of_body;
 use super::recover::body;
 use super::tokens::{Parsed, Tokens, name, tag};
-use super::{docs, end_of_body};
 
 /// `program NAME { version … } = number;`
 pub(super) fn program(start: Tokens<'_>) -> Parsed<'_, Program> {
@@ -27,7 +28,14 @@ pub(super) fn program(start: Tokens<'_>) -> Parsed<'_, Program> {
 
 /// `version NAME { procedure … } = number;`
 fn version(start: Tokens<'_>) -> Parsed<'_, Version> {
+    let start = attributes(start)?;
     if !start.is("version") {
+        let found = start.first();
+        let types = ["struct", "union", "enum", "typedef", "const"];
+        if types.contains(&found.text) {
+            let diagnostic = Diagnostic::error(found.span, "a program consists of versions");
+            return start.fault(diagnostic.help("define types and constants before the program"));
+        }
         return start.expected("`version`");
     }
     let (rest, name) = name("the name of the version")(start.step())?;
@@ -46,6 +54,7 @@ fn version(start: Tokens<'_>) -> Parsed<'_, Version> {
 
 /// `result NAME(argument, …) = number;`
 fn procedure(start: Tokens<'_>) -> Parsed<'_, Procedure> {
+    let start = attributes(start)?;
     let (rest, result) = if start.is("void") {
         (start.step(), None)
     } else {
@@ -89,6 +98,11 @@ fn arguments(tokens: Tokens<'_>) -> Parsed<'_, Vec<Parameter>> {
         let (behind, argument) = parameter(rest, Names::Allowed)?;
         arguments.push(argument);
         if behind.is(")") {
+            if arguments.len() > 1 && !tokens.notes.new_style {
+                let span = tokens.first().span.to(behind.behind);
+                let what = "several arguments without -N";
+                tokens.notes.beyond_sun(span, what);
+            }
             return Ok((behind.step(), arguments));
         }
         rest = tag(",")(behind)?.0;
@@ -113,5 +127,16 @@ fn parameter(start: Tokens<'_>, names: Names) -> Parsed<'_, Parameter> {
         (rest, None)
     };
     let (rest, shape) = shape(rest, &ty, star)?;
+    let span = ty.span.to(rest.behind);
+    match shape {
+        Shape::Fixed(_) => start.notes.beyond_sun(span, "arrays beside procedures"),
+        Shape::Variable(_) if ty.kind != TypeKind::String || names == Names::Refused => {
+            start.notes.beyond_sun(span, "arrays beside procedures");
+        }
+        Shape::Optional if names == Names::Refused => {
+            start.notes.beyond_sun(span, "pointers as results");
+        }
+        _ => {}
+    }
     Ok((rest, Parameter { ty, name, shape }))
 }

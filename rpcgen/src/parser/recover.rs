@@ -1,9 +1,11 @@
 //! Bodies, and where parsing goes on after a fault.
 
 use crate::diagnostic::Diagnostic;
+use crate::lexer::Kind;
 
+use super::fault_of;
+use super::item::starts_item;
 use super::tokens::{Parsed, Tokens, tag};
-use super::{fault_of, warn};
 
 /// `{ one … }`, where `end` ends each: a fault in one of them skips to the next.
 pub(super) fn body<'a, T>(
@@ -21,7 +23,8 @@ pub(super) fn body<'a, T>(
             let close = rest.first().span;
             if all.is_empty() && !faulty {
                 let diagnostic = Diagnostic::error(open.to(close), format!("{what} is empty"));
-                warn(rest, diagnostic.help("it needs one member at least"));
+                rest.notes
+                    .tell(diagnostic.help("it needs one member at least"));
             }
             return Ok((rest.step().at_depth(start.depth), all));
         }
@@ -42,12 +45,22 @@ pub(super) fn body<'a, T>(
             Err(error @ nom::Err::Failure(_)) => return Err(error),
             Err(error) => {
                 let fault = fault_of(error, rest);
-                warn(rest, *fault.diagnostic);
+                rest.notes.tell(*fault.diagnostic);
                 faulty = true;
-                rest = skip(rest, fault.at, end);
+                let behind = skip(rest, fault.at, end);
+                lose(rest, behind);
+                rest = behind;
             }
         }
     }
+}
+
+/// Notes the words from `start` to `end`: what they may have defined is not known.
+pub(super) fn lose(start: Tokens<'_>, end: Tokens<'_>) {
+    let words = end.taken_since(start).iter();
+    let words = words.filter(|token| token.kind == Kind::Word);
+    let words = words.map(|word| word.text.to_owned());
+    start.notes.lost.borrow_mut().extend(words);
 }
 
 /// One level of nesting deeper, as far as it goes.
@@ -81,7 +94,7 @@ pub(super) fn skip<'a>(start: Tokens<'a>, fault: Tokens<'a>, end: &str) -> Token
                 nesting = nesting.saturating_sub(1);
                 let behind = rest.step();
                 // A body that belongs to more, such as `} = 3;` or `} name;`, ends with that.
-                if beyond && nesting == 0 && start.depth == 0 && super::starts_item(behind) {
+                if beyond && nesting == 0 && start.depth == 0 && starts_item(behind) {
                     return behind;
                 }
             }

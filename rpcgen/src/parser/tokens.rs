@@ -1,6 +1,7 @@
 //! The token slice as nom wants its input, and the words and signs in it.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::iter::Enumerate;
 use std::slice::Iter;
 
@@ -9,7 +10,7 @@ use nom::{IResult, Input, Needed};
 
 use crate::ast::Ident;
 use crate::diagnostic::Diagnostic;
-use crate::lexer::{Kind, Token};
+use crate::lexer::{Kind, MAX_SHOWN, Token};
 use crate::source::Span;
 
 /// The tokens that are left; the last one is always [`Kind::End`].
@@ -20,8 +21,38 @@ pub(super) struct Tokens<'a> {
     pub(super) behind: Span,
     /// Braces and parentheses around what is parsed.
     pub(super) depth: u32,
-    /// Faults that parsing went on after.
-    pub(super) faults: &'a RefCell<Vec<Diagnostic>>,
+    /// What is to be told, beside what is parsed.
+    pub(super) notes: &'a Notes,
+}
+
+/// What parsing finds beside what it parses.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    /// Faults that parsing went on after, and warnings.
+    pub(super) diagnostics: RefCell<Vec<Diagnostic>>,
+    /// The words of what was skipped: names that may have been defined there.
+    pub(super) lost: RefCell<HashSet<String>>,
+    /// What other dialects of the language added is refused.
+    pub(super) sun: bool,
+    /// Procedures may have several arguments, even so.
+    pub(super) new_style: bool,
+}
+
+impl Notes {
+    /// Tells a warning, or a fault that parsing goes on after.
+    pub(super) fn tell(&self, diagnostic: Diagnostic) {
+        self.diagnostics.borrow_mut().push(diagnostic);
+    }
+
+    /// Notes that `what`, at `span`, is more than Sun's rpcgen takes.
+    pub(super) fn beyond_sun(&self, span: Span, what: &str) {
+        if self.sun {
+            self.tell(Diagnostic::error(
+                span,
+                format!("Sun's rpcgen has no {what}"),
+            ));
+        }
+    }
 }
 
 /// What parsing gives: the tokens that are left and a value, or a fault.
@@ -36,13 +67,13 @@ pub(super) struct Fault<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    pub(super) fn new(rest: &'a [Token<'a>], faults: &'a RefCell<Vec<Diagnostic>>) -> Self {
+    pub(super) fn new(rest: &'a [Token<'a>], notes: &'a Notes) -> Self {
         let behind = Span { start: 0, end: 0 };
         Self {
             rest,
             behind,
             depth: 0,
-            faults,
+            notes,
         }
     }
 
@@ -100,11 +131,31 @@ impl<'a> Tokens<'a> {
                 self.behind,
             ),
             _ => (
-                format!("expected {what}, found `{}`", found.text),
+                format!("expected {what}, found {}", shown(found)),
                 found.span,
             ),
         };
         self.fault(Diagnostic::error(span, message).label(format!("expected {what}")))
+    }
+
+    /// A fault: `sign` is missing. What is missing at the end of a line is missing there, not before what the
+    /// next one begins with.
+    fn missing<T>(self, sign: &str) -> Parsed<'a, T> {
+        let found = self.first();
+        if !found.starts_line || found.kind == Kind::End {
+            return self.expected(&format!("`{sign}`"));
+        }
+        let message = format!("expected `{sign}`, found {}", shown(found));
+        let diagnostic = Diagnostic::error(self.behind.after(), message);
+        self.fault(diagnostic.label(format!("`{sign}` is missing here")))
+    }
+}
+
+/// A token as a message shows it.
+fn shown(token: &Token<'_>) -> String {
+    match token.text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("`{}...`", &token.text[..end]),
+        None => format!("`{}`", token.text),
     }
 }
 
@@ -114,7 +165,7 @@ pub(super) fn tag<'a>(text: &'static str) -> impl Fn(Tokens<'a>) -> Parsed<'a, S
         if tokens.is(text) {
             Ok((tokens.step(), tokens.first().span))
         } else {
-            tokens.expected(&format!("`{text}`"))
+            tokens.missing(text)
         }
     }
 }
@@ -130,11 +181,37 @@ pub(super) fn name<'a>(what: &'static str) -> impl Fn(Tokens<'a>) -> Parsed<'a, 
             let message = format!("expected {what}, found the keyword `{}`", first.text);
             return tokens.fault(Diagnostic::error(first.span, message).label("a keyword"));
         }
+        if ["program", "version", "string"].contains(&first.text) {
+            let what = format!("names that are keywords, such as `{}`", first.text);
+            tokens.notes.beyond_sun(first.span, &what);
+        }
         let ident = Ident {
             name: first.text.to_owned(),
             span: first.span,
         };
         Ok((tokens.step(), ident))
+    }
+}
+
+/// A name, perhaps with the namespaces that it is of, which do not matter: names are unique without them.
+pub(super) fn path<'a>(what: &'static str) -> impl Fn(Tokens<'a>) -> Parsed<'a, Ident> + Copy {
+    move |tokens| {
+        let start = tokens.first().span;
+        let mut rest = match tokens.is("::") {
+            true => tokens.step(),
+            false => tokens,
+        };
+        loop {
+            let (behind, ident) = name(what)(rest)?;
+            if !behind.is("::") {
+                let span = start.to(ident.span);
+                if span != ident.span {
+                    tokens.notes.beyond_sun(span, "namespaces");
+                }
+                return Ok((behind, Ident { span, ..ident }));
+            }
+            rest = behind.step();
+        }
     }
 }
 
