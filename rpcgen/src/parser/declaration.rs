@@ -9,7 +9,7 @@ use crate::lexer::Kind;
 use crate::source::Span;
 
 use super::docs;
-use super::expr::expr;
+use super::expr::{self, expr};
 use super::recover::body;
 use super::tokens::{Fault, Parsed, Tokens, name, path, tag};
 
@@ -411,7 +411,7 @@ fn label(tokens: Tokens<'_>) -> Parsed<'_, Label> {
     let (rest, label) = if tokens.is("default") {
         (tokens.step(), Label::Default(span))
     } else if tokens.is("case") {
-        let (rest, value) = expr(tokens.step())?;
+        let (rest, value) = expr::label(tokens.step())?;
         (rest, Label::Case(value))
     } else {
         return tokens.expected("`case` or `default`");

@@ -28,6 +28,14 @@ pub(super) fn expr(tokens: Tokens<'_>) -> Parsed<'_, Expr> {
     Ok((rest, expr))
 }
 
+/// The value of a `case`, which may be a character for Sun's rpcgen, too.
+pub(super) fn label(tokens: Tokens<'_>) -> Parsed<'_, Expr> {
+    match tokens.first().kind {
+        Kind::Character => binary(tokens, 0),
+        _ => expr(tokens),
+    }
+}
+
 /// Whether Sun's rpcgen takes what stands between the two: a name, or digits with nothing behind them; a
 /// character or a sign before decimal digits is one token to it.
 fn is_plain(start: Tokens<'_>, end: Tokens<'_>) -> bool {

@@ -9,6 +9,7 @@ mod expr;
 mod item;
 mod program;
 mod recover;
+mod sun;
 mod tokens;
 mod verbatim;
 
@@ -44,6 +45,9 @@ pub fn parse(tokens: &[Token<'_>], sources: &Sources, reading: &Reading) -> Pars
         new_style: reading.new_style,
         ..Notes::default()
     };
+    if reading.sun {
+        sun::refuse(tokens, sources, &notes);
+    }
     let mut parsed = Parsed::default();
     if !tokens.is_empty() {
         let mut rest = Tokens::new(tokens, &notes);
