@@ -90,7 +90,6 @@ pub fn translate_all(
     reading: &Reading,
     options: &Options,
 ) -> Result<Translation, String> {
-    check(reading)?;
     let mut translation = understand(inputs, reading)?;
     if let Some(unit) = &translation.unit {
         for (index, input) in inputs.iter().enumerate() {
@@ -113,6 +112,7 @@ pub fn translate_all(
 ///
 /// As [`translate_all`].
 pub fn understand(inputs: &[Input], reading: &Reading) -> Result<Translation, String> {
+    check(reading)?;
     let sources = Sources::default();
     let mut translation = Translation::default();
     let identities = inputs
