@@ -1,6 +1,8 @@
 //! What is wrong with an input, where, and what makes it so.
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use std::ops::Range;
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use crate::source::{Place, Source, Sources, Span};
 
@@ -95,8 +97,11 @@ impl Diagnostic {
             Severity::Warning => Level::WARNING,
         };
         let mut group = Group::with_title(level.primary_title(&self.message));
-        for snippet in self.snippets(sources) {
-            group = group.element(snippet);
+        for marks in self.marks(sources) {
+            group = match snippet(&marks) {
+                Some(snippet) => group.element(snippet),
+                None => group.element(marks[0].origin()),
+            };
         }
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help));
@@ -120,49 +125,84 @@ impl Diagnostic {
         }
     }
 
-    /// The source lines: one snippet, or two if the cause is in another file.
-    fn snippets<'a>(&'a self, sources: &'a Sources) -> Vec<Snippet<'a, Annotation<'a>>> {
-        let Some(file) = sources.of(self.span) else {
+    /// The places to show, in groups of those that are shown together: near each other in one file.
+    fn marks<'a>(&'a self, sources: &'a Sources) -> Vec<Vec<Mark<'a>>> {
+        let Some(primary) = Mark::new(AnnotationKind::Primary, self.span, &self.label, sources)
+        else {
             return Vec::new();
         };
-        let mut marks = vec![(AnnotationKind::Primary, self.span, &self.label)];
-        let mut other = None;
-        if let Some((span, label)) = &self.cause {
-            let mark = (AnnotationKind::Context, *span, label);
-            match sources.of(*span) {
-                Some(of_cause) if std::ptr::eq(of_cause, file) => marks.push(mark),
-                Some(of_cause) => other = Some(snippet(of_cause, &[mark])),
-                None => {}
-            }
+        let cause = self
+            .cause
+            .as_ref()
+            .and_then(|(span, label)| Mark::new(AnnotationKind::Context, *span, label, sources));
+        match cause {
+            Some(cause) if cause.is_near(&primary) => vec![vec![primary, cause]],
+            Some(cause) => vec![vec![primary], vec![cause]],
+            None => vec![vec![primary]],
         }
-        let mut snippets = vec![snippet(file, &marks)];
-        snippets.extend(other);
-        snippets
     }
 }
 
-/// The lines of `file` from the first mark to the last, and no others: a file may have thousands of errors.
-fn snippet<'a>(
+/// A place to show, and what to say beside it.
+struct Mark<'a> {
+    kind: AnnotationKind,
     file: &'a Source,
-    marks: &[(AnnotationKind, Span, &'a String)],
-) -> Snippet<'a, Annotation<'a>> {
-    let ranges = || marks.iter().map(|(_, span, _)| file.range(*span));
-    let first = ranges().map(|range| range.start).min().unwrap_or(0);
-    let last = ranges().map(|range| range.end).max().unwrap_or(first);
+    range: Range<usize>,
+    label: &'a str,
+}
+
+impl<'a> Mark<'a> {
+    fn new(kind: AnnotationKind, span: Span, label: &'a str, sources: &'a Sources) -> Option<Self> {
+        let file = sources.of(span)?;
+        Some(Self {
+            kind,
+            file,
+            range: file.range(span),
+            label,
+        })
+    }
+
+    fn is_near(&self, other: &Self) -> bool {
+        std::ptr::eq(self.file, other.file)
+            && self.range.start.abs_diff(other.range.start) <= MAX_APART
+    }
+
+    /// The place without its lines.
+    fn origin(&self) -> Origin<'a> {
+        let Place { file, line, column } = self.file.place(self.range.start);
+        Origin::path(file).line(line).char_column(column)
+    }
+}
+
+/// The lines of a file from the first mark to the last, and no others: a file may have thousands of errors.
+/// Nothing if these are longer than anybody reads.
+fn snippet<'a>(marks: &[Mark<'a>]) -> Option<Snippet<'a, Annotation<'a>>> {
+    let file = marks.first()?.file;
+    let first = marks.iter().map(|mark| mark.range.start).min()?;
+    let last = marks.iter().map(|mark| mark.range.end).max()?;
     let text = file.text();
     let start = file.line_start(first);
     let end = text[last..].find('\n').map_or(text.len(), |at| last + at);
+    if end - start > MAX_SNIPPET {
+        return None;
+    }
     let place = file.place(start);
-    let annotations = marks.iter().map(|(kind, span, label)| {
-        let range = file.range(*span);
-        kind.span(range.start - start..range.end - start)
-            .label(label.as_str())
+    let annotations = marks.iter().map(|mark| {
+        let range = mark.range.start - start..mark.range.end - start;
+        mark.kind.span(range).label(mark.label)
     });
-    Snippet::source(&text[start..end])
+    let snippet = Snippet::source(&text[start..end])
         .path(place.file)
         .line_start(place.line)
-        .annotations(annotations)
+        .annotations(annotations);
+    Some(snippet)
 }
+
+/// Two places that are further apart than this, in bytes, are shown one after the other.
+const MAX_APART: usize = 1_000;
+
+/// Longest text that is shown around a place, in bytes.
+const MAX_SNIPPET: usize = 4_000;
 
 /// How rendered diagnostics look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

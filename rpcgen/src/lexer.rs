@@ -264,7 +264,6 @@ impl<'a> Lexer<'a> {
         // Signs that are none in a row are one fault.
         let is_bad = |c: char| !(c.is_ascii_graphic() || c.is_ascii_whitespace());
         let (bad, behind) = split(rest, alt((take_while1(is_bad), recognize(anychar))));
-        let line = split(rest, take_till(|c| c == '\n')).0;
         if rest.starts_with("/*") {
             let span = self.span(&rest[..2]);
             let diagnostic = Diagnostic::error(span, "this comment does not end");
@@ -272,6 +271,7 @@ impl<'a> Lexer<'a> {
             return &rest[rest.len()..];
         }
         if rest.starts_with(['"', '\'']) {
+            let line = split(rest, take_till(|c| c == '\n')).0;
             let diagnostic =
                 Diagnostic::error(self.span(line.trim_end()), "this quote does not end");
             self.diagnostics.push(diagnostic);

@@ -35,7 +35,7 @@ pub(super) fn lower(
         file: 0,
         excluded: HashMap::new(),
         bounded: HashSet::new(),
-        names: HashSet::new(),
+        names: HashMap::new(),
     };
     for (index, file) in files.iter().enumerate() {
         lower.file(index, file);
@@ -77,8 +77,8 @@ pub(super) struct Lower<'a> {
     pub(super) excluded: HashMap<String, (Span, bool)>,
     /// The bounds of the user's that something had none for.
     bounded: HashSet<&'a str>,
-    /// The names of types without names of their own.
-    names: HashSet<String>,
+    /// The names that types without names of their own have been given, and the last number behind each.
+    names: HashMap<String, usize>,
 }
 
 /// What a type that is about to be defined is called, and where that stands.
@@ -421,12 +421,16 @@ impl Lower<'_> {
     /// `wanted`, or that with a number if a file uses it.
     fn free_name(&mut self, wanted: &str) -> String {
         let taken = |name: &String| {
-            self.symbols.symbol(self.file, name).is_some() || self.names.contains(name)
+            self.symbols.symbol(self.file, name).is_some() || self.names.contains_key(name)
         };
-        let numbered = (2..).map(|number| format!("{wanted}_{number}"));
-        let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
-        let name = names.find(|name| !taken(name)).unwrap_or_default();
-        self.names.insert(name.clone());
+        let mut name = wanted.to_owned();
+        let mut number = self.names.get(wanted).copied().unwrap_or(1);
+        while taken(&name) {
+            number += 1;
+            name = format!("{wanted}_{number}");
+        }
+        self.names.insert(wanted.to_owned(), number);
+        self.names.entry(name.clone()).or_insert(1);
         name
     }
 

@@ -34,11 +34,12 @@ impl Lower<'_> {
         let mut labelled = Labelled::new();
         let mut default_at: Option<Span> = None;
         let mut arms: Vec<Arm> = Vec::new();
+        let mut held: HashMap<String, Type> = HashMap::new();
         let mut default = None;
         let mut sound = true;
         for arm in &body.arms {
             let field = match &arm.field {
-                Some(declaration) => match self.arm_field(declaration, name, &arms) {
+                Some(declaration) => match self.arm_field(declaration, name, &mut held) {
                     Some(field) => Some(field),
                     None => {
                         sound = false;
@@ -160,12 +161,11 @@ impl Lower<'_> {
         &mut self,
         declaration: &ast::Declaration,
         union: &str,
-        arms: &[Arm],
+        held: &mut HashMap<String, Type>,
     ) -> Option<Field> {
         let field = self.field(declaration, union)?;
-        let fields = arms.iter().filter_map(|arm| arm.field.as_ref());
-        let mut namesakes = fields.filter(|other| other.name == field.name);
-        if namesakes.any(|other| other.ty != field.ty) {
+        let first = held.entry(field.name.clone());
+        if *first.or_insert_with(|| field.ty.clone()) != field.ty {
             let message = format!("arm `{}` has two types", field.name);
             let diagnostic = Diagnostic::error(declaration.name.span, message);
             let help = "give one of the two arms another name";

@@ -16,10 +16,15 @@ pub(super) fn item<'a>(start: Tokens<'a>, namespaces: &mut Vec<Span>) -> Parsed<
     let after_attributes = attributes(start)?;
     let defined = match after_attributes.first().text {
         ";" => {
-            let warning = Diagnostic::warning(first.span, "this `;` ends nothing");
+            let mut rest = start;
+            while rest.is(";") {
+                rest = rest.step();
+            }
+            let span = first.span.to(rest.behind);
+            let warning = Diagnostic::warning(span, "this `;` ends nothing");
             start.notes.tell(warning);
-            start.notes.beyond_sun(first.span, "empty definitions");
-            return Ok((start.step(), None));
+            start.notes.beyond_sun(span, "empty definitions");
+            return Ok((rest, None));
         }
         "}" if namespaces.pop().is_some() => {
             let rest = start.step();
