@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{self, Diagnostic, Style};
 use crate::source::Sources;
-use crate::{ir, lexer, parser, rust};
+use crate::{Options, ir, lexer, parser, rust};
 
 /// What came of one .x file.
 #[derive(Clone, Debug)]
@@ -48,9 +48,8 @@ pub fn translate(name: &str, text: &str) -> Result<Translation, String> {
         let (unit, more) = ir::resolve(&items, source);
         diagnostics.extend(more);
         if let Some(unit) = unit {
-            let generated = rust::generate(&unit, 0);
-            let generated =
-                generated.map_err(|error| format!("{name}: {error} (a bug of rpcgen)"))?;
+            let generated = rust::generate(&unit, 0, &Options::default());
+            let generated = generated.map_err(|error| format!("{name}: {error}"))?;
             code = Some(generated);
         }
     }

@@ -16,7 +16,7 @@
 ///     head: Bytes,
 /// }
 ///
-/// structure!(File {
+/// structure!(File: {
 ///     name: wire::Text<255>,
 ///     r#type: u32 as "type",
 ///     head: wire::Opaque<4>,
@@ -36,7 +36,7 @@ macro_rules! structure {
     (@name $field:ident) => { ::core::stringify!($field) };
     (@name $field:ident $name:literal) => { $name };
 
-    ($type:ident { $($field:ident: $shape:ty $(as $name:literal)?),* $(,)? }) => {
+    ($type:ident: { $($field:ident: $shape:ty $(as $name:literal)?),* $(,)? }) => {
         impl $crate::Encode for $type {
             fn encoded_len(&self) -> usize {
                 0 $(+ <$shape as $crate::Wire>::encoded_len(&self.$field))*

@@ -50,7 +50,7 @@ macro_rules! procedures {
 }
 
 /// Makes `new` and `with_options` of a client that holds a [`Caller`](crate::Caller) and
-/// [`CallOptions`](crate::CallOptions).
+/// [`CallOptions`](crate::CallOptions), and `call`, which its methods for the procedures are written with.
 ///
 /// ```
 /// #[derive(Debug)]
@@ -60,9 +60,12 @@ macro_rules! procedures {
 /// }
 ///
 /// oncrpc::client!(Client { caller, options });
-/// # fn client<C: oncrpc::Caller>(caller: C) -> Client<C> {
-/// Client::new(caller).with_options(oncrpc::CallOptions::default())
-/// # }
+///
+/// impl<C: oncrpc::Caller> Client<C> {
+///     async fn dump(&self) -> Result<Vec<oncrpc::proto::portmap::Pmaplist>, oncrpc::CallError> {
+///         self.call::<oncrpc::proto::portmap::pmapprog::v2::procedure::Dump>(&()).await
+///     }
+/// }
 /// ```
 #[macro_export]
 macro_rules! client {
@@ -80,6 +83,13 @@ macro_rules! client {
             #[must_use]
             pub fn with_options(self, $options: $crate::CallOptions) -> Self {
                 Self { $options, ..self }
+            }
+
+            async fn call<P: $crate::Procedure>(
+                &self,
+                args: &$crate::call::caller::Args<P>,
+            ) -> ::core::result::Result<$crate::call::caller::Results<P>, $crate::CallError> {
+                self.$caller.call::<P>(args, &self.$options).await
             }
         }
     };
