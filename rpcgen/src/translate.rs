@@ -84,7 +84,7 @@ pub fn translate(name: &str, text: &str) -> Result<Translation, String> {
 /// # Errors
 ///
 /// The inputs are larger than [`source::MAX_TEXT`](crate::source::MAX_TEXT), an option is not what it must be,
-/// the preprocessor of [`Reading::cpp`] fails, or what was made is not Rust, which would be a bug of this crate.
+/// options contradict each other, or the preprocessor of [`Reading::cpp`] fails.
 pub fn translate_all(
     inputs: &[Input],
     reading: &Reading,
@@ -93,16 +93,13 @@ pub fn translate_all(
     let mut translation = understand(inputs, reading)?;
     if let Some(unit) = &translation.unit {
         for (index, input) in inputs.iter().enumerate() {
-            let generated = rust::generate(unit, index);
-            let rust =
-                generated.map_err(|error| format!("{}: {error} (a bug of rpcgen)", input.name))?;
+            let rust = rust::generate(unit, index, options).map_err(|error| error.to_string())?;
             translation.files.push(Generated {
                 input: input.name.clone(),
                 rust,
             });
         }
     }
-    let _ = options;
     Ok(translation)
 }
 
@@ -163,7 +160,7 @@ fn file(
 /// Refuses options that nothing could be made of.
 fn check(reading: &Reading) -> Result<(), String> {
     for (name, path) in &reading.extern_types {
-        if syn::parse_str::<syn::TypePath>(path).is_err() {
+        if !is_path(path) {
             return Err(format!(
                 "type `{name}` is to be `{path}`, which is not the path of a Rust type"
             ));
@@ -176,4 +173,14 @@ fn check(reading: &Reading) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether `path` is one of Rust's: words with `::` between them.
+fn is_path(path: &str) -> bool {
+    let path = path.strip_prefix("::").unwrap_or(path);
+    path.split("::").all(|word| {
+        let word = word.strip_prefix("r#").unwrap_or(word);
+        let starts = word.starts_with(|c: char| c.is_alphabetic() || c == '_');
+        starts && word.chars().all(|c| c.is_alphanumeric() || c == '_')
+    })
 }

@@ -14,9 +14,12 @@ use oncrpc_xdr::{
 };
 
 /// As a crate would have it, under the workspace's lints.
-#[allow(dead_code, unreachable_pub, reason = "a library would offer what this test does not use")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "a library would offer what this test does not use"
+)]
 #[path = "golden/everything.rs"]
-#[rustfmt::skip]
 mod everything;
 
 use everything::{

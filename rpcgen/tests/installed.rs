@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use oncrpc_rpcgen::diagnostic::Style;
-use oncrpc_rpcgen::translate;
+use oncrpc_rpcgen::{Input, Options, Reading, translate_all};
 
 const FOLDERS: [&str; 2] = ["/usr/include/rpcsvc", "/usr/include/tirpc/rpc"];
 
@@ -21,6 +21,20 @@ fn installed() -> Vec<PathBuf> {
     files.retain(|path| path.extension().is_some_and(|extension| extension == "x"));
     files.sort();
     files
+}
+
+fn stem(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
+}
+
+fn input(path: &Path) -> Input {
+    let text =
+        oncrpc_rpcgen::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    Input {
+        name: path.to_string_lossy().into_owned(),
+        text,
+    }
 }
 
 /// Notes it where the README's test command looks at its end, and past libtest's capture.
@@ -43,23 +57,25 @@ fn installed_files_are_compiled_into_a_crate() {
     let _ = fs::create_dir_all(folder.join("src"));
     let mut modules = String::from("#![deny(warnings, missing_docs)]\n//! Installed.\n");
     for path in &installed {
-        let bytes = fs::read(path).unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes);
-        let name = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let Ok(translation) = translate(&path.to_string_lossy(), &text) else {
+        let input = input(path);
+        let name = stem(path);
+        // nis_callback.x includes the header that C has of nis.x.
+        let others = match &name[..] {
+            "nis_callback" => vec![path.with_file_name("nis.x")],
+            _ => Vec::new(),
+        };
+        let inputs = std::iter::once(input).chain(others.iter().map(|path| self::input(path)));
+        let inputs: Vec<_> = inputs.collect();
+        let translated = translate_all(&inputs, &Reading::default(), &Options::default());
+        let Ok(translation) = translated else {
             panic!("{}", path.display());
         };
-        let Some([file]) = translation.files() else {
-            // Its types are in nis.x, of which it includes the header.
-            assert_eq!(name, "nis_callback", "{}", translation.render(Style::Plain));
-            continue;
+        let Some(files) = translation.files() else {
+            panic!("{}", translation.render(Style::Plain));
         };
         modules += &format!("/// {name}.x\npub mod {name};\n");
-        fs::write(folder.join(format!("src/{name}.rs")), &file.rust).unwrap_or_default();
+        let written = fs::write(folder.join(format!("src/{name}.rs")), &files[0].rust);
+        assert!(written.is_ok(), "{name}: {written:?}");
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let root = root.canonicalize().unwrap_or(root);

@@ -4,6 +4,8 @@
 //! are implemented with. A reader walks a slice of a message that has arrived whole, checks every length
 //! against what remains before it allocates, and charges what it allocates to the message's budget
 //! ([`Limits`]). A writer fills one buffer and chains large [`Bytes`] in without copying them.
+//! [`structure!`], [`union!`] and [`enumeration!`] implement both traits for types of your own, as they do for
+//! generated ones.
 //!
 //! ```
 //! use oncrpc_xdr::{Decode, Encode, XdrString};
@@ -21,16 +23,21 @@ extern crate alloc;
 extern crate std;
 
 mod codec;
+mod enumeration;
 mod error;
 mod limits;
 mod reader;
 mod run;
 mod string;
+mod structure;
+#[doc(hidden)]
+pub mod union;
 pub mod wire;
 mod writer;
 
 pub use bytes::Bytes;
-pub use codec::{Decode, Encode, Enumeration, Quadruple, Unknown, from_bytes, to_bytes};
+pub use codec::{Decode, Encode, Quadruple, from_bytes, to_bytes};
+pub use enumeration::{Enumeration, Unknown};
 pub use error::{At, DecodeError, DecodeFault, EncodeError, EncodeFault, Segment};
 pub use limits::{Limits, Padding};
 pub use reader::Reader;

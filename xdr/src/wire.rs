@@ -102,6 +102,10 @@ pub struct Optional<W>(PhantomData<W>);
 #[derive(Debug)]
 pub struct Boxed<W>(PhantomData<W>);
 
+/// An array or a list that leads back to what holds it: one level deeper.
+#[derive(Debug)]
+pub struct Nested<W>(PhantomData<W>);
+
 /// A chain of structs, each linked to the next by its last field.
 #[derive(Debug)]
 pub struct List<W>(PhantomData<W>);
@@ -224,6 +228,26 @@ impl<W: Wire> Wire for Boxed<W> {
     fn decode(r: &mut Reader<'_>) -> Result<Self::Value, DecodeError> {
         r.charge(size_of::<W::Value>())?;
         r.nested(|r| W::decode(r).map(Box::new))
+    }
+}
+
+impl<W: Wire> Wire for Nested<W> {
+    type Value = W::Value;
+    const MIN_LEN: usize = W::MIN_LEN;
+
+    #[inline]
+    fn encoded_len(value: &Self::Value) -> usize {
+        W::encoded_len(value)
+    }
+
+    #[inline]
+    fn encode(value: &Self::Value, w: &mut Writer) -> Result<(), EncodeError> {
+        w.nested(|w| W::encode(value, w))
+    }
+
+    #[inline]
+    fn decode(r: &mut Reader<'_>) -> Result<Self::Value, DecodeError> {
+        r.nested(|r| W::decode(r))
     }
 }
 

@@ -2,5 +2,6 @@
 
 pub mod caller;
 pub mod error;
+mod procedures;
 pub mod retransmit;
 pub mod table;

@@ -106,6 +106,67 @@ pub fn service<S: Send + Sync + 'static>(
     })
 }
 
+/// Makes the [`Service`] of one version: a line for each procedure of a server.
+///
+/// It takes the numbers of program and version, the module of the procedures' types, as
+/// [`procedures!`](crate::procedures!) makes them, and the trait of a server and one in an `Arc`. Then come the
+/// procedures: number, type, and the method that answers, with names for its arguments.
+///
+/// Every dispatcher has a [`Handler`](crate::Handler) for each procedure. The handlers are held by a closure, so
+/// that no future's type is named.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use oncrpc::{CallContext, Reject, Service};
+///
+/// mod procedure {
+///     oncrpc::procedures!(program 0x2000_0001, version 1 => {
+///         0 => Null() -> () as "ADD_NULL",
+///         1 => Add(i32, i32) -> i32 as "ADD_ADD",
+///     });
+/// }
+///
+/// trait Server: Send + Sync + 'static {
+///     fn null(&self, cx: &CallContext) -> impl Future<Output = Result<(), Reject>> + Send;
+///     fn add(&self, cx: &CallContext, a: i32, b: i32) -> impl Future<Output = Result<i32, Reject>> + Send;
+/// }
+///
+/// fn service<S: Server>(server: Arc<S>) -> Arc<dyn Service> {
+///     oncrpc::service!(0x2000_0001, 1, procedure, Server, server => {
+///         0 => Null: null(),
+///         1 => Add: add(a, b),
+///     })
+/// }
+/// ```
+#[macro_export]
+macro_rules! service {
+    ($program:expr, $version:expr, $procedure:ident, $trait:ident, $server:expr => {
+        $($number:literal => $type:ident: $method:ident($($arg:ident),*)),* $(,)?
+    }) => {
+        $crate::service($program, $version, $procedure::ALL, $server, |server| {
+            // A counter of its own: no call touches one of all cores.
+            let server = ::std::sync::Arc::new(server);
+            $(let mut $method = $crate::Handler::new(
+                $procedure::$type,
+                &server,
+                #[allow(unused_parens)]
+                |server, context, ($($arg),*)| async move {
+                    $trait::$method(&**server, &context, $($arg),*).await
+                },
+            );)*
+            ::std::boxed::Box::new(
+                move |call: &$crate::Call<'_>, reply: &mut $crate::Reply<'_>| {
+                    match call.procedure() {
+                        $($number => $method.call(call, reply),)*
+                        _ => reply.reject($crate::Reject::ProcUnavail),
+                    }
+                },
+            )
+        })
+    };
+}
+
 struct Generated<S> {
     program: u32,
     version: u32,

@@ -1,12 +1,9 @@
-//! Comments and definitions as rustdoc.
-
-use proc_macro2::TokenStream;
-use quote::quote;
+//! Comments and definitions as the lines of rustdoc.
 
 use crate::ir::Docs;
 
 /// Documentation of something whose definition is worth showing; without a comment, `what` introduces it.
-pub(super) fn item(docs: &Docs, what: &str, definition: &str) -> TokenStream {
+pub(super) fn item(docs: &Docs, what: &str, definition: &str) -> Vec<String> {
     with_note(docs, what, None, definition)
 }
 
@@ -16,7 +13,7 @@ pub(super) fn with_note(
     what: &str,
     note: Option<&str>,
     definition: &str,
-) -> TokenStream {
+) -> Vec<String> {
     let mut lines = comments(docs);
     let one_line = !definition.contains('\n');
     if lines.is_empty() && !one_line {
@@ -36,30 +33,32 @@ pub(super) fn with_note(
     } else {
         lines.extend(fenced("c", definition.lines()));
     }
-    attributes(&lines)
+    visible(lines)
 }
 
 /// Documentation of a part: its comments, or else its declaration.
-pub(super) fn part(docs: &Docs, declaration: &str) -> TokenStream {
+pub(super) fn part(docs: &Docs, declaration: &str) -> Vec<String> {
     let lines = comments(docs);
     if lines.is_empty() {
-        return attributes(&[format!("`{declaration}`")]);
+        return visible(vec![format!("`{declaration}`")]);
     }
-    attributes(&lines)
+    visible(lines)
 }
 
 /// Documentation that rpcgen has words of its own for.
-pub(super) fn text(text: &str) -> TokenStream {
+pub(super) fn text(text: &str) -> Vec<String> {
     let paragraphs: Vec<_> = text.split("\n\n").map(wrapped).collect();
-    attributes(&paragraphs.join(&String::new()))
+    visible(paragraphs.join(&String::new()))
 }
 
-fn attributes(lines: &[String]) -> TokenStream {
-    let lines = lines.iter().map(|line| match line.as_str() {
-        "" => String::new(),
-        _ => format!(" {}", line.replace(is_invisible, "\u{fffd}")),
-    });
-    quote!(#(#[doc = #lines])*)
+/// Lines that show all that is in them.
+fn visible(mut lines: Vec<String>) -> Vec<String> {
+    for line in &mut lines {
+        if line.contains(is_invisible) {
+            *line = line.replace(is_invisible, "\u{fffd}");
+        }
+    }
+    lines
 }
 
 /// What Rust refuses in a comment: a control character such as a single carriage return, or one that changes
@@ -68,7 +67,7 @@ fn is_invisible(letter: char) -> bool {
     letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The comments as lines of Markdown that say what the comments say.
+/// The comments as lines of Markdown that say what the comments say, and the lines for C as they are.
 fn comments(docs: &Docs) -> Vec<String> {
     let mut lines = Vec::new();
     for comment in &docs.comments {
@@ -91,6 +90,14 @@ fn comments(docs: &Docs) -> Vec<String> {
             }
             block.clear();
         }
+    }
+    if !docs.verbatim.is_empty() {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines.push(VERBATIM.to_owned());
+        lines.push(String::new());
+        lines.extend(fenced("c", docs.verbatim.iter().map(String::as_str)));
     }
     lines
 }
@@ -181,6 +188,12 @@ fn wrapped(text: &str) -> Vec<String> {
     }
     lines
 }
+
+/// What introduces the lines that a .x file hands on to C.
+const VERBATIM: &str = "Before this, the .x file has for C:";
+
+/// The same for those behind its last definition.
+pub(super) const VERBATIM_AT_END: &str = "At its end, the .x file has for C:";
 
 /// Letters in a line of documentation: 100 columns less the `///` and some indentation.
 const WIDTH: usize = 92;

@@ -1,34 +1,20 @@
-//! Enums: open, as `oncrpc_xdr::Enumeration` explains.
+//! Enums: open, closed, or numbers with names.
 
 use std::collections::HashMap;
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use crate::ir::{Enum, Member, TypeDef, TypeId};
+use crate::options::{Enums, Naming, Part};
 
-use crate::ir::{Enum, Member, TypeDef, TypeId, TypeKind};
+use super::scope::Scope;
+use super::text::Code;
+use super::{File, docs};
 
-use super::scope::{Scope, ident};
-use super::{File, docs, format, names, signed};
-
-/// The Rust names of the enumerators of an enum, in its order.
-pub(super) fn variants(def: &TypeDef) -> Vec<String> {
-    let TypeKind::Enum(def) = &def.kind else {
-        return Vec::new();
-    };
-    let members: Vec<_> = def
-        .members
-        .iter()
-        .map(|member| member.name.as_str())
-        .collect();
-    let mut variants = names::variants(&members);
-    for (variant, member) in variants.iter_mut().zip(&def.members) {
-        if variant == "Unknown" {
-            *variant = names::upper_camel(&member.name);
-        }
-    }
-    let taken = ["Unknown".to_owned()].into_iter().collect();
-    names::unique(&mut variants, taken);
-    variants
+/// The enumerators of an enum, each with its Rust name.
+struct Members<'a> {
+    /// The first of each value.
+    listed: Vec<(&'a Member, &'a str)>,
+    /// Others, with the Rust name of the first that has their value.
+    aliases: Vec<(&'a Member, &'a str)>,
 }
 
 impl File<'_> {
@@ -37,91 +23,182 @@ impl File<'_> {
         id: TypeId,
         def: &TypeDef,
         kind: &Enum,
-        scope: &Scope,
-    ) -> Vec<TokenStream> {
-        let name = ident(&self.names[id.0]);
-        let (unknown, enumeration) = (scope.xdr("Unknown"), scope.xdr("Enumeration"));
-        let option = scope.prelude("Option");
-        let blank = format::blank();
-        let mut first_of = HashMap::new();
-        let mut listed = Vec::new();
-        let mut aliases = Vec::new();
-        for (member, variant) in kind.members.iter().zip(&self.variants[id.0]) {
-            match first_of.get(&member.value) {
-                None => {
-                    first_of.insert(member.value, variant);
-                    listed.push((member, ident(variant)));
+        code: &mut Code,
+        scope: &Scope<'_>,
+    ) {
+        let members = self.members(id, kind);
+        let newtype = self.options.enums == Enums::Newtype;
+        if self.has(Part::Types) {
+            code.blank();
+            code.docs(&docs::item(
+                &def.docs,
+                &format!("`enum {}`", def.name),
+                &def.definition,
+            ));
+            match newtype {
+                true => self.number(id, kind, code),
+                false => self.variants(id, &members, code, scope),
+            }
+            self.member_constants(id, kind, code);
+        }
+        if self.has(Part::Codec) {
+            code.blank();
+            let name = self.name(id, scope);
+            let listed = members.listed.iter();
+            match self.options.enums {
+                Enums::Open => {
+                    let listed = listed.map(|(member, name)| format!("{name} = {}", member.value));
+                    let listed: Vec<_> = listed.collect();
+                    code.list(&format!("oncrpc_xdr::enumeration!({name}"), &listed, ");");
                 }
-                Some(first) => aliases.push(alias(member, first)),
+                Enums::Closed => {
+                    let listed: Vec<_> = listed.map(|(_, name)| (*name).to_owned()).collect();
+                    code.list(
+                        &format!("oncrpc_xdr::enumeration!(closed {name}"),
+                        &listed,
+                        ");",
+                    );
+                }
+                Enums::Newtype => code.line(&format!("oncrpc_xdr::enumeration!(newtype {name});")),
             }
         }
-        let item_docs = docs::item(&def.docs, &format!("`enum {}`", def.name), &def.definition);
-        let derive = self.derive(id);
-        let members = listed.iter().map(|(member, variant)| {
-            let docs = member_docs(member);
-            let default = (member.value == 0).then(|| quote!(#[default]));
-            quote!(#docs #default #variant,)
-        });
-        let to_member = listed.iter().map(|(member, variant)| {
-            let value = signed(member.value);
-            quote!(#value => Some(Self::#variant),)
-        });
-        let to_value = listed.iter().map(|(member, variant)| {
-            let value = signed(member.value);
-            quote!(Self::#variant => #value,)
-        });
-        let mut items = vec![
-            quote! {
-                #item_docs
-                #derive
-                pub enum #name {
-                    #(#members)*
-                    /// A value that is not listed.
-                    Unknown(#unknown),
-                }
-            },
-            quote! {
-                impl #enumeration for #name {
-                    fn listed(value: i32) -> #option<Self> {
-                        match value {
-                            #(#to_member)*
-                            _ => None,
-                        }
-                    }
-                    #blank
+    }
 
-                    fn unknown(value: #unknown) -> Self {
-                        Self::Unknown(value)
-                    }
-                    #blank
-                    fn value(self) -> i32 {
-                        match self {
-                            #(#to_value)*
-                            Self::Unknown(value) => value.value(),
-                        }
-                    }
+    fn members<'a>(&'a self, id: TypeId, kind: &'a Enum) -> Members<'a> {
+        let mut first_of = HashMap::new();
+        let (mut listed, mut aliases) = (Vec::new(), Vec::new());
+        for (member, name) in kind.members.iter().zip(self.names.members(id)) {
+            match first_of.get(&member.value) {
+                None => {
+                    first_of.insert(member.value, &name[..]);
+                    listed.push((member, &name[..]));
                 }
-            },
-        ];
-        if !aliases.is_empty() {
-            items.insert(1, quote!(impl #name { #(#aliases)* }));
+                Some(first) => aliases.push((member, *first)),
+            }
         }
-        items
+        Members { listed, aliases }
+    }
+
+    /// An enum with a variant for each value.
+    fn variants(&self, id: TypeId, members: &Members<'_>, code: &mut Code, scope: &Scope<'_>) {
+        let name = &self.names.types[id.0];
+        let open = self.options.enums == Enums::Open;
+        let variants = members.listed.iter().map(|(_, name)| *name);
+        code.attributes(self.derive(id));
+        code.attributes(self.allow_enum(name, variants));
+        code.block(&format!("pub enum {name}"), |code| {
+            for (member, name) in &members.listed {
+                code.docs(&member_docs(member));
+                if member.value == 0 {
+                    code.line("#[default]");
+                }
+                match open {
+                    true => code.line(&format!("{name},")),
+                    false => code.line(&format!("{name} = {},", member.value)),
+                }
+            }
+            if open {
+                code.line("/// A value that is not listed.");
+                code.line(&format!("Unknown({}),", scope.xdr("Unknown")));
+            }
+        });
+        if self.names.naming == Naming::Rust && !members.aliases.is_empty() {
+            code.blank();
+            code.block(&format!("impl {name}"), |code| {
+                for (member, first) in &members.aliases {
+                    let alias = self.names.naming.constant(&member.name);
+                    code.blank();
+                    code.docs(&member_docs(member));
+                    code.line(&format!("pub const {alias}: Self = Self::{first};"));
+                }
+            });
+        }
+    }
+
+    /// A number with a constant for each value.
+    fn number(&self, id: TypeId, kind: &Enum, code: &mut Code) {
+        let name = &self.names.types[id.0];
+        code.attributes(self.derive(id));
+        code.attributes(self.names.naming.allow([&name[..]], []));
+        code.line(&format!("pub struct {name}("));
+        code.line("    /// The value, listed or not.");
+        code.line("    pub i32,");
+        code.line(");");
+        code.blank();
+        code.block(&format!("impl {name}"), |code| {
+            for (member, name) in kind.members.iter().zip(self.names.members(id)) {
+                code.blank();
+                code.docs(&member_docs(member));
+                code.attributes(self.allow_global(name));
+                code.line(&format!("pub const {name}: Self = Self({});", member.value));
+            }
+        });
+    }
+
+    /// The enumerators as constants beside the enum, as C has them.
+    fn member_constants(&self, id: TypeId, kind: &Enum, code: &mut Code) {
+        if self.names.naming != Naming::C {
+            return;
+        }
+        let name = &self.names.types[id.0];
+        for member in &kind.members {
+            let constant = self.names.naming.constant(&member.name);
+            let first = self.names.member(id, kind, member.value.into());
+            code.blank();
+            code.docs(&docs::item(
+                &Default::default(),
+                "",
+                &format!("{} = {}", member.name, member.value),
+            ));
+            code.attributes(self.allow_global(&constant));
+            code.line(&format!("pub const {constant}: {name} = {name}::{first};"));
+        }
+    }
+
+    /// The attribute for an enum whose names are not what rustc and clippy want.
+    pub(super) fn allow_enum<'n>(
+        &self,
+        name: &'n str,
+        variants: impl Iterator<Item = &'n str> + Clone,
+    ) -> Vec<String> {
+        let mut attributes = Vec::new();
+        attributes.extend(self.names.naming.allow(variants.clone().chain([name]), []));
+        if share_a_word(name, variants) {
+            attributes.push("#[allow(clippy::enum_variant_names)]".to_owned());
+        }
+        attributes
     }
 }
 
-/// Another name for a value that has one.
-fn alias(member: &Member, first: &str) -> TokenStream {
-    let docs = member_docs(member);
-    let name = ident(&names::screaming(&member.name));
-    let first = ident(first);
-    quote! {
-        #docs
-        pub const #name: Self = Self::#first;
-    }
+/// Whether all names begin or end with the same word, or one of them does with `of`.
+fn share_a_word<'n>(of: &str, names: impl Iterator<Item = &'n str>) -> bool {
+    let names: Vec<_> = names.collect();
+    let alike = |word: fn(&'n str) -> &'n str| {
+        let mut words = names.iter().map(|name| word(name));
+        let first = words.next();
+        names.len() >= 3 && words.all(|word| Some(word) == first)
+    };
+    let like_the_enum = |name: &&str| name.starts_with(of) || name.ends_with(of);
+    alike(first_word) || alike(last_word) || names.iter().any(like_the_enum)
 }
 
-fn member_docs(member: &Member) -> TokenStream {
+fn first_word(name: &str) -> &str {
+    let next = name
+        .char_indices()
+        .skip(1)
+        .find(|(_, letter)| begins_word(*letter));
+    &name[..next.map_or(name.len(), |(at, _)| at)]
+}
+
+fn last_word(name: &str) -> &str {
+    &name[name.rfind(begins_word).unwrap_or(0)..]
+}
+
+fn begins_word(letter: char) -> bool {
+    letter.is_ascii_uppercase() || letter == '_'
+}
+
+fn member_docs(member: &Member) -> Vec<String> {
     let definition = format!("{} = {}", member.name, member.value);
     docs::item(&member.docs, "", &definition)
 }

@@ -54,7 +54,7 @@ pub(super) fn screaming(name: &str) -> String {
 }
 
 /// A name that Rust takes: a keyword becomes a raw name, or gets a `_` where that cannot be.
-fn safe(name: String) -> String {
+pub(super) fn safe(name: String) -> String {
     match name.as_str() {
         "Self" | "self" | "crate" | "super" => name + "_",
         _ if KEYWORDS.contains(&name.as_str()) => format!("r#{name}"),
@@ -62,27 +62,27 @@ fn safe(name: String) -> String {
     }
 }
 
-/// The names in CamelCase without the prefix that they share: `NFS3_OK`, `NFS3ERR_IO` are `Ok`, `ErrIo`.
-pub(super) fn variants(names: &[&str]) -> Vec<String> {
+/// The names without the prefix that they share: of `NFS3_OK`, `NFS3ERR_IO` that is `OK`, `ERR_IO`. All stay as
+/// they are if two of them would become one, and those that would begin with a digit.
+pub(super) fn without_prefix<'a>(names: &[&'a str]) -> Vec<&'a str> {
     let prefixes = prefixes(names);
-    let mut variants: Vec<_> = names
+    let short: Vec<_> = names
         .iter()
         .map(|name| {
             let prefix = prefixes.iter().find(|prefix| name.starts_with(**prefix));
             let rest = prefix.map_or(*name, |prefix| &name[prefix.len()..]);
             let rest = rest.trim_start_matches('_');
             match rest.chars().next() {
-                Some(first) if first.is_ascii_alphabetic() => upper_camel(rest),
-                _ => upper_camel(name),
+                Some(first) if first.is_ascii_alphabetic() => rest,
+                _ => name,
             }
         })
         .collect();
-    let distinct: HashSet<_> = variants.iter().collect();
-    if distinct.len() < variants.len() {
-        variants = names.iter().map(|name| upper_camel(name)).collect();
+    let distinct: HashSet<_> = short.iter().map(|name| upper_camel(name)).collect();
+    if distinct.len() < short.len() {
+        return names.to_vec();
     }
-    unique(&mut variants, HashSet::new());
-    variants
+    short
 }
 
 /// What names start with that says nothing about the one: what all of them share, or else what three

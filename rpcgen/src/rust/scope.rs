@@ -1,123 +1,108 @@
 //! How code names what lies outside of the module that it is in.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote};
+use std::collections::{BTreeMap, HashSet};
 
 /// A module of the generated file.
 ///
-/// Names are written short and imported, unless the .x file uses the same name for something else.
-pub(super) struct Scope {
-    /// How many modules lie around this one.
+/// Names are written short and imported, unless the module uses the same name for something else.
+pub(super) struct Scope<'a> {
+    /// How many modules lie between this one and that of the file's types.
     depth: usize,
     /// Names that mean something in this module.
-    own: HashSet<String>,
-    /// What has been named so far: names by the path that they come from.
-    imports: RefCell<BTreeMap<String, BTreeSet<String>>>,
+    own: HashSet<&'a str>,
+    /// Where `Vec`, `Box` and `String` come from: `alloc` in a crate without `std`.
+    no_std: bool,
+    imports: RefCell<Imports>,
 }
 
-impl Scope {
-    /// A module with so many modules around it, in which `own` are names that mean something already.
-    pub(super) fn new(depth: usize, own: HashSet<String>) -> Self {
+/// What a module imports: names, and the path that each comes from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Imports(BTreeMap<String, String>);
+
+impl Imports {
+    /// The names in order, by their paths, in the order that rustfmt has.
+    pub(super) fn by_path(&self) -> Vec<(&str, Vec<&str>)> {
+        let mut paths: BTreeMap<(bool, &str), Vec<&str>> = BTreeMap::new();
+        for (name, path) in &self.0 {
+            let key = (!path.starts_with("super"), &path[..]);
+            paths.entry(key).or_default().push(name);
+        }
+        let paths = paths.into_iter();
+        paths.map(|((_, path), names)| (path, names)).collect()
+    }
+}
+
+impl<'a> Scope<'a> {
+    /// A module so deep below that of the file's types, in which `own` are names that mean something already.
+    pub(super) fn new(depth: usize, own: HashSet<&'a str>, no_std: bool) -> Self {
         Self {
             depth,
             own,
+            no_std,
             imports: RefCell::default(),
         }
     }
 
-    /// A type or a constant of the file.
-    pub(super) fn item(&self, name: &str) -> TokenStream {
-        let ident = ident(name);
-        if self.depth == 0 {
-            return quote!(#ident);
+    /// A type, constant or module of the file, or of another one whose module is `file`.
+    pub(super) fn item(&self, file: Option<&str>, name: &str) -> String {
+        let supers = self.depth + usize::from(file.is_some());
+        if supers == 0 {
+            return name.to_owned();
         }
-        let path = vec!["super"; self.depth].join("::");
-        if self.own.contains(name) {
-            let path = tokens(&path);
-            return quote!(#path::#ident);
+        let mut path = vec!["super"; supers].join("::");
+        if let Some(file) = file {
+            path = format!("{path}::{file}");
         }
-        self.import(&path, name.to_owned());
-        quote!(#ident)
+        if PRELUDE.iter().any(|(known, _)| *known == name) {
+            return format!("{path}::{name}");
+        }
+        self.library(&path, name)
     }
 
     /// A name of the standard prelude.
-    pub(super) fn prelude(&self, name: &str) -> TokenStream {
-        let ident = ident(name);
-        if self.own.contains(name) {
-            let path = tokens(match name {
-                "Option" => "::core::option",
-                "Result" => "::core::result",
-                "Box" => "::std::boxed",
-                "Vec" => "::std::vec",
-                "Send" | "Sync" => "::core::marker",
-                "Future" => "::core::future",
-                _ => "::std",
-            });
-            return quote!(#path::#ident);
+    pub(super) fn prelude(&self, name: &str) -> String {
+        let Some((_, path)) = PRELUDE.iter().find(|(known, _)| *known == name) else {
+            return name.to_owned();
+        };
+        match path.strip_prefix("std::") {
+            Some(allocated) if self.no_std => self.library(&format!("alloc::{allocated}"), name),
+            _ if self.own.contains(name) => format!("::{path}::{name}"),
+            _ => name.to_owned(),
         }
-        quote!(#ident)
     }
 
-    /// A type or module of a library.
-    pub(super) fn library(&self, path: &str, name: &str) -> TokenStream {
-        let ident = ident(name);
-        if self.own.contains(name) {
-            let path = tokens(path);
-            return quote!(#path::#ident);
+    /// What a library has at `path`.
+    pub(super) fn library(&self, path: &str, name: &str) -> String {
+        let mut imports = self.imports.borrow_mut();
+        let elsewhere = imports.0.get(name).is_some_and(|other| other != path);
+        if elsewhere || self.own.contains(name) {
+            return format!("{path}::{name}");
         }
-        self.import(path, name.to_owned());
-        quote!(#ident)
+        if !imports.0.contains_key(name) {
+            imports.0.insert(name.to_owned(), path.to_owned());
+        }
+        name.to_owned()
     }
 
     /// A type or module of `oncrpc_xdr`.
-    pub(super) fn xdr(&self, name: &str) -> TokenStream {
+    pub(super) fn xdr(&self, name: &str) -> String {
         self.library("oncrpc_xdr", name)
     }
 
-    /// A trait of `oncrpc_xdr` whose methods are called; inside its own impl a trait need not be imported.
-    pub(super) fn methods_of(&self, name: &str) {
-        if self.own.contains(name) {
-            self.import("oncrpc_xdr", format!("{name} as _"));
-        } else {
-            self.import("oncrpc_xdr", name.to_owned());
-        }
-    }
-
-    fn import(&self, path: &str, name: String) {
-        let mut imports = self.imports.borrow_mut();
-        imports.entry(path.to_owned()).or_default().insert(name);
-    }
-
-    /// The `use` declarations for all that has been named so far.
-    pub(super) fn imports(&self) -> TokenStream {
-        let imports = self.imports.borrow();
-        let declarations = imports.iter().map(|(path, names)| {
-            let path = tokens(path);
-            let names = names.iter().map(|name| tokens(name));
-            if names.len() == 1 {
-                quote!(use #path::#(#names)*;)
-            } else {
-                quote!(use #path::{#(#names),*};)
-            }
-        });
-        quote!(#(#declarations)*)
+    /// What has been named so far.
+    pub(super) fn imports(self) -> Imports {
+        self.imports.into_inner()
     }
 }
 
-/// A name, raw if it says so.
-pub(super) fn ident(name: &str) -> Ident {
-    match name.strip_prefix("r#") {
-        Some(raw) => Ident::new_raw(raw, Span::call_site()),
-        None => format_ident!("{name}"),
-    }
-}
-
-/// A path, or a name with an `as`.
-pub(super) fn tokens(path: &str) -> TokenStream {
-    // INVARIANT: paths are literals in this crate, and names have been made by `names`.
-    #[expect(clippy::expect_used, reason = "paths and names are words and colons")]
-    path.parse().expect("a path")
-}
+/// Names that code uses without importing them, and the paths of what they mean.
+const PRELUDE: [(&str, &str); 7] = [
+    ("Box", "std::boxed"),
+    ("Option", "core::option"),
+    ("Result", "core::result"),
+    ("Send", "core::marker"),
+    ("String", "std::string"),
+    ("Sync", "core::marker"),
+    ("Vec", "std::vec"),
+];

@@ -1,0 +1,72 @@
+//! How a struct is coded, in one line for each field.
+
+/// Makes a struct [`Encode`](crate::Encode) and [`Decode`](crate::Decode): its fields, one after the other.
+///
+/// Each field stands with its [shape](crate::wire) on the wire, in the order of the wire. Errors call a field by
+/// its name, or by the one that follows `as` where the .x file has another.
+///
+/// ```
+/// use oncrpc_xdr::{Bytes, XdrString, structure, wire};
+///
+/// /// `struct file { string name<255>; unsigned int type; opaque head<4>; };`
+/// #[derive(Debug, PartialEq)]
+/// struct File {
+///     name: XdrString,
+///     r#type: u32,
+///     head: Bytes,
+/// }
+///
+/// structure!(File: {
+///     name: wire::Text<255>,
+///     r#type: u32 as "type",
+///     head: wire::Opaque<4>,
+/// });
+///
+/// let file = File { name: "core".into(), r#type: 1, head: Bytes::from_static(b"\x7fELF") };
+/// let wire = oncrpc_xdr::to_bytes(&file)?;
+/// assert_eq!(&wire[..], b"\0\0\0\x04core\0\0\0\x01\0\0\0\x04\x7fELF");
+/// assert_eq!(oncrpc_xdr::from_bytes::<File>(&wire)?, file);
+///
+/// let error = oncrpc_xdr::from_bytes::<File>(&wire.slice(..9)).unwrap_err();
+/// assert_eq!(error.to_string(), "type: 4 bytes needed, 1 remain at byte 8");
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[macro_export]
+macro_rules! structure {
+    (@name $field:ident) => { ::core::stringify!($field) };
+    (@name $field:ident $name:literal) => { $name };
+
+    ($type:ident: { $($field:ident: $shape:ty $(as $name:literal)?),* $(,)? }) => {
+        impl $crate::Encode for $type {
+            fn encoded_len(&self) -> usize {
+                0 $(+ <$shape as $crate::Wire>::encoded_len(&self.$field))*
+            }
+
+            fn encode(
+                &self,
+                writer: &mut $crate::Writer,
+            ) -> ::core::result::Result<(), $crate::EncodeError> {
+                $(
+                    let written = <$shape as $crate::Wire>::encode(&self.$field, writer);
+                    $crate::At::at(written, $crate::structure!(@name $field $($name)?))?;
+                )*
+                ::core::result::Result::Ok(())
+            }
+        }
+
+        impl $crate::Decode for $type {
+            const MIN_LEN: usize = 0 $(+ <$shape as $crate::Wire>::MIN_LEN)*;
+
+            fn decode(
+                reader: &mut $crate::Reader<'_>,
+            ) -> ::core::result::Result<Self, $crate::DecodeError> {
+                ::core::result::Result::Ok(Self {
+                    $($field: $crate::At::at(
+                        <$shape as $crate::Wire>::decode(reader),
+                        $crate::structure!(@name $field $($name)?),
+                    )?,)*
+                })
+            }
+        }
+    };
+}

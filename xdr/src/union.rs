@@ -1,0 +1,268 @@
+//! How a union is coded, in one line for each arm.
+
+use crate::{DecodeError, DecodeFault, EncodeError, EncodeFault, Enumeration, Reader};
+
+/// What decides which arm a union is, as errors show it.
+pub trait Discriminant {
+    /// The value on the wire.
+    fn number(self) -> i64;
+}
+
+macro_rules! number {
+    ($($number:ty),*) => {$(
+        impl Discriminant for $number {
+            fn number(self) -> i64 {
+                self.into()
+            }
+        }
+    )*};
+}
+
+number!(i8, u8, i16, u16, i32, u32, i64, bool);
+
+impl Discriminant for u64 {
+    fn number(self) -> i64 {
+        self.cast_signed()
+    }
+}
+
+impl<E: Enumeration> Discriminant for E {
+    fn number(self) -> i64 {
+        self.value().into()
+    }
+}
+
+/// A union whose default arm holds a discriminant that has an arm of its own.
+#[cold]
+pub fn listed(found: impl Discriminant) -> EncodeError {
+    let found = found.number();
+    EncodeError::new(EncodeFault::ListedDiscriminant { found })
+}
+
+/// A discriminant, just read, for which a union has no arm.
+#[cold]
+pub fn no_arm(reader: &Reader<'_>, found: impl Discriminant) -> DecodeError {
+    let found = found.number();
+    reader.error_at_last_word(DecodeFault::BadDiscriminant { found })
+}
+
+/// The least of the arms' lengths.
+pub const fn least(lens: &[usize]) -> usize {
+    let Some((&first, mut rest)) = lens.split_first() else {
+        return 0;
+    };
+    let mut least = first;
+    while let Some((&len, others)) = rest.split_first() {
+        if len < least {
+            least = len;
+        }
+        rest = others;
+    }
+    least
+}
+
+/// Makes an enum [`Encode`](crate::Encode) and [`Decode`](crate::Decode) as a union, and gives it a method that
+/// says its discriminant.
+///
+/// Behind the type stand the discriminant, which is the method's name, and its type. Then come the arms: a label,
+/// the variant that it means and, in brackets, the [shape](crate::wire) of what that holds, which errors call by
+/// the name that follows `as`. Without a default arm other discriminants are refused.
+///
+/// ```
+/// use oncrpc_xdr::{Bytes, DecodeFault, union, wire};
+///
+/// /// `union answer switch (int status) { case 0: opaque data<8>; case -1: void; };`
+/// #[derive(Debug, PartialEq)]
+/// enum Answer {
+///     Data(Bytes),
+///     Nothing,
+/// }
+///
+/// union!(Answer, status: i32 {
+///     0 => Data(wire::Opaque<8>) as "data",
+///     -1 => Nothing,
+/// });
+///
+/// let answer = Answer::Data(Bytes::from_static(b"data"));
+/// assert_eq!(answer.status(), 0);
+/// let wire = oncrpc_xdr::to_bytes(&answer)?;
+/// assert_eq!(&wire[..], b"\0\0\0\0\0\0\0\x04data");
+/// assert_eq!(oncrpc_xdr::from_bytes::<Answer>(&wire)?, answer);
+///
+/// let error = oncrpc_xdr::from_bytes::<Answer>(&Bytes::from_static(b"\0\0\0\x07")).unwrap_err();
+/// assert_eq!(error.fault(), DecodeFault::BadDiscriminant { found: 7 });
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+///
+/// A default arm keeps the discriminant: alone if it is void, else beside what it holds. One that has an arm of
+/// its own is refused there when it is encoded.
+///
+/// ```
+/// use oncrpc_xdr::{EncodeFault, union};
+///
+/// /// `union size switch (bool known) { case TRUE: hyper bytes; default: void; };`
+/// enum Size {
+///     Bytes(i64),
+///     Default(bool),
+/// }
+///
+/// union!(Size, known: bool { true => Bytes(i64) as "bytes" } default Default);
+///
+/// /// `union reply switch (unsigned kind) { case 0: void; default: int code; };`
+/// enum Reply {
+///     Done,
+///     Default { kind: u32, code: i32 },
+/// }
+///
+/// union!(Reply, kind: u32 { 0 => Done } default Default { kind, code: i32 });
+///
+/// let error = oncrpc_xdr::to_bytes(&Reply::Default { kind: 0, code: 1 }).unwrap_err();
+/// assert_eq!(error.fault(), EncodeFault::ListedDiscriminant { found: 0 });
+/// ```
+#[macro_export]
+macro_rules! union {
+    // A label is a number or a bool, or else the path of a constant or of a member of an enum.
+    (
+        $type:ident, $kind:ident: $of:ty $(as $name:literal)? {
+            $($label:literal => $variant:ident $(($shape:ty))? $(as $held:literal)?),* $(,)?
+        } $($default:tt)*
+    ) => {
+        $crate::union!(
+            @default $type, $kind: $of, $crate::structure!(@name $kind $($name)?),
+            { $([$label] $variant [$($shape)?] $crate::structure!(@name $variant $($held)?),)* }
+            $($default)*
+        );
+    };
+    (
+        $type:ident, $kind:ident: $of:ty $(as $name:literal)? {
+            $($label:path => $variant:ident $(($shape:ty))? $(as $held:literal)?),* $(,)?
+        } $($default:tt)*
+    ) => {
+        $crate::union!(
+            @default $type, $kind: $of, $crate::structure!(@name $kind $($name)?),
+            { $([$label] $variant [$($shape)?] $crate::structure!(@name $variant $($held)?),)* }
+            $($default)*
+        );
+    };
+
+    // What stands behind the arms: nothing, a void default arm, or one that holds something.
+    (@default $type:ident, $kind:ident: $of:ty, $name:expr, $arms:tt) => {
+        $crate::union!(@code $type, $kind: $of, $name, $arms [] []);
+    };
+    (@default $type:ident, $kind:ident: $of:ty, $name:expr, $arms:tt default $other:ident) => {
+        $crate::union!(@code $type, $kind: $of, $name, $arms [$other] []);
+    };
+    (
+        @default $type:ident, $kind:ident: $of:ty, $name:expr, $arms:tt
+        default $other:ident { $own:ident, $field:ident: $shape:ty $(as $held:literal)? $(,)? }
+    ) => {
+        $crate::union!(
+            @code $type, $kind: $of, $name, $arms
+            [] [$other $own $field [$shape] $crate::structure!(@name $field $($held)?)]
+        );
+    };
+
+    (
+        @code $type:ident, $kind:ident: $of:ty, $name:expr,
+        { $([$($label:tt)+] $variant:ident [$($shape:ty)?] $held:expr,)* }
+        [$($void:ident)?]
+        [$($other:ident $own:ident $field:ident [$rest:ty] $rest_name:expr)?]
+    ) => {
+        impl $type {
+            #[doc = ::core::concat!("The discriminant, `", $name, "`.")]
+            pub fn $kind(&self) -> $of {
+                match self {
+                    $(Self::$variant { .. } => $($label)+,)*
+                    $(Self::$void(found) => *found,)?
+                    $(Self::$other { $own: found, .. } => *found,)?
+                }
+            }
+        }
+
+        impl $crate::Encode for $type {
+            fn encoded_len(&self) -> usize {
+                <$of as $crate::Decode>::MIN_LEN + match self {
+                    $(Self::$variant $(($crate::union!(@bind value $shape)))? => {
+                        0 $(+ <$shape as $crate::Wire>::encoded_len(value))?
+                    })*
+                    $(Self::$void(_) => 0,)?
+                    $(Self::$other { $field: value, .. } => {
+                        <$rest as $crate::Wire>::encoded_len(value)
+                    })?
+                }
+            }
+
+            fn encode(
+                &self,
+                writer: &mut $crate::Writer,
+            ) -> ::core::result::Result<(), $crate::EncodeError> {
+                // Not compiled where there is no default arm.
+                #[allow(unused_variables, unreachable_patterns)]
+                let listed = |found: &$of| match found {
+                    $($($label)+ => true,)*
+                    _ => false,
+                };
+                match self {
+                    $(Self::$variant $(($crate::union!(@bind value $shape)))? => {
+                        <$of as $crate::Encode>::encode(&$($label)+, writer)?;
+                        $($crate::At::at(
+                            <$shape as $crate::Wire>::encode(value, writer),
+                            $held,
+                        )?;)?
+                    })*
+                    $(Self::$void(found) => {
+                        if listed(found) {
+                            return ::core::result::Result::Err($crate::union::listed(*found));
+                        }
+                        <$of as $crate::Encode>::encode(found, writer)?;
+                    })?
+                    $(Self::$other { $own: found, $field: value } => {
+                        if listed(found) {
+                            return ::core::result::Result::Err($crate::union::listed(*found));
+                        }
+                        <$of as $crate::Encode>::encode(found, writer)?;
+                        $crate::At::at(
+                            <$rest as $crate::Wire>::encode(value, writer),
+                            $rest_name,
+                        )?;
+                    })?
+                }
+                ::core::result::Result::Ok(())
+            }
+        }
+
+        impl $crate::Decode for $type {
+            const MIN_LEN: usize = <$of as $crate::Decode>::MIN_LEN + $crate::union::least(&[
+                $(0 $(+ <$shape as $crate::Wire>::MIN_LEN)?,)*
+                $($crate::union!(@zero $void),)?
+                $(<$rest as $crate::Wire>::MIN_LEN,)?
+            ]);
+
+            fn decode(
+                reader: &mut $crate::Reader<'_>,
+            ) -> ::core::result::Result<Self, $crate::DecodeError> {
+                let found = $crate::At::at(<$of as $crate::Decode>::decode(reader), $name)?;
+                // The last arm is for where there is no default arm.
+                #[allow(unreachable_patterns, unreachable_code)]
+                ::core::result::Result::Ok(match found {
+                    $($($label)+ => Self::$variant $((
+                        $crate::At::at(<$shape as $crate::Wire>::decode(reader), $held)?
+                    ))?,)*
+                    $(found => Self::$void(found),)?
+                    $(found => Self::$other {
+                        $own: found,
+                        $field: $crate::At::at(
+                            <$rest as $crate::Wire>::decode(reader),
+                            $rest_name,
+                        )?,
+                    },)?
+                    found => return ::core::result::Result::Err($crate::union::no_arm(reader, found)),
+                })
+            }
+        }
+    };
+
+    // A variable, in a repetition that `$shape` alone stands for.
+    (@bind $value:ident $shape:ty) => { $value };
+    (@zero $void:ident) => { 0 };
+}
