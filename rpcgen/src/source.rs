@@ -254,7 +254,7 @@ pub(crate) fn expand_tabs(text: &str) -> String {
 const TAB_STOP: usize = 8;
 
 /// Most bytes of input in a run, with all that it includes. The largest .x file known has 0.2 MiB.
-pub const MAX_TEXT: u32 = 4 << 20;
+pub const MAX_TEXT: u32 = 2 << 20;
 
 #[cfg(test)]
 mod tests {

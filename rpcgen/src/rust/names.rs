@@ -1,6 +1,6 @@
 //! Names of a .x file as Rust writes them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// `rpcb_entry` and `RPCB_ENTRY` as `RpcbEntry`.
 pub(super) fn upper_camel(name: &str) -> String {
@@ -122,12 +122,17 @@ fn prefixes<'a>(names: &[&'a str]) -> Vec<&'a str> {
 
 /// Gives names that are taken a number.
 pub(super) fn unique(names: &mut [String], mut taken: HashSet<String>) {
+    // The number that a name was given last, so that a thousand of one name are not tried a million times.
+    let mut last: HashMap<String, usize> = HashMap::new();
     for name in names {
-        let mut number = 2;
-        let wanted = name.clone();
+        if taken.insert(name.clone()) {
+            continue;
+        }
+        let number = last.entry(name.clone()).or_insert(1);
+        let stem = name.trim_end_matches('_').to_owned();
         while !taken.insert(name.clone()) {
-            *name = format!("{}{number}", wanted.trim_end_matches('_'));
-            number += 1;
+            *number += 1;
+            *name = format!("{stem}{number}");
         }
     }
 }

@@ -197,12 +197,20 @@ fn unique(
     taken: Namespace,
 ) -> Namespace {
     let Namespace(mut taken, everywhere) = taken;
+    // The number that a name was given last, as for `names::unique`.
+    let mut last: HashMap<(usize, String), usize> = HashMap::new();
     for (name, file) in names.iter_mut().zip(files) {
-        let wanted = name.clone();
-        let mut number = 2;
-        while everywhere.contains(&&name[..]) || !taken.insert((file, name.clone())) {
-            *name = format!("{}{number}", wanted.trim_end_matches('_'));
-            number += 1;
+        let is_free = |name: &String, taken: &mut HashSet<(usize, String)>| {
+            !everywhere.contains(&&name[..]) && taken.insert((file, name.clone()))
+        };
+        if is_free(name, &mut taken) {
+            continue;
+        }
+        let number = last.entry((file, name.clone())).or_insert(1);
+        let stem = name.trim_end_matches('_').to_owned();
+        while !is_free(name, &mut taken) {
+            *number += 1;
+            *name = format!("{stem}{number}");
         }
     }
     Namespace(taken, everywhere)
