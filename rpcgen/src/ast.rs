@@ -59,7 +59,7 @@ pub enum ItemKind {
 pub enum Value {
     /// A number.
     Number(Expr),
-    /// `"text"`, without the quotes.
+    /// `"text"`, without the quotes and with its escapes replaced.
     Text(String),
 }
 

@@ -125,18 +125,71 @@ fn atom(tokens: Tokens<'_>) -> Parsed<'_, Expr> {
 
 /// The value of `'a'`.
 fn character(text: &str) -> Option<i128> {
-    let mut inside = text[1..text.len() - 1].chars();
-    let value = match inside.next()? {
-        '\\' => match inside.next()? {
-            'n' => '\n',
-            't' => '\t',
-            'r' => '\r',
-            '0' => '\0',
-            other @ ('\\' | '\'' | '"') => other,
-            _ => return None,
-        },
-        plain => plain,
-    };
-    let single = inside.next().is_none() && value.is_ascii();
-    single.then_some(i128::from(u32::from(value)))
+    let bytes = unescaped(&text[1..text.len() - 1]).ok()?;
+    match bytes[..] {
+        [single] => Some(single.into()),
+        _ => None,
+    }
+}
+
+/// What a quoted text means, with the escapes of C; or the escape that C does not have.
+pub(super) fn unescaped(text: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        bytes.extend(rest[..at].bytes());
+        let escape = &rest[at + 1..];
+        let digits = |text: &str, radix, most: usize| {
+            let digits = text.chars().take(most).take_while(|c| c.is_digit(radix));
+            digits.count()
+        };
+        let octal = digits(escape, 8, 3);
+        let hex = escape.strip_prefix('x').map_or(0, |hex| digits(hex, 16, 2));
+        let (byte, len) = match escape.bytes().next() {
+            _ if octal > 0 => (u8::from_str_radix(&escape[..octal], 8).ok(), octal),
+            Some(b'x') if hex > 0 => (u8::from_str_radix(&escape[1..=hex], 16).ok(), hex + 1),
+            Some(letter) => {
+                let known = ESCAPES.iter().find(|(escape, _)| *escape == letter);
+                (known.map(|(_, byte)| *byte), 1)
+            }
+            None => (None, 0),
+        };
+        let Some(byte) = byte else {
+            let letter = escape.chars().next().map(String::from).unwrap_or_default();
+            return Err(format!("\\{letter}"));
+        };
+        bytes.push(byte);
+        rest = &escape[len..];
+    }
+    bytes.extend(rest.bytes());
+    Ok(bytes)
+}
+
+/// The escapes of C that stand for one byte (C11 section 6.4.4.4).
+const ESCAPES: [(u8, u8); 11] = [
+    (b'n', b'\n'),
+    (b't', b'\t'),
+    (b'r', b'\r'),
+    (b'a', 7),
+    (b'b', 8),
+    (b'f', 12),
+    (b'v', 11),
+    (b'\\', b'\\'),
+    (b'\'', b'\''),
+    (b'"', b'"'),
+    (b'?', b'?'),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::unescaped;
+
+    #[test]
+    fn escapes_are_those_of_c() {
+        let text = r#"a\n\t\\\"\'\0\101\x41\x4gé"#;
+        let meant = "a\n\t\\\"'\0AA\u{4}gé";
+        assert_eq!(unescaped(text).as_deref(), Ok(meant.as_bytes()));
+        assert_eq!(unescaped(r"\q"), Err(r"\q".to_owned()));
+        assert_eq!(unescaped(r"\400"), Err(r"\4".to_owned()));
+    }
 }

@@ -6,7 +6,7 @@ use crate::lexer::Kind;
 use crate::source::Span;
 
 use super::declaration::{attributes, enum_body, field, struct_body, union_body};
-use super::expr::expr;
+use super::expr::{expr, unescaped};
 use super::tokens::{Fault, Parsed, Tokens, name, tag};
 use super::{docs, program};
 
@@ -121,8 +121,13 @@ fn constant(start: Tokens<'_>) -> Parsed<'_, ItemKind> {
 pub(super) fn value(tokens: Tokens<'_>) -> Parsed<'_, Value> {
     let first = tokens.first();
     if first.kind == Kind::Text {
-        let text = first.text[1..first.text.len() - 1].to_owned();
-        return Ok((tokens.step(), Value::Text(text)));
+        let inside = &first.text[1..first.text.len() - 1];
+        let wrong = match unescaped(inside).map(String::from_utf8) {
+            Ok(Ok(text)) => return Ok((tokens.step(), Value::Text(text))),
+            Ok(Err(_)) => "the escapes in this text make bytes that are not UTF-8".to_owned(),
+            Err(escape) => format!("`{escape}` is not an escape"),
+        };
+        return tokens.fault(Diagnostic::error(first.span, wrong));
     }
     let (rest, number) = expr(tokens)?;
     Ok((rest, Value::Number(number)))
