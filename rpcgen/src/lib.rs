@@ -22,6 +22,7 @@ pub mod ast;
 pub mod config;
 mod cpp;
 pub mod diagnostic;
+pub mod fmt;
 pub mod ir;
 pub mod lexer;
 pub mod options;

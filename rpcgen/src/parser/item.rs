@@ -1,6 +1,6 @@
 //! One item of a file: a definition, or what other dialects put beside definitions.
 
-use crate::ast::{Docs, Item, ItemKind, Value};
+use crate::ast::{Item, ItemKind, Value};
 use crate::diagnostic::Diagnostic;
 use crate::lexer::Kind;
 use crate::source::Span;
@@ -41,10 +41,7 @@ pub(super) fn item<'a>(start: Tokens<'a>, namespaces: &mut Vec<Span>) -> Parsed<
         return Ok((rest, None));
     };
     let item = Item {
-        docs: Docs {
-            verbatim: docs::verbatim(rest.taken_since(start)),
-            ..docs::before(first)
-        },
+        docs: docs::before(first),
         span: after_attributes.first().span.to(rest.behind),
         kind,
     };

@@ -53,6 +53,8 @@ pub fn parse(tokens: &[Token<'_>], sources: &Sources, reading: &Reading) -> Pars
         let mut rest = Tokens::new(tokens, &notes);
         // The namespaces around what is read.
         let mut namespaces = Vec::new();
+        // Lines for C before what defines nothing, which the next item gets.
+        let mut lines_for_c = Vec::new();
         while !rest.at_end() {
             let start = rest;
             match item(rest, &mut namespaces) {
@@ -60,7 +62,11 @@ pub fn parse(tokens: &[Token<'_>], sources: &Sources, reading: &Reading) -> Pars
                     rest = behind;
                     let taken = rest.taken_since(start);
                     parsed.items.extend(verbatim::constants(taken, sources));
-                    parsed.items.extend(item);
+                    lines_for_c.extend(docs::verbatim(taken));
+                    parsed.items.extend(item.map(|mut item| {
+                        item.docs.verbatim = std::mem::take(&mut lines_for_c);
+                        item
+                    }));
                 }
                 Err(error) => {
                     let fault = fault_of(error, rest);
@@ -69,12 +75,14 @@ pub fn parse(tokens: &[Token<'_>], sources: &Sources, reading: &Reading) -> Pars
                     lose(start, rest);
                     let taken = rest.taken_since(start);
                     parsed.items.extend(verbatim::constants(taken, sources));
+                    lines_for_c.extend(docs::verbatim(taken));
                 }
             }
         }
         let end = std::slice::from_ref(rest.first());
         parsed.items.extend(verbatim::constants(end, sources));
-        parsed.trailing = docs::verbatim(end);
+        lines_for_c.extend(docs::verbatim(end));
+        parsed.trailing = lines_for_c;
         for open in namespaces {
             let diagnostic = Diagnostic::error(open, "this namespace is not closed");
             notes.tell(diagnostic.help("close it with `}`"));

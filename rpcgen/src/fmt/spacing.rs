@@ -1,0 +1,54 @@
+//! Blanks between words on one line.
+
+use crate::lexer::{Kind, Token};
+
+/// Whether a blank stands between two words that follow each other on a line; `expression` says whether they
+/// belong to a number that is calculated.
+pub(super) fn blank_between(before: &Token<'_>, sign_before: Sign, next: &Token<'_>) -> bool {
+    if next.kind == Kind::Sign {
+        match next.text {
+            ";" | "," | ")" | "]" | ":" | "::" => return false,
+            "[" => return !ends_value(before),
+            "<" | ">" => return false,
+            "(" => return before.text == "switch" || !ends_value(before),
+            _ => {}
+        }
+    }
+    if before.kind == Kind::Sign {
+        match before.text {
+            "(" | "[" | "<" | "::" => return false,
+            "*" | "-" | "+" | "~" | "!" if sign_before == Sign::Alone => return false,
+            _ => {}
+        }
+    }
+    true
+}
+
+/// What a sign that may stand before one word or between two does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sign {
+    /// It belongs to the word behind it: a pointer's star, the sign of a number.
+    Alone,
+    /// It stands between two.
+    Between,
+}
+
+/// What `sign` does behind `before`, in a number or outside of one.
+pub(super) fn sign(before: Option<&Token<'_>>, sign: &Token<'_>, number: bool) -> Sign {
+    let value = before.is_some_and(ends_value);
+    match sign.text {
+        "*" if !number => Sign::Alone,
+        "~" | "!" => Sign::Alone,
+        _ if value => Sign::Between,
+        _ => Sign::Alone,
+    }
+}
+
+/// Whether a value or a name may end here.
+fn ends_value(token: &Token<'_>) -> bool {
+    match token.kind {
+        Kind::Word => !["case", "switch"].contains(&token.text),
+        Kind::Number | Kind::Character | Kind::Text => true,
+        _ => [")", "]"].contains(&token.text),
+    }
+}
