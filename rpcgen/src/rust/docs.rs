@@ -51,6 +51,14 @@ pub(super) fn text(text: &str) -> Vec<String> {
     visible(paragraphs.join(&String::new()))
 }
 
+/// The lines for C behind a file's last definition, as comments.
+pub(super) fn at_end(verbatim: &[String]) -> Vec<String> {
+    let lines = verbatim.iter().flat_map(|text| text.lines());
+    let lines = std::iter::once(VERBATIM_AT_END).chain(lines);
+    let comments = lines.map(|line| format!("// {line}").trim_end().to_owned());
+    visible(comments.collect())
+}
+
 /// Lines that show all that is in them.
 fn visible(mut lines: Vec<String>) -> Vec<String> {
     for line in &mut lines {
@@ -97,7 +105,10 @@ fn comments(docs: &Docs) -> Vec<String> {
         }
         lines.push(VERBATIM.to_owned());
         lines.push(String::new());
-        lines.extend(fenced("c", docs.verbatim.iter().map(String::as_str)));
+        lines.extend(fenced(
+            "c",
+            docs.verbatim.iter().flat_map(|text| text.lines()),
+        ));
     }
     lines
 }
@@ -193,7 +204,7 @@ fn wrapped(text: &str) -> Vec<String> {
 const VERBATIM: &str = "Before this, the .x file has for C:";
 
 /// The same for those behind its last definition.
-pub(super) const VERBATIM_AT_END: &str = "At its end, the .x file has for C:";
+const VERBATIM_AT_END: &str = "At its end, the .x file has for C:";
 
 /// Letters in a line of documentation: 100 columns less the `///` and some indentation.
 const WIDTH: usize = 92;

@@ -72,9 +72,8 @@ impl<'a> File<'a> {
         }
         if self.has(Part::Types) && !file.trailing.is_empty() {
             code.blank();
-            code.line(&format!("// {}", docs::VERBATIM_AT_END));
-            for line in file.trailing.iter().flat_map(|lines| lines.lines()) {
-                code.line(format!("// {line}").trim_end());
+            for line in docs::at_end(&file.trailing) {
+                code.line(&line);
             }
         }
         let version = env!("CARGO_PKG_VERSION");
