@@ -1,6 +1,7 @@
 //! Comments and definitions as the lines of rustdoc.
 
 use crate::ir::Docs;
+use crate::source::expand_tabs;
 
 /// Documentation of something whose definition is worth showing; without a comment, `what` introduces it.
 pub(super) fn item(docs: &Docs, what: &str, definition: &str) -> Vec<String> {
@@ -53,10 +54,16 @@ pub(super) fn text(text: &str) -> Vec<String> {
 
 /// The lines for C behind a file's last definition, as comments.
 pub(super) fn at_end(verbatim: &[String]) -> Vec<String> {
+    let mut lines = vec![VERBATIM_AT_END.to_owned()];
+    lines.extend(for_c(verbatim));
+    let comments = lines.iter().map(|line| format!("// {line}"));
+    visible(comments.map(|line| line.trim_end().to_owned()).collect())
+}
+
+/// Lines for C, each by itself: one that ends with a backslash goes on in the next.
+fn for_c(verbatim: &[String]) -> Vec<String> {
     let lines = verbatim.iter().flat_map(|text| text.lines());
-    let lines = std::iter::once(VERBATIM_AT_END).chain(lines);
-    let comments = lines.map(|line| format!("// {line}").trim_end().to_owned());
-    visible(comments.collect())
+    lines.map(expand_tabs).collect()
 }
 
 /// Lines that show all that is in them.
@@ -105,10 +112,8 @@ fn comments(docs: &Docs) -> Vec<String> {
         }
         lines.push(VERBATIM.to_owned());
         lines.push(String::new());
-        lines.extend(fenced(
-            "c",
-            docs.verbatim.iter().flat_map(|text| text.lines()),
-        ));
+        let verbatim = for_c(&docs.verbatim);
+        lines.extend(fenced("c", verbatim.iter().map(String::as_str)));
     }
     lines
 }
