@@ -176,7 +176,7 @@ fn check(reading: &Reading) -> Result<(), String> {
 }
 
 /// Whether `path` is one of Rust's: words with `::` between them.
-fn is_path(path: &str) -> bool {
+pub(crate) fn is_path(path: &str) -> bool {
     let path = path.strip_prefix("::").unwrap_or(path);
     path.split("::").all(|word| {
         let word = word.strip_prefix("r#").unwrap_or(word);

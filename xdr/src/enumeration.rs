@@ -122,7 +122,7 @@ impl Unknown {
 /// ```
 #[macro_export]
 macro_rules! enumeration {
-    (closed $type:ident { $($member:ident),* $(,)? }) => {
+    (closed $type:ty { $($member:ident),* $(,)? }) => {
         impl ::core::convert::TryFrom<i32> for $type {
             type Error = $crate::DecodeFault;
 
@@ -155,7 +155,7 @@ macro_rules! enumeration {
         $crate::enumeration!(@number $type);
     };
 
-    (newtype $type:ident) => {
+    (newtype $type:ty) => {
         impl ::core::convert::From<i32> for $type {
             fn from(value: i32) -> Self {
                 Self(value)
@@ -183,7 +183,7 @@ macro_rules! enumeration {
     };
 
     // What becomes an `i32` by itself.
-    (@number $type:ident) => {
+    (@number $type:ty) => {
         impl $crate::Encode for $type {
             #[inline]
             fn encoded_len(&self) -> usize {
@@ -207,7 +207,7 @@ macro_rules! enumeration {
         }
     };
 
-    ($type:ident { $($member:ident = $value:literal),* $(,)? }) => {
+    ($type:ty { $($member:ident = $value:literal),* $(,)? }) => {
         impl $crate::Enumeration for $type {
             fn listed(value: i32) -> ::core::option::Option<Self> {
                 match value {

@@ -71,6 +71,11 @@ pub enum DecodeFault {
         /// The value on the wire.
         found: i32,
     },
+    /// A string that is not UTF-8, where it must be ([`Utf8`](crate::wire::Utf8)).
+    NotUtf8 {
+        /// Bytes that the string has.
+        len: usize,
+    },
     /// A discriminant for which the union has no arm.
     BadDiscriminant {
         /// The value on the wire.
@@ -329,6 +334,7 @@ impl fmt::Display for DecodeFault {
                 write!(f, "{found} is outside {least} to {greatest}")
             }
             Self::BadEnum { found } => write!(f, "enum has no value {found}"),
+            Self::NotUtf8 { len } => write!(f, "string of {len} bytes is not UTF-8"),
             Self::BadDiscriminant { found } => write!(f, "union has no arm for {found}"),
             Self::BadPadding => f.write_str("padding is not zero"),
             Self::TrailingBytes { found } => write!(f, "{found} bytes behind the end"),

@@ -28,6 +28,8 @@ mod error;
 mod limits;
 mod reader;
 mod run;
+#[cfg(feature = "serde")]
+pub mod serde;
 mod string;
 mod structure;
 #[doc(hidden)]

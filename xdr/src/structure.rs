@@ -36,7 +36,7 @@ macro_rules! structure {
     (@name $field:ident) => { ::core::stringify!($field) };
     (@name $field:ident $name:literal) => { $name };
 
-    ($type:ident: { $($field:ident: $shape:ty $(as $name:literal)?),* $(,)? }) => {
+    ($type:ty: { $($field:ident: $shape:ty $(as $name:literal)?),* $(,)? }) => {
         impl $crate::Encode for $type {
             fn encoded_len(&self) -> usize {
                 0 $(+ <$shape as $crate::Wire>::encoded_len(&self.$field))*

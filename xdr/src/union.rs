@@ -123,7 +123,7 @@ pub const fn least(lens: &[usize]) -> usize {
 macro_rules! union {
     // A label is a number or a bool, or else the path of a constant or of a member of an enum.
     (
-        $type:ident, $kind:ident: $of:ty $(as $name:literal)? {
+        $type:ty, $kind:ident: $of:ty $(as $name:literal)? {
             $($label:literal => $variant:ident $(($shape:ty))? $(as $held:literal)?),* $(,)?
         } $($default:tt)*
     ) => {
@@ -134,7 +134,7 @@ macro_rules! union {
         );
     };
     (
-        $type:ident, $kind:ident: $of:ty $(as $name:literal)? {
+        $type:ty, $kind:ident: $of:ty $(as $name:literal)? {
             $($label:path => $variant:ident $(($shape:ty))? $(as $held:literal)?),* $(,)?
         } $($default:tt)*
     ) => {
@@ -146,14 +146,14 @@ macro_rules! union {
     };
 
     // What stands behind the arms: nothing, a void default arm, or one that holds something.
-    (@default $type:ident, $kind:ident: $of:ty, $name:expr, $arms:tt) => {
+    (@default $type:ty, $kind:ident: $of:ty, $name:expr, $arms:tt) => {
         $crate::union!(@code $type, $kind: $of, $name, $arms [] []);
     };
-    (@default $type:ident, $kind:ident: $of:ty, $name:expr, $arms:tt default $other:ident) => {
+    (@default $type:ty, $kind:ident: $of:ty, $name:expr, $arms:tt default $other:ident) => {
         $crate::union!(@code $type, $kind: $of, $name, $arms [$other] []);
     };
     (
-        @default $type:ident, $kind:ident: $of:ty, $name:expr, $arms:tt
+        @default $type:ty, $kind:ident: $of:ty, $name:expr, $arms:tt
         default $other:ident { $own:ident, $field:ident: $shape:ty $(as $held:literal)? $(,)? }
     ) => {
         $crate::union!(
@@ -163,7 +163,7 @@ macro_rules! union {
     };
 
     (
-        @code $type:ident, $kind:ident: $of:ty, $name:expr,
+        @code $type:ty, $kind:ident: $of:ty, $name:expr,
         { $([$($label:tt)+] $variant:ident [$($shape:ty)?] $held:expr,)* }
         [$($void:ident)?]
         [$($other:ident $own:ident $field:ident [$rest:ty] $rest_name:expr)?]
@@ -198,7 +198,7 @@ macro_rules! union {
             ) -> ::core::result::Result<(), $crate::EncodeError> {
                 // Not compiled where there is no default arm.
                 #[allow(unused_variables, unreachable_patterns)]
-                let listed = |found: &$of| match found {
+                let listed = |found: $of| match found {
                     $($($label)+ => true,)*
                     _ => false,
                 };
@@ -211,13 +211,13 @@ macro_rules! union {
                         )?;)?
                     })*
                     $(Self::$void(found) => {
-                        if listed(found) {
+                        if listed(*found) {
                             return ::core::result::Result::Err($crate::union::listed(*found));
                         }
                         <$of as $crate::Encode>::encode(found, writer)?;
                     })?
                     $(Self::$other { $own: found, $field: value } => {
-                        if listed(found) {
+                        if listed(*found) {
                             return ::core::result::Result::Err($crate::union::listed(*found));
                         }
                         <$of as $crate::Encode>::encode(found, writer)?;

@@ -5,11 +5,16 @@
 //! generated code names its shape: [`Text<1024>`](Text). A type that codes itself is its own shape.
 
 use core::marker::PhantomData;
+use core::str;
 
+use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{At, Bytes, DecodeError, EncodeError, Reader, Writer, XdrString, codec, run};
+use crate::{
+    At, Bytes, DecodeError, DecodeFault, EncodeError, Reader, Writer, XdrString, codec, run,
+};
 
 /// The shape of a value on the wire.
 ///
@@ -82,9 +87,17 @@ pub trait Wire {
 #[derive(Debug)]
 pub enum Text<const MAX: u32> {}
 
+/// `string<MAX>` as a [`String`]: what is not UTF-8 is refused.
+#[derive(Debug)]
+pub enum Utf8<const MAX: u32> {}
+
 /// `opaque<MAX>`.
 #[derive(Debug)]
 pub enum Opaque<const MAX: u32> {}
+
+/// `opaque<MAX>` as a [`Vec`], which is a copy of its own.
+#[derive(Debug)]
+pub enum OpaqueVec<const MAX: u32> {}
 
 /// `T x<MAX>`.
 #[derive(Debug)]
@@ -147,6 +160,59 @@ impl<const MAX: u32> Wire for Opaque<MAX> {
     #[inline]
     fn decode(r: &mut Reader<'_>) -> Result<Bytes, DecodeError> {
         r.opaque(MAX)
+    }
+}
+
+impl<const MAX: u32> Wire for Utf8<MAX> {
+    type Value = String;
+    const MIN_LEN: usize = 4;
+
+    #[inline]
+    fn encoded_len(value: &String) -> usize {
+        codec::opaque_len(value.len())
+    }
+
+    #[inline]
+    fn encode(value: &String, w: &mut Writer) -> Result<(), EncodeError> {
+        w.opaque_borrowed(value.as_bytes(), MAX)
+    }
+
+    #[inline]
+    fn decode(r: &mut Reader<'_>) -> Result<String, DecodeError> {
+        let start = r.offset() + 4;
+        let bytes = r.opaque_borrowed(MAX)?;
+        match str::from_utf8(bytes) {
+            Ok(text) => {
+                r.charge(text.len())?;
+                Ok(text.to_owned())
+            }
+            Err(error) => {
+                let fault = DecodeFault::NotUtf8 { len: bytes.len() };
+                Err(DecodeError::new(fault, start + error.valid_up_to()))
+            }
+        }
+    }
+}
+
+impl<const MAX: u32> Wire for OpaqueVec<MAX> {
+    type Value = Vec<u8>;
+    const MIN_LEN: usize = 4;
+
+    #[inline]
+    fn encoded_len(value: &Vec<u8>) -> usize {
+        codec::opaque_len(value.len())
+    }
+
+    #[inline]
+    fn encode(value: &Vec<u8>, w: &mut Writer) -> Result<(), EncodeError> {
+        w.opaque_borrowed(value, MAX)
+    }
+
+    #[inline]
+    fn decode(r: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
+        let bytes = r.opaque_borrowed(MAX)?;
+        r.charge(bytes.len())?;
+        Ok(bytes.to_vec())
     }
 }
 

@@ -63,7 +63,6 @@ impl File<'_> {
     pub(super) fn derive(&self, id: TypeId) -> Vec<String> {
         let derives = self.derives[id.0];
         let mut traits = vec!["Clone"];
-        let wanted = self.options.derives.iter().map(String::as_str);
         let more = [
             (derives.copy(), &["Copy"][..]),
             (true, &["Debug"]),
@@ -76,9 +75,11 @@ impl File<'_> {
                 traits.extend(names);
             }
         }
-        let missing: Vec<_> = wanted.filter(|wanted| !traits.contains(wanted)).collect();
-        traits.extend(missing);
-        vec![format!("#[derive({})]", traits.join(", "))]
+        traits.extend(self.options.derives.iter().map(String::as_str));
+        let derive = format!("#[derive({})]", traits.join(", "));
+        let is_enum = matches!(self.unit.ty(id).kind, TypeKind::Enum(_));
+        let serde = self.serde_derive().filter(|_| !is_enum);
+        std::iter::once(derive).chain(serde).collect()
     }
 
     /// Whether an arm of a union may be so large that clippy would have it in a box.

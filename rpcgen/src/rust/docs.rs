@@ -1,6 +1,7 @@
 //! Comments and definitions as the lines of rustdoc.
 
 use crate::ir::Docs;
+use crate::source::expand_tabs;
 
 /// Documentation of something whose definition is worth showing; without a comment, `what` introduces it.
 pub(super) fn item(docs: &Docs, what: &str, definition: &str) -> Vec<String> {
@@ -51,6 +52,20 @@ pub(super) fn text(text: &str) -> Vec<String> {
     visible(paragraphs.join(&String::new()))
 }
 
+/// The lines for C behind a file's last definition, as comments.
+pub(super) fn at_end(verbatim: &[String]) -> Vec<String> {
+    let mut lines = vec![VERBATIM_AT_END.to_owned()];
+    lines.extend(for_c(verbatim));
+    let comments = lines.iter().map(|line| format!("// {line}"));
+    visible(comments.map(|line| line.trim_end().to_owned()).collect())
+}
+
+/// Lines for C, each by itself: one that ends with a backslash goes on in the next.
+fn for_c(verbatim: &[String]) -> Vec<String> {
+    let lines = verbatim.iter().flat_map(|text| text.lines());
+    lines.map(expand_tabs).collect()
+}
+
 /// Lines that show all that is in them.
 fn visible(mut lines: Vec<String>) -> Vec<String> {
     for line in &mut lines {
@@ -97,7 +112,8 @@ fn comments(docs: &Docs) -> Vec<String> {
         }
         lines.push(VERBATIM.to_owned());
         lines.push(String::new());
-        lines.extend(fenced("c", docs.verbatim.iter().map(String::as_str)));
+        let verbatim = for_c(&docs.verbatim);
+        lines.extend(fenced("c", verbatim.iter().map(String::as_str)));
     }
     lines
 }
@@ -193,7 +209,7 @@ fn wrapped(text: &str) -> Vec<String> {
 const VERBATIM: &str = "Before this, the .x file has for C:";
 
 /// The same for those behind its last definition.
-pub(super) const VERBATIM_AT_END: &str = "At its end, the .x file has for C:";
+const VERBATIM_AT_END: &str = "At its end, the .x file has for C:";
 
 /// Letters in a line of documentation: 100 columns less the `///` and some indentation.
 const WIDTH: usize = 92;

@@ -62,6 +62,25 @@ impl File<'_> {
                 Enums::Newtype => code.line(&format!("oncrpc_xdr::enumeration!(newtype {name});")),
             }
         }
+        if self.has(Part::Types)
+            && let Some(cfg) = self.serde_cfg()
+        {
+            code.blank();
+            code.attributes(cfg);
+            let how = match self.options.enums {
+                Enums::Open => "",
+                Enums::Closed => "closed ",
+                Enums::Newtype => "newtype ",
+            };
+            let name = &self.names.types[id.0];
+            let listed = members.listed.iter().map(|(_, name)| (*name).to_owned());
+            let listed: Vec<_> = listed.collect();
+            code.list(
+                &format!("oncrpc_xdr::serde_enumeration!({how}{name}"),
+                &listed,
+                ");",
+            );
+        }
     }
 
     fn members<'a>(&'a self, id: TypeId, kind: &'a Enum) -> Members<'a> {

@@ -8,6 +8,7 @@ mod names;
 mod naming;
 mod program;
 mod scope;
+mod serde;
 mod structs;
 mod text;
 mod types;
@@ -32,7 +33,9 @@ use text::Code;
 /// The options contradict each other.
 pub fn generate(unit: &Unit, file: usize, options: &Options) -> Result<String, OptionsError> {
     options.check()?;
-    Ok(File::new(unit, file, options).generate())
+    let file = File::new(unit, file, options);
+    file.check_serde()?;
+    Ok(file.generate())
 }
 
 /// A file of a unit on its way to Rust.
@@ -72,9 +75,8 @@ impl<'a> File<'a> {
         }
         if self.has(Part::Types) && !file.trailing.is_empty() {
             code.blank();
-            code.line(&format!("// {}", docs::VERBATIM_AT_END));
-            for line in file.trailing.iter().flat_map(|lines| lines.lines()) {
-                code.line(format!("// {line}").trim_end());
+            for line in docs::at_end(&file.trailing) {
+                code.line(&line);
             }
         }
         let version = env!("CARGO_PKG_VERSION");

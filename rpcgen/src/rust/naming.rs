@@ -299,7 +299,7 @@ pub(super) fn versions(program: &Program) -> Vec<String> {
 }
 
 /// Crates that generated code names.
-const CRATES: [&str; 5] = ["alloc", "core", "oncrpc", "oncrpc_xdr", "std"];
+const CRATES: [&str; 6] = ["alloc", "core", "oncrpc", "oncrpc_xdr", "serde", "std"];
 
 /// Types of Rust's own, which a type of the file would hide.
 const PRIMITIVES: [&str; 17] = [

@@ -60,6 +60,17 @@ impl<'a> Scope<'a> {
         self.library(&path, name)
     }
 
+    /// A type that no .x file defines: one word, `self::…` and `super::…` are as the module with the types sees
+    /// them, all other paths begin at a crate.
+    pub(super) fn outside(&self, path: &str) -> String {
+        let local = path.strip_prefix("self::").unwrap_or(path);
+        let is_local = local.starts_with("super::") || local != path || !path.contains("::");
+        match is_local {
+            true => format!("{}{local}", "super::".repeat(self.depth)),
+            false => path.to_owned(),
+        }
+    }
+
     /// A name of the standard prelude.
     pub(super) fn prelude(&self, name: &str) -> String {
         let Some((_, path)) = PRELUDE.iter().find(|(known, _)| *known == name) else {

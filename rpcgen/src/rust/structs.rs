@@ -46,6 +46,7 @@ impl File<'_> {
                 code.block(&head, |code| {
                     for (name, field) in &fields {
                         code.docs(&docs::part(&field.docs, &field.definition));
+                        code.attributes(self.serde_with(&field.ty));
                         code.line(&format!(
                             "pub {name}: {},",
                             self.rust_type(&field.ty, scope)

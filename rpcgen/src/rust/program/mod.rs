@@ -15,6 +15,10 @@ use super::{File, docs, names, naming};
 struct Methods<'a> {
     program: &'a Program,
     version: &'a Version,
+    /// The version's module.
+    module: &'a str,
+    /// The path of the program's module where its types are, for a part that is generated without them.
+    path: String,
     methods: Vec<Method<'a>>,
 }
 
@@ -65,11 +69,19 @@ impl File<'_> {
         let methods = Methods {
             program,
             version,
+            module,
+            path: format!(
+                "{}{}",
+                "super::".repeat(2 + self.depth()),
+                self.names.programs[index]
+            ),
             methods: self.methods(null.iter().chain(&version.procedures)),
         };
         let definition = format!("version {} = {}", version.name, version.number);
         code.docs(&docs::item(&version.docs, "", &definition));
-        let scope = Scope::new(2 + self.depth(), OWN.into(), self.options.no_std);
+        let version_number = self.has(Part::Types).then_some("VERSION");
+        let own = OWN.into_iter().chain(version_number).collect();
+        let scope = Scope::new(2 + self.depth(), own, self.options.no_std);
         code.module(&format!("pub mod {module}"), scope, |code, scope| {
             if self.has(Part::Types) {
                 code.line("/// The version's number.");
@@ -77,9 +89,7 @@ impl File<'_> {
                 self.procedures(&methods, code);
             } else {
                 // What stands in the same place of the module with the types.
-                let types = "super::".repeat(2 + self.depth());
-                let version = format!("{types}{}::{module}", self.names.programs[index]);
-                scope.library(&version, "procedure");
+                scope.library(&format!("{}::{module}", methods.path), "procedure");
             }
             if self.has(Part::Table) {
                 let info = scope.library("oncrpc", "ProcedureInfo");
@@ -162,4 +172,4 @@ impl File<'_> {
 }
 
 /// Names that mean something in the module of a version.
-const OWN: [&str; 5] = ["Client", "PROCEDURES", "Server", "VERSION", "service"];
+const OWN: [&str; 4] = ["Client", "PROCEDURES", "Server", "service"];

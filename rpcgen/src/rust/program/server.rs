@@ -38,19 +38,18 @@ impl File<'_> {
             )
         });
         let entries: Vec<_> = entries.collect();
-        let (program, number) = match self.has(Part::Types) {
-            true => ("super::PROGRAM".to_owned(), "VERSION".to_owned()),
-            false => (
-                version.program.number.to_string(),
-                version.version.number.to_string(),
-            ),
+        let program = match self.has(Part::Types) {
+            true => "super::PROGRAM".to_owned(),
+            false => {
+                scope.library(&format!("{}::{}", version.path, version.module), "VERSION");
+                scope.library(&version.path, "PROGRAM")
+            }
         };
         code.blank();
         code.line("/// This version as a service of a server.");
         let head = format!("pub fn service<S: Server>(server: {arc}<S>) -> {arc}<dyn {service}>");
         code.block(&head, |code| {
-            let head =
-                format!("oncrpc::service!({program}, {number}, procedure, Server, server =>");
+            let head = format!("oncrpc::service!({program}, VERSION, procedure, Server, server =>");
             code.list(&head, &entries, ")");
         });
     }

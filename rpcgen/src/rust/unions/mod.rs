@@ -80,6 +80,7 @@ impl File<'_> {
                 match variant.field {
                     Some(field) => {
                         let ty = self.rust_type(&field.ty, scope);
+                        code.attributes(self.serde_with(&field.ty));
                         code.line(&format!("{name}({ty}),"));
                     }
                     None => code.line(&format!("{name},")),
@@ -114,6 +115,7 @@ impl File<'_> {
             ));
             code.line(&format!("{own}: {of},"));
             code.docs(&docs::part(&field.docs, &field.definition));
+            code.attributes(self.serde_with(&field.ty));
             code.line(&format!("{name}: {},", self.rust_type(&field.ty, scope)));
         });
     }
