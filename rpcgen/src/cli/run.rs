@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use oncrpc_rpcgen::diagnostic::Style;
+use oncrpc_rpcgen::ir::Unit;
 use oncrpc_rpcgen::samples::{Package, Samples, Serving};
 use oncrpc_rpcgen::{Generated, Input, Translation, translate_all, understand};
 
@@ -98,7 +99,7 @@ impl Job {
         inputs: &[Input],
         write: impl FnOnce(&Samples) -> String,
     ) -> Result<(), String> {
-        let translation = self.translated(inputs)?;
+        let translation = self.told(understand(inputs, &self.reading)?)?;
         let package = self.package();
         let samples = self.samples(&package, &translation)?;
         self.write_text(write(&samples))
@@ -106,7 +107,7 @@ impl Job {
 
     /// Writes a crate with the inputs, and what they include from beside them.
     fn write_crate(&self, inputs: &[Input], serving: &Serving) -> Result<(), String> {
-        let translation = self.translated(inputs)?;
+        let translation = self.told(understand(inputs, &self.reading)?)?;
         let package = self.package();
         let samples = self.samples(&package, &translation)?;
         let folder = match &self.output {
@@ -140,7 +141,8 @@ impl Job {
     }
 
     fn samples(&self, package: &Package, translation: &Translation) -> Result<Samples, String> {
-        let samples = Samples::new(package, generated(translation));
+        let nothing = Unit::default();
+        let samples = Samples::new(package, translation.unit().unwrap_or(&nothing));
         samples.map_err(|why| format!("{}: {why}", self.inputs[0].display()))
     }
 }

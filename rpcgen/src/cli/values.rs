@@ -138,10 +138,11 @@ pub(super) fn serde(feature: &str) -> Result<Serde, String> {
 
 /// `path::to::Something`
 pub(super) fn rust_path(text: &str) -> Result<String, String> {
-    match syn::parse_str::<syn::Path>(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err(format!("not a Rust path: {text:?}")),
+    let names = text.strip_prefix("::").unwrap_or(text).split("::");
+    for name in names {
+        name_of(name).map_err(|_| format!("not a Rust path: {text:?}"))?;
     }
+    Ok(text.to_owned())
 }
 
 /// A name of C.

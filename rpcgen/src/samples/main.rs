@@ -182,7 +182,7 @@ impl Samples {
                     ""
                 };
                 let state = format!("{}{clone}", server.variable);
-                let service = format!("{}::service({state})", version.path.join("::"));
+                let service = format!("{}::service({state})", version.path);
                 calls.push(match counted {
                     false => format!(".service({service})"),
                     true => format!(".service(counted({service}))"),

@@ -14,46 +14,41 @@
 
 mod client;
 mod imports;
-mod interface;
 mod main;
 mod package;
 mod service;
-mod ty;
-mod values;
 
 use std::collections::HashSet;
 
 pub use main::{Idle, Serving, Transport};
 pub use package::Package;
 
-use crate::Generated;
-use interface::{Interface, Program};
+use crate::ir::Unit;
+use crate::rust::{self, ProgramOutline};
 
-/// What the samples of some .x files are made of.
-///
-/// That is the Rust that rpcgen made of them, so that a sample calls everything by the name that it has
-/// there, whatever the options were.
-#[derive(Debug)]
+/// What the samples of some .x files are made of: all that they have to call and to answer.
+#[derive(Clone, Debug)]
 pub struct Samples {
     package: Package,
-    interface: Interface,
+    programs: Vec<ProgramOutline>,
 }
 
 impl Samples {
-    /// Samples for `files`, which are made of those of `package`.
+    /// Samples for the files of `unit`, of which `package` is made.
     ///
     /// # Errors
     ///
-    /// None of the files has a program, or they are not what rpcgen makes with all its parts.
-    pub fn new(package: &Package, files: &[Generated]) -> Result<Self, String> {
-        let files = files.iter().map(|file| &file.rust[..]);
-        let files: Vec<_> = package.modules().into_iter().zip(files).collect();
-        let interface = Interface::read(&files).map_err(|error| error.to_string())?;
-        if interface.programs.is_empty() {
-            return Err("no program, so there is nothing to serve or to call".to_owned());
+    /// None of the files has a program.
+    pub fn new(package: &Package, unit: &Unit) -> Result<Self, NoProgram> {
+        let roots = package.roots().into_iter().enumerate();
+        let programs: Vec<_> = roots
+            .flat_map(|(file, root)| rust::outline(unit, file, package.options(), &root))
+            .collect();
+        if programs.is_empty() || package.options().no_std {
+            return Err(NoProgram);
         }
         let package = package.clone();
-        Ok(Self { package, interface })
+        Ok(Self { package, programs })
     }
 
     /// What answers each program.
@@ -66,18 +61,23 @@ impl Samples {
             }
             name
         };
-        let servers = self.interface.programs.iter().map(|program| Server {
+        let servers = self.programs.iter().map(|program| Server {
             program,
-            name: unique(&mut names, upper_camel(program.name()), "Server"),
-            variable: unique(&mut variables, program.name().to_owned(), "_server"),
+            name: unique(&mut names, upper_camel(&program.name), "Server"),
+            variable: unique(&mut variables, program.name.clone(), "_server"),
         });
         servers.collect()
     }
 }
 
+/// There is no program to serve or to call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no program, so there is nothing to serve or to call")]
+pub struct NoProgram;
+
 /// What answers a program.
 struct Server<'a> {
-    program: &'a Program,
+    program: &'a ProgramOutline,
     /// The name of its type.
     name: String,
     /// The name of the variable that holds it.
@@ -98,16 +98,9 @@ const NAMES: [&str; 7] = [
 /// Keywords and other variables of a sample.
 const VARIABLES: [&str; 3] = ["calls", "counted", "server"];
 
-impl Program {
-    /// The name of its module.
-    fn name(&self) -> &str {
-        let name = self.path.last().map_or("", String::as_str);
-        name.trim_start_matches("r#")
-    }
-}
-
 /// `hello_program` as `HelloProgram`.
 fn upper_camel(name: &str) -> String {
+    let name = name.trim_start_matches("r#");
     let words = name.split('_').filter(|word| !word.is_empty());
     let camel = words.map(|word| {
         let (first, rest) = word.split_at(1);

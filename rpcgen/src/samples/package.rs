@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Samples, Serving, fill};
 use crate::options::{Options, Reading, Serde};
+use crate::rust;
 
 /// The crate that the samples of some .x files are for, called as the first of them is.
 ///
@@ -52,20 +53,23 @@ impl Package {
 
     /// The name of its library.
     fn root(&self) -> String {
-        let stem = self.files.first().map_or("protocol", |file| stem(file));
-        module(stem)
+        library(self.files.first().map_or("protocol", String::as_str))
     }
 
     /// The paths of the modules that the files become.
-    pub(super) fn modules(&self) -> Vec<Vec<String>> {
+    pub(super) fn roots(&self) -> Vec<String> {
         let root = self.root();
         match &self.files[..] {
-            [_] => vec![vec![root]],
-            files => files
-                .iter()
-                .map(|file| vec![root.clone(), module(stem(file))])
-                .collect(),
+            [_] => vec![root],
+            files => {
+                let modules = files.iter().map(|file| rust::module(file));
+                modules.map(|module| format!("{root}::{module}")).collect()
+            }
         }
+    }
+
+    pub(super) fn options(&self) -> &Options {
+        &self.options
     }
 
     /// The files, as text names them.
@@ -211,7 +215,7 @@ impl Package {
             let _ = write!(
                 text,
                 "\n/// {file}\npub mod {} {{\n    {}}}\n",
-                module(stem(file)),
+                rust::module(file),
                 include(file)
             );
         }
@@ -294,22 +298,14 @@ fn stem(file: &str) -> &str {
     }
 }
 
-/// The name of a file as that of a module: no keyword, and none that code around it needs.
-fn module(stem: &str) -> String {
-    let legal = |c: char| {
-        if c.is_ascii_alphanumeric() {
-            c.to_ascii_lowercase()
-        } else {
-            '_'
-        }
-    };
-    let name: String = stem.chars().map(legal).collect();
-    let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic());
-    let taken = TAKEN.contains(&name.as_str()) || name.starts_with("oncrpc");
-    if starts_well && !taken && syn::parse_str::<syn::Ident>(&name).is_ok() {
-        return name;
+/// The name of a file as that of a crate, but none that code beside it needs.
+fn library(file: &str) -> String {
+    let name = rust::module(file);
+    let name = name.trim_start_matches("r#");
+    match TAKEN.contains(&name) || name.starts_with("oncrpc") {
+        true => format!("{name}_protocol"),
+        false => name.to_owned(),
     }
-    format!("x_{}", name.trim_start_matches('_'))
 }
 
 /// Crates and modules that samples name.

@@ -1,7 +1,7 @@
 //! `-Ss`: what a server answers, to be filled in.
 
-use super::interface::Procedure;
-use super::ty::Ty;
+use crate::rust::ProcedureOutline;
+
 use super::{Samples, Server, WIDTH, fill, listed};
 
 impl Samples {
@@ -20,7 +20,7 @@ impl Samples {
 /// The type that answers a program, and its versions.
 fn implementation(server: &Server<'_>) -> String {
     let name = &server.name;
-    let module = server.program.path.join("::");
+    let module = &server.program.path;
     let mut text = format!(
         "\n/// Answers the calls of [`{module}`].\n\
          ///\n\
@@ -35,7 +35,7 @@ fn implementation(server: &Server<'_>) -> String {
             .iter()
             .filter(|procedure| !procedure.answered);
         let functions: Vec<_> = unanswered.map(function).collect();
-        text += &format!("\nimpl {}::Server for {name} {{", version.path.join("::"));
+        text += &format!("\nimpl {}::Server for {name} {{", version.path);
         if !functions.is_empty() {
             text += &format!("\n{}", functions.join("\n"));
         }
@@ -44,7 +44,7 @@ fn implementation(server: &Server<'_>) -> String {
     text
 }
 
-fn function(procedure: &Procedure) -> String {
+fn function(procedure: &ProcedureOutline) -> String {
     let docs = procedure.docs.iter().map(|line| format!("    ///{line}\n"));
     let mut parameters = vec!["&self".to_owned(), "_cx: &CallContext".to_owned()];
     parameters.extend(procedure.parameters.iter().map(|(name, ty)| {
@@ -55,7 +55,7 @@ fn function(procedure: &Procedure) -> String {
     let before = format!("async fn {}", procedure.function);
     let after = format!(" -> Result<{}, Reject> {{", procedure.result);
     let signature = listed(&before, &parameters, &after, WIDTH);
-    let answer = if procedure.result == Ty::UNIT {
+    let answer = if procedure.result == "()" {
         "()"
     } else {
         "answer"
