@@ -17,6 +17,7 @@
 //! | items → what they mean: names bound, constants evaluated, sizes and cycles known | [`ir`] |
 //! | meaning → formatted Rust | [`rust`] |
 //! | all of it | [`translate`] |
+//! | programs to begin with, around the Rust | [`samples`] |
 
 pub mod ast;
 pub mod config;
@@ -29,6 +30,7 @@ pub mod options;
 pub mod parser;
 pub mod preprocess;
 pub mod rust;
+pub mod samples;
 pub mod source;
 mod translate;
 

@@ -1,15 +1,19 @@
 //! Where calls come from.
 
-use std::io;
+use std::fs::File;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
+use std::{fmt, io};
 
 use oncrpc::netid::Netid;
 use oncrpc::uaddr::Uaddr;
 use oncrpc_transport::socket;
 use oncrpc_xdr::XdrString;
+use socket2::{Socket, Type};
 use tokio::net::{TcpListener, UdpSocket, UnixListener};
 
 /// A place to listen at: an address to bind, or a socket that is bound already.
@@ -41,6 +45,16 @@ pub struct Bound {
     pub uaddr: Uaddr,
 }
 
+impl fmt::Display for Bound {
+    /// `tcp 192.0.2.7:2049`, `local /run/hello.sock`: as people write addresses.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.uaddr {
+            Uaddr::Inet(address) => write!(f, "{} {address}", self.netid),
+            Uaddr::Local(path) => write!(f, "{} {path}", self.netid),
+        }
+    }
+}
+
 /// A listener under tokio.
 pub(crate) enum Listener {
     Tcp(TcpListener),
@@ -60,6 +74,49 @@ impl Drop for SocketFile {
 }
 
 impl Listen {
+    /// The socket that whoever started this process has bound for it: inetd hands it over as standard input
+    /// (`wait`), as systemd does (`StandardInput=socket`). `None` for what is no socket, such as a terminal.
+    ///
+    /// ```no_run
+    /// use std::os::fd::AsFd;
+    ///
+    /// use oncrpc_server::{Listen, Server};
+    ///
+    /// let server = Server::new();
+    /// let server = match Listen::inherited(std::io::stdin().as_fd().try_clone_to_owned()?)? {
+    ///     Some(socket) => server.listen(socket),
+    ///     None => server.listen(Listen::Tcp("[::1]:0".parse()?)),
+    /// };
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// It is a socket at which nobody can listen: a connection that inetd has accepted (`nowait`), or one of
+    /// another kind than those of this type.
+    pub fn inherited(fd: OwnedFd) -> io::Result<Option<Self>> {
+        let file = File::from(fd);
+        if !file.metadata()?.file_type().is_socket() {
+            return Ok(None);
+        }
+        let socket = Socket::from(OwnedFd::from(file));
+        let is_unix = socket.local_addr()?.is_unix();
+        let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        match socket.r#type()? {
+            Type::DGRAM if !is_unix => {
+                let socket = socket.into();
+                socket::prepare_udp(&socket)?;
+                Ok(Some(Self::UdpSocket(socket)))
+            }
+            Type::STREAM if !socket.is_listener()? => {
+                refused("a connection, not a socket that listens: inetd has to say `wait`")
+            }
+            Type::STREAM if is_unix => Ok(Some(Self::UnixListener(socket.into()))),
+            Type::STREAM => Ok(Some(Self::TcpListener(socket.into()))),
+            _ => refused("a socket of a kind that no RPC travels by"),
+        }
+    }
+
     /// Binds what is not bound yet.
     pub(crate) fn bind(self) -> io::Result<(Listener, Bound)> {
         let listener = match self {
@@ -84,8 +141,8 @@ impl Listen {
     }
 }
 
-impl std::fmt::Display for Listen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(f, "tcp {address}"),
             Self::Udp(address) => write!(f, "udp {address}"),

@@ -108,6 +108,42 @@ async fn it_answers_on_every_transport_at_once() {
     assert!(!socket.exists(), "the socket's file is gone");
 }
 
+/// A socket as another process would hand it over.
+fn handed(socket: impl Into<std::os::fd::OwnedFd>) -> std::io::Result<Option<Listen>> {
+    Listen::inherited(socket.into())
+}
+
+#[tokio::test]
+async fn sockets_that_another_process_has_bound_are_served() {
+    let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let tcp = std::net::TcpListener::bind("[::1]:0").unwrap();
+    let at = path("handed.sock");
+    let _ = std::fs::remove_file(&at);
+    let unix = std::os::unix::net::UnixListener::bind(&at).unwrap();
+    let listen = [handed(udp), handed(tcp), handed(unix)].map(|socket| socket.unwrap().unwrap());
+    let running = serve(&Clock::new(3), listen.into(), ServerLimits::default()).await;
+    for bound in running.bound() {
+        let time = client(endpoint(bound)).gettime().await;
+        assert_eq!(time.unwrap(), 42, "{bound}");
+    }
+}
+
+#[test]
+fn what_is_handed_over_and_cannot_be_served_says_why() {
+    let file = std::fs::File::open("/dev/null").unwrap();
+    assert!(handed(file).unwrap().is_none(), "no socket");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let connection = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (datagrams, _other) = std::os::unix::net::UnixDatagram::pair().unwrap();
+    assert_eq!(
+        [handed(connection), handed(datagrams)].map(|refused| refused.unwrap_err().to_string()),
+        [
+            "a connection, not a socket that listens: inetd has to say `wait`",
+            "a socket of a kind that no RPC travels by",
+        ]
+    );
+}
+
 #[tokio::test]
 async fn versions_that_are_not_served_are_refused_with_those_that_are() {
     let running = serve(&Clock::new(0), tcp(), ServerLimits::default()).await;

@@ -29,12 +29,18 @@ pub fn tcp(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 
 /// A UDP socket that says of each datagram which address of ours it came to.
 pub fn udp(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
-    let socket = bound(address, Type::DGRAM, Protocol::UDP)?;
-    match address {
-        SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?,
-        SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?,
+    let socket = bound(address, Type::DGRAM, Protocol::UDP)?.into();
+    prepare_udp(&socket)?;
+    Ok(socket)
+}
+
+/// Sets a bound UDP socket up: it says of each datagram which address of ours it came to.
+pub fn prepare_udp(socket: &std::net::UdpSocket) -> io::Result<()> {
+    match socket.local_addr()? {
+        SocketAddr::V4(_) => setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?,
+        SocketAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?,
     }
-    Ok(socket.into())
+    Ok(())
 }
 
 fn bound(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {

@@ -82,6 +82,11 @@ impl File<'_> {
         std::iter::once(derive).chain(serde).collect()
     }
 
+    /// Whether a type has a default value.
+    pub(super) fn has_default(&self, id: TypeId) -> bool {
+        self.derives[id.0].default
+    }
+
     /// Whether an arm of a union may be so large that clippy would have it in a box.
     pub(super) fn is_uneven(&self, union: &Union) -> bool {
         let bytes = |field: &Field| of(&field.ty, &self.derives).bytes;

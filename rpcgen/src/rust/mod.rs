@@ -13,11 +13,14 @@ mod structs;
 mod text;
 mod types;
 mod unions;
+mod values;
 
 use std::collections::HashSet;
 
 use crate::ir::{Definition, Type, TypeDef, TypeId, TypeKind, Unit};
 use crate::options::{Options, OptionsError, Part};
+
+pub(crate) use program::{ProcedureOutline, ProgramOutline, VersionOutline};
 
 use derives::Derives;
 use naming::Names;
@@ -36,6 +39,21 @@ pub fn generate(unit: &Unit, file: usize, options: &Options) -> Result<String, O
     let file = File::new(unit, file, options);
     file.check_serde()?;
     Ok(file.generate())
+}
+
+/// What one file of a unit becomes for code outside of it, to which its module is `root`.
+pub(crate) fn outline(
+    unit: &Unit,
+    file: usize,
+    options: &Options,
+    root: &str,
+) -> Vec<ProgramOutline> {
+    File::new(unit, file, options).outline(root)
+}
+
+/// The module that a file becomes.
+pub(crate) fn module(file: &str) -> String {
+    naming::module(file)
 }
 
 /// A file of a unit on its way to Rust.

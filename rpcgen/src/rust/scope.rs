@@ -13,6 +13,8 @@ pub(super) struct Scope<'a> {
     own: HashSet<&'a str>,
     /// Where `Vec`, `Box` and `String` come from: `alloc` in a crate without `std`.
     no_std: bool,
+    /// Set outside of what is generated: where the file's module is.
+    root: Option<&'a str>,
     imports: RefCell<Imports>,
 }
 
@@ -40,12 +42,29 @@ impl<'a> Scope<'a> {
             depth,
             own,
             no_std,
+            root: None,
             imports: RefCell::default(),
+        }
+    }
+
+    /// A place outside of what is generated, where everything is named by its whole path. The file's module is
+    /// `root`.
+    pub(super) fn outside(root: &'a str) -> Self {
+        Self {
+            root: Some(root),
+            ..Self::new(0, HashSet::new(), false)
         }
     }
 
     /// A type, constant or module of the file, or of another one whose module is `file`.
     pub(super) fn item(&self, file: Option<&str>, name: &str) -> String {
+        if let Some(root) = self.root {
+            let beside = root.rsplit_once("::").map_or(root, |(library, _)| library);
+            return match file {
+                Some(file) => format!("{beside}::{file}::{name}"),
+                None => format!("{root}::{name}"),
+            };
+        }
         let supers = self.depth + usize::from(file.is_some());
         if supers == 0 {
             return name.to_owned();
@@ -85,6 +104,9 @@ impl<'a> Scope<'a> {
 
     /// What a library has at `path`.
     pub(super) fn library(&self, path: &str, name: &str) -> String {
+        if self.root.is_some() {
+            return format!("{path}::{name}");
+        }
         let mut imports = self.imports.borrow_mut();
         let elsewhere = imports.0.get(name).is_some_and(|other| other != path);
         if elsewhere || self.own.contains(name) {

@@ -151,7 +151,7 @@ impl File<'_> {
     }
 
     /// A length as an expression of type `usize`.
-    fn as_usize(&self, size: &Size, scope: &Scope<'_>) -> String {
+    pub(super) fn as_usize(&self, size: &Size, scope: &Scope<'_>) -> String {
         match self.constant(size, scope) {
             Some(constant) => format!("{constant} as usize"),
             None => size.value.to_string(),

@@ -70,7 +70,7 @@ impl File<'_> {
     }
 
     /// Whether a client takes an argument by value.
-    fn is_taken(&self, ty: &Type) -> bool {
+    pub(super) fn is_taken(&self, ty: &Type) -> bool {
         let text = matches!(self.unit.behind(ty), Type::Text(_));
         self.is_small(ty) || (text && self.options.strings == Strings::Utf8)
     }

@@ -1,11 +1,14 @@
 //! Programs: a module for each, in it one for each version, with a client and a server.
 
 mod client;
+mod outline;
 mod procedures;
 mod server;
 
 use crate::ir::{Argument, Procedure, Program, Type, TypeKind, Version};
 use crate::options::Part;
+
+pub(crate) use outline::{ProcedureOutline, ProgramOutline, VersionOutline};
 
 use super::scope::Scope;
 use super::text::Code;

@@ -71,3 +71,8 @@ pub(super) fn null(version: &Version) -> Option<Procedure> {
         result: None,
     })
 }
+
+/// Whether it is the procedure that does nothing.
+pub(super) fn is_null(procedure: &Procedure) -> bool {
+    procedure.number == 0 && procedure.arguments.is_empty() && procedure.result.is_none()
+}

@@ -6,7 +6,7 @@ use crate::rust::text::Code;
 use crate::rust::{File, docs};
 
 use super::client::MOST_PARAMETERS;
-use super::{Method, Methods};
+use super::{Method, Methods, procedures};
 
 impl File<'_> {
     /// The trait of a server, with a method for each procedure, and the service that is made of one.
@@ -60,9 +60,7 @@ impl File<'_> {
         let future = scope.library("std::future", "Future");
         let [result, send] = ["Result", "Send"].map(|name| scope.prelude(name));
         let [context, reject] = ["CallContext", "Reject"].map(|name| scope.library("oncrpc", name));
-        let is_null =
-            procedure.number == 0 && procedure.arguments.is_empty() && procedure.result.is_none();
-        let body = match is_null {
+        let body = match procedures::is_null(procedure) {
             true => "Ok(())".to_owned(),
             false => format!("Err({reject}::ProcUnavail)"),
         };

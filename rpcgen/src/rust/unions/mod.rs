@@ -1,6 +1,7 @@
 //! Unions: a Rust enum, the default arm of which keeps its discriminant.
 
 mod names;
+mod values;
 
 use crate::ir::{
     Discriminant, DiscriminantKind, Docs, Field, Label, TypeDef, TypeId, TypeKind, Union,
