@@ -16,7 +16,7 @@ pub(super) fn item<'a>(start: Tokens<'a>, namespaces: &mut Vec<Span>) -> Parsed<
     let after_attributes = attributes(start)?;
     let defined = match after_attributes.first().text {
         ";" => {
-            let mut rest = start;
+            let mut rest = after_attributes;
             while rest.is(";") {
                 rest = rest.step();
             }
@@ -27,13 +27,13 @@ pub(super) fn item<'a>(start: Tokens<'a>, namespaces: &mut Vec<Span>) -> Parsed<
             return Ok((rest, None));
         }
         "}" if namespaces.pop().is_some() => {
-            let rest = start.step();
+            let rest = after_attributes.step();
             let rest = if rest.is(";") { rest.step() } else { rest };
             return Ok((rest, None));
         }
-        "namespace" => return namespace(start, namespaces),
-        "package" | "import" => return package(start),
-        "pragma" => pragma(start)?,
+        "namespace" => return namespace(after_attributes, namespaces),
+        "package" | "import" => return package(after_attributes),
+        "pragma" => pragma(after_attributes)?,
         _ => definition(after_attributes)?,
     };
     let (rest, kind) = defined;
