@@ -10,14 +10,14 @@
 /* Names the header of the types, and defines CASES: for each type its size and its function. */
 #include "cases.h"
 
-static const struct { size_t size; xdrproc_t code; } cases[] = { CASES };
+static const struct { size_t size; xdrproc_t code; } peer_cases[] = { CASES };
 
 /* More than any value of the tests needs; what wants more is refused, as it would be on a smaller machine. */
 #define MEMORY (128u << 20)
 
 #define FLUSH UINT32_MAX
 
-static void answer(uint32_t verdict, uint32_t taken, const char *bytes, uint32_t length)
+static void peer_answer(uint32_t verdict, uint32_t taken, const char *bytes, uint32_t length)
 {
 	uint32_t head[3] = { verdict, taken, length };
 
@@ -26,7 +26,7 @@ static void answer(uint32_t verdict, uint32_t taken, const char *bytes, uint32_t
 }
 
 /* A value encoded again is never longer than the bytes that it was. */
-static void exchange(size_t size, xdrproc_t code, char *bytes, uint32_t length)
+static void peer_exchange(size_t size, xdrproc_t code, char *bytes, uint32_t length)
 {
 	void *value = calloc(1, size + 1);
 	char *again = calloc(1, length + 4);
@@ -35,14 +35,14 @@ static void exchange(size_t size, xdrproc_t code, char *bytes, uint32_t length)
 
 	xdrmem_create(&xdr, bytes, length, XDR_DECODE);
 	if (!code(&xdr, value)) {
-		answer(0, 0, NULL, 0);
+		peer_answer(0, 0, NULL, 0);
 	} else {
 		taken = xdr_getpos(&xdr);
 		xdrmem_create(&xdr, again, length + 4, XDR_ENCODE);
 		if (code(&xdr, value))
-			answer(1, taken, again, xdr_getpos(&xdr));
+			peer_answer(1, taken, again, xdr_getpos(&xdr));
 		else
-			answer(0, taken, NULL, 0);
+			peer_answer(0, taken, NULL, 0);
 	}
 	xdr_free(code, value);
 	free(again);
@@ -65,7 +65,7 @@ int main(void)
 		bytes = malloc(head[1] + 1);
 		if (fread(bytes, 1, head[1], stdin) != head[1])
 			return 1;
-		exchange(cases[head[0]].size, cases[head[0]].code, bytes, head[1]);
+		peer_exchange(peer_cases[head[0]].size, peer_cases[head[0]].code, bytes, head[1]);
 		free(bytes);
 	}
 	return 0;

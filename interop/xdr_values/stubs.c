@@ -26,6 +26,18 @@ static enum clnt_stat print(CLIENT *client, rpcproc_t procedure, xdrproc_t code,
 	return RPC_SUCCESS;
 }
 
+/* What a long of all ones in four bytes is in memory, in hexadecimal. */
+static void print_long(void)
+{
+	char ones[4] = { -1, -1, -1, -1 };
+	long number = 0;
+	XDR xdr;
+
+	xdrmem_create(&xdr, ones, sizeof ones, XDR_DECODE);
+	xdr_long(&xdr, &number);
+	printf("a long of ffffffff is %lx\n", number);
+}
+
 int main(void)
 {
 	static struct clnt_ops ops = { .cl_call = print };
@@ -43,5 +55,6 @@ int main(void)
 	calls = "LONG 0x1122334455667788", long_1(&large, &client);
 	calls = "LONG -1", long_1(&negative, &client);
 	calls = "PLAIN {1,2}", plain_1(&both, &client);
+	print_long();
 	return 0;
 }

@@ -92,8 +92,11 @@ fn theirs(protocol: &Protocol, flags: &str) -> PathBuf {
     let folder = empty_folder(&format!("{name}-{variant}"));
     rpcgen(protocol, flags, &folder, &[("-h", ".h"), ("-c", "_xdr.c")]);
     let mut cases = format!("#include \"{name}.h\"\n#define CASES");
-    for ty in protocol.cases.iter().filter_map(|case| case.c.as_ref()) {
-        let _ = write!(cases, " {{ sizeof({ty}), (xdrproc_t) xdr_{ty} }},");
+    for case in &protocol.cases {
+        let _ = match &case.c {
+            Some(ty) => write!(cases, " {{ sizeof({ty}), (xdrproc_t) xdr_{ty} }},"),
+            None => write!(cases, " {{ 0, NULL }},"),
+        };
     }
     write(&folder.join("cases.h"), &(cases + "\n"));
     gcc(&folder, &["peer.c"], &[format!("{name}_xdr.c")])

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use oncrpc_rpcgen::diagnostic::Style;
-use oncrpc_rpcgen::ir::{Procedure, Type, TypeId, TypeKind, Unit};
+use oncrpc_rpcgen::ir::{Type, TypeId, TypeKind, Unit};
 use oncrpc_rpcgen::{Input, Options, Reading, Translation, translate_all, understand};
 
 /// A .x file as both sides get it.
@@ -39,8 +39,7 @@ pub struct Case {
 
 /// The .x files in `xdr_values` and those that Debian installs, by name.
 pub fn all() -> Vec<Protocol> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("xdr_values");
-    let folders = [&own, Path::new(RPCSVC), Path::new(TIRPC)];
+    let folders = [&own(), Path::new(RPCSVC), Path::new(TIRPC)];
     let files = folders
         .into_iter()
         .flat_map(|folder| fs::read_dir(folder).expect("the folder is there"));
@@ -49,12 +48,17 @@ pub fn all() -> Vec<Protocol> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "x"))
         .collect();
     files.sort_by(|a, b| a.file_name().cmp(&b.file_name()));
-    let installed = files.iter().filter(|path| !path.starts_with(&own));
+    let installed = files.iter().filter(|path| !path.starts_with(own()));
     assert!(
         installed.count() >= INSTALLED,
         "rpcsvc-proto or libtirpc-dev is incomplete"
     );
     files.iter().map(|path| protocol(path)).collect()
+}
+
+/// Where the files of this test are.
+fn own() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("xdr_values")
 }
 
 fn protocol(path: &Path) -> Protocol {
@@ -98,26 +102,10 @@ fn protocol(path: &Path) -> Protocol {
         let added = unit.types.iter().position(|def| def.name == added);
         case.types = vec![Type::Named(TypeId(added.expect("it was added")))];
     }
-    for program in &unit.programs {
-        for version in &program.versions {
-            let module = format!(
-                "{name}::{}::v{}",
-                program.name.to_lowercase(),
-                version.number
-            );
-            let procedures = version.procedures.iter();
-            // What C makes of a single argument is not in what rpcgen -c writes.
-            let several = |procedure: &&Procedure| procedure.arguments.len() > 1;
-            let procedures = procedures.filter(|procedure| name == "stubs" || several(procedure));
-            cases.extend(procedures.map(|procedure| {
-                let c = format!(
-                    "{}_{}_argument",
-                    procedure.name.to_lowercase(),
-                    version.number
-                );
-                arguments(procedure, several(&procedure).then_some(c), &module)
-            }));
-        }
+    // How Debian's files name their procedures is not the point here.
+    if path.starts_with(own()) {
+        let procedures = procedures(&name, unit, &cases);
+        cases.extend(procedures);
     }
     let rust = translation.as_ref().ok().and_then(Translation::files);
     let rust = rust.map(|files| files[0].rust.clone());
@@ -130,17 +118,44 @@ fn protocol(path: &Path) -> Protocol {
     }
 }
 
-/// What is passed to a procedure: a struct in C where it is several arguments, a tuple in Rust.
-fn arguments(procedure: &Procedure, c: Option<String>, module: &str) -> Case {
-    let (first, rest) = procedure.name.split_at(1);
-    let marker = format!("{first}{}", rest.to_lowercase());
-    let arguments = procedure.arguments.iter();
-    Case {
-        name: format!("the arguments of {}", procedure.name),
-        types: arguments.map(|argument| argument.ty.clone()).collect(),
-        c,
-        rust: format!("<{module}::procedure::{marker} as oncrpc::Procedure>::Args"),
+/// What is passed to the procedures of a file, and what they answer; names of one word are assumed.
+fn procedures(file: &str, unit: &Unit, known: &[Case]) -> Vec<Case> {
+    let mut cases = Vec::new();
+    // As rpcgen -c writes only types, C has those that are one, and structs of several arguments.
+    let named = |ty: &Type| match ty {
+        Type::Named(id) => known[id.0].c.clone(),
+        _ => None,
+    };
+    for program in &unit.programs {
+        for version in &program.versions {
+            for procedure in &version.procedures {
+                let (first, rest) = procedure.name.split_at(1);
+                let (small, marker) = (procedure.name.to_lowercase(), rest.to_lowercase());
+                let program = program.name.to_lowercase();
+                let module = format!("{file}::{program}::v{}::procedure", version.number);
+                let rust = format!("<{module}::{first}{marker} as oncrpc::Procedure>");
+                let arguments = procedure.arguments.iter();
+                let types: Vec<_> = arguments.map(|argument| argument.ty.clone()).collect();
+                cases.push(Case {
+                    name: format!("the arguments of {}", procedure.name),
+                    c: match &types[..] {
+                        [] => None,
+                        [one] => named(one),
+                        _ => Some(format!("{small}_{}_argument", version.number)),
+                    },
+                    types,
+                    rust: format!("{rust}::Args"),
+                });
+                cases.extend(procedure.result.iter().map(|result| Case {
+                    name: format!("the results of {}", procedure.name),
+                    c: named(result),
+                    types: vec![result.clone()],
+                    rust: format!("{rust}::Results"),
+                }));
+            }
+        }
     }
+    cases
 }
 
 /// The file as Debian's rpcgen is given it, and those that it includes, which are looked for beside it.

@@ -1,7 +1,6 @@
 //! The two sides asked the same.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
 use super::peer::{Peer, Said};
 use super::programs::{CASES_OF_A_FILE, INLINED, Programs};
@@ -15,10 +14,16 @@ pub struct Sides<'a> {
     file: usize,
     theirs: Vec<(&'static str, Peer)>,
     ours: Peer,
-    /// What was not as it should have been.
-    failures: Vec<String>,
-    /// The differences met.
-    pub seen: BTreeSet<Difference>,
+    met: Met,
+}
+
+/// What came of asking.
+#[derive(Debug, Default)]
+pub struct Met {
+    /// The differences that are known.
+    pub differences: BTreeSet<Difference>,
+    /// What was not as it should have been: how many bytes it takes to see it, and what was said.
+    pub failures: Vec<(usize, String)>,
 }
 
 impl<'a> Sides<'a> {
@@ -32,8 +37,7 @@ impl<'a> Sides<'a> {
                 .map(|(flags, program)| (*flags, Peer::start(program)))
                 .collect(),
             ours: Peer::start(&programs.ours),
-            failures: Vec::new(),
-            seen: BTreeSet::new(),
+            met: Met::default(),
         }
     }
 
@@ -67,7 +71,7 @@ impl<'a> Sides<'a> {
             .collect();
         for (index, bytes) in requests.iter().enumerate() {
             let (read, seen) = expected(bytes, Side::Ours);
-            self.seen.extend(seen);
+            self.met.differences.extend(seen);
             if !is(&ours[index], &read) {
                 self.failed(case, bytes, "ours", &ours[index], &read);
             }
@@ -78,12 +82,12 @@ impl<'a> Sides<'a> {
                     && seen.contains(&Difference::Bool)
                     && self.keeps_bools(case, said, &read);
                 if kept {
-                    self.seen.insert(Difference::InlinedBool);
+                    self.met.differences.insert(Difference::InlinedBool);
                 } else if !is(said, &read) {
                     self.failed(case, bytes, flags, said, &read);
                 }
             }
-            self.seen.extend(seen);
+            self.met.differences.extend(seen);
         }
     }
 
@@ -119,26 +123,17 @@ impl<'a> Sides<'a> {
             Ok(read) => read.to_string(),
             Err(wrong) => format!("a value of which something does not hold: {wrong}"),
         };
-        self.failures.push(format!(
+        let failure = format!(
             "{}.x, {name}, of {}\n    expected {expected}\n    {who} says {said}",
             self.protocol.name,
             Words(bytes),
-        ));
+        );
+        self.met.failures.push((bytes.len(), failure));
     }
 
-    /// Panics if something was not as it should have been; gives back the differences met.
-    pub fn end(mut self) -> BTreeSet<Difference> {
-        let failures = std::mem::take(&mut self.failures);
-        let mut said = String::new();
-        for failure in failures.iter().take(SHOWN) {
-            let _ = writeln!(said, "{failure}");
-        }
-        assert!(
-            failures.is_empty(),
-            "{} failures, the first:\n{said}",
-            failures.len()
-        );
-        std::mem::take(&mut self.seen)
+    /// What came of all that was asked.
+    pub fn met(self) -> Met {
+        self.met
     }
 }
 
@@ -167,6 +162,3 @@ impl std::fmt::Display for Words<'_> {
         Ok(())
     }
 }
-
-/// Failures of one file that are shown: one mistake makes many.
-const SHOWN: usize = 5;
