@@ -4,26 +4,29 @@
 //! (`xdr_values/*.x`). A third encoder makes the values ([`values`]), which knows of the types only what the
 //! ir of rpcgen says; each side decodes and encodes them again. Bytes that are nearly a value show where the two
 //! differ: [`reading`] says what either makes of them, and each [`Difference`] stands in
-//! rpcgen/COMPATIBILITY.md.
+//! rpcgen/COMPATIBILITY.md. All of it holds for Rust in each of the [`manners`] that a user may choose.
 #![expect(clippy::expect_used, reason = "a helper of a test may fail it")]
 #![allow(unreachable_pub, reason = "the modules of a test are for each other")]
 
 mod damage;
+mod manners;
+mod nesting;
 mod peer;
 mod programs;
 mod protocols;
 mod random;
 mod reading;
 mod sides;
+mod stubs;
 mod values;
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
+use manners::Manner;
 use oncrpc_interop::needs_c;
 use programs::{Programs, in_parallel};
 use random::Random;
-use reading::{Difference, Read};
+use reading::{Difference, Read, Side};
 use sides::Sides;
 use values::Values;
 
@@ -76,50 +79,37 @@ const SOME: usize = 200;
 /// Failures that are shown: one mistake makes many.
 const SHOWN: usize = 10;
 
-/// Runs a test with each .x file; gives back the differences met. Panics with what was not as it should
-/// have been, the shortest first.
-fn with_each(test: impl Fn(&mut Sides<'_>) + Sync) -> BTreeSet<Difference> {
+/// Runs a test with each type that both sides have: the programs of its file, its number and its name there, and
+/// values of it. Gives back the differences met; panics with what was not as it should have been, once for
+/// each type, the shortest first.
+fn with_each_type(
+    test: impl Fn(&mut Sides<'_>, usize, &str, &mut Values<'_>) + Sync,
+) -> BTreeSet<Difference> {
     let programs = Programs::made();
     let files: Vec<_> = (0..programs.protocols.len()).collect();
     let met = in_parallel(&files, |file| {
         let mut sides = Sides::start(programs, *file);
-        test(&mut sides);
+        let protocol = sides.protocol;
+        for (number, case) in protocol.cases.iter().enumerate() {
+            if case.c.is_some() {
+                let name = format!("{}: {}", protocol.name, case.name);
+                let mut values = Values::new(&protocol.unit, &name);
+                test(&mut sides, number, &name, &mut values);
+            }
+        }
         sides.met()
     });
-    let mut failures: Vec<_> = met.iter().flat_map(|met| &met.failures).collect();
-    failures.sort();
-    let shown = failures.iter().take(SHOWN);
+    let failures: usize = met.iter().map(|met| met.failures).sum();
+    let mut shown: Vec<_> = met.iter().flat_map(|met| met.shortest.values()).collect();
+    shown.sort();
+    let shown = shown.iter().take(SHOWN);
     let shown: Vec<_> = shown.map(|(_, failure)| failure.as_str()).collect();
     assert!(
-        failures.is_empty(),
-        "{} failures:\n{}",
-        failures.len(),
+        failures == 0,
+        "{failures} failures, as of:\n{}",
         shown.join("\n")
     );
     met.into_iter().flat_map(|met| met.differences).collect()
-}
-
-/// Runs a test with each type of each .x file that both sides have.
-fn with_each_type(
-    test: impl Fn(&mut Sides<'_>, usize, &str, &mut Values<'_>) + Sync,
-) -> BTreeSet<Difference> {
-    with_each(|sides| {
-        let protocol = sides.protocol;
-        for (number, case) in protocol.cases.iter().enumerate() {
-            let name = format!("{}: {}", protocol.name, case.name);
-            let mut values = Values::new(&protocol.unit, &name);
-            if case.c.is_some() {
-                test(sides, number, &name, &mut values);
-            }
-        }
-    })
-}
-
-fn whole(bytes: &[u8]) -> Read {
-    Read::Value {
-        taken: bytes.len(),
-        bytes: bytes.to_vec(),
-    }
 }
 
 #[test]
@@ -131,9 +121,14 @@ fn values_of_every_type_are_the_same_bytes_in_c_and_in_rust() {
         let requests: Vec<_> = (0..many)
             .map(|number| values.value(number, types))
             .collect();
-        sides.make(case, &requests, |bytes, _| (whole(bytes), BTreeSet::new()));
+        let protocol = sides.protocol;
+        sides.both_make(case, &requests, |bytes, side| match side {
+            Side::Ours(Manner::Strict) => reading::read(&protocol.unit, side, types, bytes),
+            _ => (Read::whole(bytes), BTreeSet::new()),
+        });
     });
-    assert_eq!(met, BTreeSet::new());
+    // Where we are asked to be strict.
+    assert_eq!(met, [Difference::Unlisted].into());
 }
 
 #[test]
@@ -166,7 +161,7 @@ fn what_is_cut_short_is_refused_by_both() {
             cuts.extend(lengths.into_iter().map(|length| bytes[..length].to_vec()));
         }
         let refused = Read::Refused("it is cut short".to_owned());
-        sides.make(case, &cuts, |_, _| (refused.clone(), BTreeSet::new()));
+        sides.both_make(case, &cuts, |_, _| (refused.clone(), BTreeSet::new()));
     });
 }
 
@@ -177,7 +172,7 @@ fn what_is_longer_than_its_bound_is_refused_by_both() {
         let types = &sides.protocol.cases[case].types;
         let requests: Vec<_> = (0..20).filter_map(|_| values.excessive(types)).collect();
         let refused = Read::Refused("it is too long".to_owned());
-        sides.make(case, &requests, |_, _| (refused.clone(), BTreeSet::new()));
+        sides.both_make(case, &requests, |_, _| (refused.clone(), BTreeSet::new()));
     });
 }
 
@@ -196,7 +191,7 @@ fn what_is_nearly_a_value_is_the_same_for_both_but_for_known_differences() {
             .map(|number| damage::damaged(&values.value(number, types), &mut random))
             .collect();
         let protocol = sides.protocol;
-        sides.make(case, &requests, |bytes, side| {
+        sides.both_make(case, &requests, |bytes, side| {
             reading::read(&protocol.unit, side, types, bytes)
         });
     });
@@ -215,92 +210,4 @@ fn find<'a>(programs: &'a Programs, file: &str, case: &str) -> (Sides<'a>, usize
         .position(|known| known.name == case)
         .expect("there is such a type");
     (Sides::start(programs, file), case)
-}
-
-#[test]
-fn only_we_refuse_what_nests_deeper_than_128_levels() {
-    needs_c!();
-    let (mut sides, tree) = find(Programs::made(), "lists", "tree");
-    // `struct tree { tree *left; short value; tree *right; }`, the left ones in each other.
-    let nested = |levels: usize| {
-        let left = [[0, 0, 0, 1]].repeat(levels);
-        let last = vec![[0; 4]];
-        let rest = [[0, 0, 0, 7], [0; 4]].repeat(levels + 1);
-        [left, last, rest].concat().concat()
-    };
-    for levels in [1, 128, 129, 1000] {
-        let bytes = nested(levels);
-        for theirs in sides.theirs(tree, &bytes) {
-            assert_eq!(theirs, Ok(whole(&bytes)), "{levels} levels");
-        }
-        let ours = sides.ours(tree, bytes.clone());
-        match levels {
-            ..=128 => assert_eq!(ours, Ok(whole(&bytes)), "{levels} levels"),
-            _ => assert!(
-                matches!(ours, Ok(Read::Refused(_))),
-                "{levels} levels: {ours:?}"
-            ),
-        }
-    }
-}
-
-#[test]
-fn lists_of_any_length_are_the_same() {
-    needs_c!();
-    let (mut sides, nodes) = find(Programs::made(), "lists", "nodes");
-    let node = [[0, 0, 0, 1], [0, 0, 0, 7]].concat();
-    let list = [node.repeat(10_000), vec![0; 4]].concat();
-    for theirs in sides.theirs(nodes, &list) {
-        assert!(theirs == Ok(whole(&list)));
-    }
-    assert!(sides.ours(nodes, list.clone()) == Ok(whole(&list)));
-}
-
-/// What C's client passes to a procedure of one argument, and what we say of that.
-#[test]
-fn single_arguments_are_what_the_file_says_where_c_may_send_something_else() {
-    needs_c!();
-    let programs = Programs::made();
-    let (sides, _) = find(programs, "stubs", "pair");
-    let client = Command::new(programs::stubs(sides.protocol)).output();
-    let client = client.expect("it runs");
-    assert!(client.status.success(), "{client:?}");
-    let passes = String::from_utf8(client.stdout).expect("it is text");
-    let mut found = String::new();
-    for line in passes.lines() {
-        let Some((call, hex)) = line.split_once('\t') else {
-            found += &format!("{line}\n");
-            continue;
-        };
-        let digits = hex.as_bytes().chunks(2);
-        let digits = digits.map(|two| std::str::from_utf8(two).expect("digits"));
-        let bytes: Vec<_> = digits
-            .map(|two| u8::from_str_radix(two, 16).expect("hexadecimal"))
-            .collect();
-        let procedure = call.split(' ').next().expect("a name");
-        let name = format!("the arguments of {procedure}");
-        let (mut sides, case) = find(programs, "stubs", &name);
-        let ours = match sides.ours(case, bytes.clone()) {
-            Ok(read) if read == whole(&bytes) => "the same".to_owned(),
-            Ok(Read::Refused(_)) => "no value".to_owned(),
-            other => panic!("{call}: {other:?}"),
-        };
-        found += &format!("{call}: {}: {ours}\n", sides::Words(&bytes));
-    }
-    let expected = "\
-TEXT abc: 00000003 61626300: the same
-TEXT abcd: 00000004 61626364: no value
-FREE abcd: 00000004 61626364: the same
-POINTER {1,2}: 00000001 00000002: no value
-INTEGER 5: 00000005: no value
-LONG 0x1122334455667788: 55667788: the same
-LONG -1: ffffffff: the same
-PLAIN {1,2}: 00000001 00000002: the same
-a long of ffffffff is ffffffff
-";
-    assert_eq!(found, expected);
-    // As the file says it: a flag, then the pair.
-    let (mut sides, pointer) = find(programs, "stubs", "the arguments of POINTER");
-    let flagged = [[0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 2]].concat();
-    assert_eq!(sides.ours(pointer, flagged.clone()), Ok(whole(&flagged)));
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::{LazyLock, Mutex};
 use std::thread;
 
+use super::manners::Manner;
 use super::protocols::{self, Protocol};
 
 /// All .x files, and the programs made of them.
@@ -15,12 +16,15 @@ pub struct Programs {
     pub protocols: Vec<Protocol>,
     /// For each file its programs in C: how rpcgen was called, and where they are.
     pub theirs: Vec<Vec<(&'static str, PathBuf)>>,
-    /// The program in Rust. A type's number is that of its file, times [`CASES_OF_A_FILE`], and its own.
+    /// The program in Rust, which knows each type by its [`case_number`].
     pub ours: PathBuf,
 }
 
-/// More types than any file has.
-pub const CASES_OF_A_FILE: usize = 1000;
+/// The number of a type of a file in one of the manners of Rust.
+pub fn case_number(manner: Manner, file: usize, case: usize) -> usize {
+    // More than there are files, and types in any of them.
+    (manner as usize * 100 + file) * 1000 + case
+}
 
 impl Programs {
     /// Those of this run, which are made once.
@@ -151,21 +155,25 @@ fn ours(protocols: &[Protocol]) -> PathBuf {
     fs::create_dir_all(folder.join("src")).expect("cargo's folder is writable");
     let mut modules = String::new();
     let mut arms = String::new();
-    for (file, protocol) in protocols.iter().enumerate() {
-        let name = &protocol.name;
-        write(&folder.join(format!("src/{name}.rs")), &protocol.rust);
-        let _ = writeln!(
-            modules,
-            "#[allow(dead_code)]\n#[path = \"{name}.rs\"]\npub mod {name};"
-        );
-        for (number, case) in protocol.cases.iter().enumerate() {
-            let number = file * CASES_OF_A_FILE + number;
-            let _ = writeln!(
-                arms,
-                "        {number} => exchange::<{}>(bytes),",
-                case.rust
+    for manner in Manner::ALL {
+        let module = manner.module();
+        let folder = folder.join("src").join(module);
+        fs::create_dir_all(&folder).expect("cargo's folder is writable");
+        let _ = writeln!(modules, "#[allow(dead_code)]\npub mod {module} {{");
+        for (file, protocol) in protocols.iter().enumerate() {
+            let name = &protocol.name;
+            write(
+                &folder.join(format!("{name}.rs")),
+                &protocol.rust[manner as usize],
             );
+            let _ = writeln!(modules, "    #[path = \"{name}.rs\"]\n    pub mod {name};");
+            for (case, known) in protocol.cases.iter().enumerate() {
+                let number = case_number(manner, file, case);
+                let ty = known.rust(&format!("{module}::{name}"), manner);
+                let _ = writeln!(arms, "        {number} => exchange::<{ty}>(bytes),");
+            }
         }
+        modules += "}\n";
     }
     let cases = format!(
         "{modules}\nfn exchange_case(case: u32, bytes: &Bytes) -> Answer {{\n    match case {{\n{arms}        \
@@ -181,7 +189,8 @@ fn ours(protocols: &[Protocol]) -> PathBuf {
     write(&folder.join("Cargo.toml"), &manifest);
     // The versions that the workspace has fetched.
     fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).expect("both are files");
-    fs::copy(source("peer.rs"), folder.join("src/main.rs")).expect("both are files");
+    let main = fs::read_to_string(source("peer.rs")).expect("it is text");
+    write(&folder.join("src/main.rs"), &main);
     let target = folder.join("target");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--offline"]);

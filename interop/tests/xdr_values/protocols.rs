@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use oncrpc_rpcgen::diagnostic::Style;
 use oncrpc_rpcgen::ir::{Type, TypeId, TypeKind, Unit};
-use oncrpc_rpcgen::{Input, Options, Reading, Translation, translate_all, understand};
+use oncrpc_rpcgen::{Input, Reading, Translation, translate_all, understand};
+
+use super::manners::Manner;
 
 /// A .x file as both sides get it.
 ///
@@ -19,8 +21,8 @@ pub struct Protocol {
     pub for_c: Vec<(String, String)>,
     /// What it means.
     pub unit: Unit,
-    /// The Rust that it becomes.
-    pub rust: String,
+    /// The Rust that it becomes, in each of the [`Manner`]s.
+    pub rust: Vec<String>,
     /// Its types.
     pub cases: Vec<Case>,
 }
@@ -33,8 +35,30 @@ pub struct Case {
     pub types: Vec<Type>,
     /// The type in C, if there is one, without the `xdr_` of its function.
     pub c: Option<String>,
-    /// The type in Rust, or the shape of what is passed to a procedure.
-    pub rust: String,
+    rust: Rust,
+}
+
+/// A type in Rust, as seen from the module of its file.
+enum Rust {
+    /// The struct that was added with this number.
+    Added(usize),
+    /// What is passed to or answered by a procedure: the module of its version, its name, and which of both.
+    Passed(String, String, &'static str),
+}
+
+impl Case {
+    /// The type in Rust, as seen from where the module of its file is.
+    pub fn rust(&self, file: &str, manner: Manner) -> String {
+        match &self.rust {
+            Rust::Added(number) => {
+                format!("{file}::{}", manner.type_name(&format!("proof_{number}")))
+            }
+            Rust::Passed(version, procedure, what) => {
+                let procedure = manner.procedure_name(procedure);
+                format!("<{file}::{version}::procedure::{procedure} as oncrpc::Procedure>::{what}")
+            }
+        }
+    }
 }
 
 /// The .x files in `xdr_values` and those that Debian installs, by name.
@@ -87,16 +111,15 @@ fn protocol(path: &Path) -> Protocol {
             name: def.name.clone(),
             types: Vec::new(),
             c: Some(format!("proof_{number}")),
-            rust: format!("{name}::Proof{number}"),
+            rust: Rust::Added(number),
         });
     }
     text = format!("{text}\n{added}");
-    let translation = translate_all(
-        &input(path, &text),
-        &Reading::default(),
-        &Options::default(),
-    );
-    let unit = unit(&translation);
+    let translations = Manner::ALL.map(|manner| {
+        let input = input(path, &text);
+        translate_all(&input, &Reading::default(), &manner.options())
+    });
+    let unit = unit(&translations[0]);
     for (number, case) in cases.iter_mut().enumerate() {
         let added = format!("proof_{number}");
         let added = unit.types.iter().position(|def| def.name == added);
@@ -104,53 +127,59 @@ fn protocol(path: &Path) -> Protocol {
     }
     // How Debian's files name their procedures is not the point here.
     if path.starts_with(own()) {
-        let procedures = procedures(&name, unit, &cases);
+        let procedures = procedures(unit, &cases);
         cases.extend(procedures);
     }
-    let rust = translation.as_ref().ok().and_then(Translation::files);
-    let rust = rust.map(|files| files[0].rust.clone());
+    let rust = translations.iter().map(|translation| {
+        let files = translation.as_ref().ok().and_then(Translation::files);
+        files.expect("there is a unit")[0].rust.clone()
+    });
     Protocol {
         for_c: for_c(path, &text),
         unit: unit.clone(),
-        rust: rust.expect("there is a unit"),
+        rust: rust.collect(),
         name,
         cases,
     }
 }
 
 /// What is passed to the procedures of a file, and what they answer; names of one word are assumed.
-fn procedures(file: &str, unit: &Unit, known: &[Case]) -> Vec<Case> {
+fn procedures(unit: &Unit, known: &[Case]) -> Vec<Case> {
     let mut cases = Vec::new();
     // As rpcgen -c writes only types, C has those that are one, and structs of several arguments.
     let named = |ty: &Type| match ty {
-        Type::Named(id) => known[id.0].c.clone(),
+        Type::Named(id) => {
+            let mut known = known.iter();
+            known.find(|case| case.name == unit.ty(*id).name)?.c.clone()
+        }
         _ => None,
     };
     for program in &unit.programs {
         for version in &program.versions {
+            let module = format!("{}::v{}", program.name.to_lowercase(), version.number);
             for procedure in &version.procedures {
-                let (first, rest) = procedure.name.split_at(1);
-                let (small, marker) = (procedure.name.to_lowercase(), rest.to_lowercase());
-                let program = program.name.to_lowercase();
-                let module = format!("{file}::{program}::v{}::procedure", version.number);
-                let rust = format!("<{module}::{first}{marker} as oncrpc::Procedure>");
+                let name = &procedure.name;
                 let arguments = procedure.arguments.iter();
                 let types: Vec<_> = arguments.map(|argument| argument.ty.clone()).collect();
                 cases.push(Case {
-                    name: format!("the arguments of {}", procedure.name),
+                    name: format!("the arguments of {name}"),
                     c: match &types[..] {
                         [] => None,
                         [one] => named(one),
-                        _ => Some(format!("{small}_{}_argument", version.number)),
+                        _ => Some(format!(
+                            "{}_{}_argument",
+                            name.to_lowercase(),
+                            version.number
+                        )),
                     },
                     types,
-                    rust: format!("{rust}::Args"),
+                    rust: Rust::Passed(module.clone(), name.clone(), "Args"),
                 });
                 cases.extend(procedure.result.iter().map(|result| Case {
-                    name: format!("the results of {}", procedure.name),
+                    name: format!("the results of {name}"),
                     c: named(result),
                     types: vec![result.clone()],
-                    rust: format!("{rust}::Results"),
+                    rust: Rust::Passed(module.clone(), name.clone(), "Results"),
                 }));
             }
         }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use oncrpc_rpcgen::ir::{
-    Builtin, Discriminant, DiscriminantKind, Field, Struct, Type, TypeId, TypeKind, Unit,
+    Builtin, Discriminant, DiscriminantKind, Field, Member, Struct, Type, TypeId, TypeKind, Unit,
 };
 
-use super::sides::Words;
+use super::manners::Manner;
 
 /// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum Side {
     /// C made by Debian's rpcgen, with libtirpc.
     Theirs,
     /// Rust made by our rpcgen.
-    Ours,
+    Ours(Manner),
 }
 
 /// A way in which what the two sides make of the same bytes differs.
@@ -28,13 +28,21 @@ pub enum Difference {
     Narrow,
     /// A string with a zero byte in it: libtirpc ends it there when it is encoded, we keep it.
     Zero,
+    /// A value that its enum does not list: C keeps it, and so do we, but not where enums are closed.
+    Unlisted,
     /// A bool that is neither 0 nor 1 in a run of words that rpcgen inlines: C keeps it as it came.
     InlinedBool,
 }
 
 impl Difference {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Bool, Self::Narrow, Self::Zero, Self::InlinedBool];
+    pub const ALL: [Self; 5] = [
+        Self::Bool,
+        Self::Narrow,
+        Self::Zero,
+        Self::Unlisted,
+        Self::InlinedBool,
+    ];
 }
 
 /// What one side makes of bytes.
@@ -46,12 +54,39 @@ pub enum Read {
     Refused(String),
 }
 
+impl Read {
+    /// A value that is all of these bytes, and these again.
+    pub fn whole(bytes: &[u8]) -> Self {
+        Self::Value {
+            taken: bytes.len(),
+            bytes: bytes.to_vec(),
+        }
+    }
+}
+
 impl fmt::Display for Read {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Value { taken, bytes } => write!(f, "a value of {taken} bytes: {}", Words(bytes)),
             Self::Refused(why) => write!(f, "no value: {why}"),
         }
+    }
+}
+
+/// Bytes in words, as hexadecimal.
+pub struct Words<'a>(pub &'a [u8]);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("nothing");
+        }
+        for (index, word) in self.0.chunks(4).enumerate() {
+            let blank = if index == 0 { "" } else { " " };
+            f.write_str(blank)?;
+            word.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        }
+        Ok(())
     }
 }
 
@@ -144,7 +179,16 @@ impl<'a> Reading<'a> {
         let unit = self.unit;
         match &unit.ty(id).kind {
             TypeKind::Alias(ty) => self.take(ty),
-            TypeKind::Enum(_) => self.number(Builtin::Int),
+            TypeKind::Enum(def) => {
+                let value = self.word()?;
+                self.put_word(value);
+                let listed = |member: &Member| member.value == value.cast_signed();
+                if self.strict() && !def.members.iter().any(listed) {
+                    self.differences.insert(Difference::Unlisted);
+                    return Err("the enum does not list this");
+                }
+                Ok(())
+            }
             TypeKind::Struct(Struct { fields, .. }) => {
                 fields.iter().try_for_each(|field| self.take(&field.ty))
             }
@@ -180,6 +224,10 @@ impl<'a> Reading<'a> {
         })
     }
 
+    fn strict(&self) -> bool {
+        self.side == Side::Ours(Manner::Strict)
+    }
+
     fn number(&mut self, builtin: Builtin) -> Taken<()> {
         match builtin {
             Builtin::Hyper | Builtin::UnsignedHyper | Builtin::Double => self.keep(8),
@@ -198,7 +246,7 @@ impl<'a> Reading<'a> {
         let word = self.word()?.cast_signed();
         if kept(word) != word {
             self.differences.insert(Difference::Narrow);
-            if self.side == Side::Ours {
+            if self.side != Side::Theirs {
                 return Err("the number is out of range");
             }
         }
@@ -210,7 +258,7 @@ impl<'a> Reading<'a> {
         let word = self.word()?;
         if word > 1 {
             self.differences.insert(Difference::Bool);
-            if self.side == Side::Ours {
+            if self.side != Side::Theirs {
                 return Err("a bool is neither 0 nor 1");
             }
         }

@@ -1,11 +1,12 @@
 //! The two sides asked the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::manners::Manner;
 use super::peer::{Peer, Said};
-use super::programs::{CASES_OF_A_FILE, INLINED, Programs};
+use super::programs::{INLINED, Programs, case_number};
 use super::protocols::{Case, Protocol};
-use super::reading::{Difference, Read, Side, read};
+use super::reading::{Difference, Read, Side, Words, read};
 
 /// The programs made of one .x file, running.
 pub struct Sides<'a> {
@@ -22,8 +23,10 @@ pub struct Sides<'a> {
 pub struct Met {
     /// The differences that are known.
     pub differences: BTreeSet<Difference>,
-    /// What was not as it should have been: how many bytes it takes to see it, and what was said.
-    pub failures: Vec<(usize, String)>,
+    /// How often something was not as it should have been.
+    pub failures: usize,
+    /// The fewest bytes that show it, and what was said of them, by type and by who said it.
+    pub shortest: BTreeMap<(usize, &'static str), (usize, String)>,
 }
 
 impl<'a> Sides<'a> {
@@ -42,8 +45,8 @@ impl<'a> Sides<'a> {
     }
 
     /// What ours says of bytes.
-    pub fn ours(&mut self, case: usize, bytes: Vec<u8>) -> Said {
-        let number = self.file * CASES_OF_A_FILE + case;
+    pub fn ours(&mut self, manner: Manner, case: usize, bytes: Vec<u8>) -> Said {
+        let number = case_number(manner, self.file, case);
         self.ours.ask(number, &[bytes]).remove(0)
     }
 
@@ -56,25 +59,33 @@ impl<'a> Sides<'a> {
             .collect()
     }
 
-    /// Both sides make of each of these what `expected` says.
-    pub fn make(
+    /// Both sides make of each of these bytes what `expected` says.
+    pub fn both_make(
         &mut self,
         case: usize,
         requests: &[Vec<u8>],
         expected: impl Fn(&[u8], Side) -> (Read, BTreeSet<Difference>),
     ) {
-        let number = self.file * CASES_OF_A_FILE + case;
-        let ours = self.ours.ask(number, requests);
+        for manner in Manner::ALL {
+            let number = case_number(manner, self.file, case);
+            let requests = match manner {
+                Manner::Usual => requests,
+                _ => &requests[..requests.len().min(OF_OTHER_MANNERS)],
+            };
+            let ours = self.ours.ask(number, requests);
+            for (bytes, said) in requests.iter().zip(&ours) {
+                let (read, seen) = expected(bytes, Side::Ours(manner));
+                self.met.differences.extend(seen);
+                if !is(said, &read) {
+                    self.failed(case, bytes, manner.module(), said, &read);
+                }
+            }
+        }
         let theirs = self.theirs.iter_mut();
         let theirs: Vec<_> = theirs
             .map(|(flags, peer)| (*flags, peer.ask(case, requests)))
             .collect();
         for (index, bytes) in requests.iter().enumerate() {
-            let (read, seen) = expected(bytes, Side::Ours);
-            self.met.differences.extend(seen);
-            if !is(&ours[index], &read) {
-                self.failed(case, bytes, "ours", &ours[index], &read);
-            }
             let (read, seen) = expected(bytes, Side::Theirs);
             for (flags, said) in &theirs {
                 let said = &said[index];
@@ -91,33 +102,36 @@ impl<'a> Sides<'a> {
         }
     }
 
-    /// Whether the value is `read` but for bools, which are still what they were.
-    fn keeps_bools(&self, case: usize, said: &Said, read: &Read) -> bool {
-        let (Ok(Read::Value { taken, bytes }), Read::Value { bytes: normal, .. }) = (said, read)
+    /// Whether this is the value expected but for bools, which are still what they were.
+    fn keeps_bools(&self, case: usize, said: &Said, expected: &Read) -> bool {
+        let (
+            Ok(Read::Value { taken, bytes }),
+            Read::Value {
+                taken: all,
+                bytes: normal,
+            },
+        ) = (said, expected)
         else {
             return false;
         };
-        if bytes == normal {
-            return false;
+        let Protocol { unit, cases, .. } = self.protocol;
+        let (again, _) = read(unit, Side::Theirs, &cases[case].types, bytes);
+        taken == all && bytes != normal && again == Read::whole(normal)
+    }
+
+    fn failed(
+        &mut self,
+        case: usize,
+        bytes: &[u8],
+        who: &'static str,
+        said: &Said,
+        expected: &Read,
+    ) {
+        self.met.failures += 1;
+        let shortest = self.met.shortest.get(&(case, who));
+        if shortest.is_some_and(|(length, _)| *length <= bytes.len()) {
+            return;
         }
-        let again = self.read(case, Side::Theirs, bytes).0;
-        let bytes = normal.clone();
-        let length = bytes.len();
-        let whole = Read::Value {
-            taken: length,
-            bytes,
-        };
-        let same_taken = matches!(read, Read::Value { taken: expected, .. } if expected == taken);
-        again == whole && same_taken
-    }
-
-    /// What a side makes of bytes by all that is known of it.
-    pub fn read(&self, case: usize, side: Side, bytes: &[u8]) -> (Read, BTreeSet<Difference>) {
-        let types = &self.protocol.cases[case].types;
-        read(&self.protocol.unit, side, types, bytes)
-    }
-
-    fn failed(&mut self, case: usize, bytes: &[u8], who: &str, said: &Said, expected: &Read) {
         let Case { name, .. } = &self.protocol.cases[case];
         let said = match said {
             Ok(read) => read.to_string(),
@@ -128,7 +142,8 @@ impl<'a> Sides<'a> {
             self.protocol.name,
             Words(bytes),
         );
-        self.met.failures.push((bytes.len(), failure));
+        let shortest = &mut self.met.shortest;
+        shortest.insert((case, who), (bytes.len(), failure));
     }
 
     /// What came of all that was asked.
@@ -146,19 +161,5 @@ fn is(said: &Said, expected: &Read) -> bool {
     }
 }
 
-/// Bytes in words, as hexadecimal.
-pub struct Words<'a>(pub &'a [u8]);
-
-impl std::fmt::Display for Words<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("nothing");
-        }
-        for (index, word) in self.0.chunks(4).enumerate() {
-            let blank = if index == 0 { "" } else { " " };
-            f.write_str(blank)?;
-            word.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        }
-        Ok(())
-    }
-}
+/// Values of each type that are tried in manners other than the usual.
+const OF_OTHER_MANNERS: usize = 200;

@@ -26,6 +26,8 @@ pub struct Values<'a> {
     unit: &'a Unit,
     random: Random,
     wanted: Wanted,
+    /// Whether enums may be what they do not list.
+    unlisted: bool,
     /// The next arm of each union and the next enumerator of each enum: none is left to chance.
     turns: HashMap<TypeId, usize>,
     /// How many lengths are still to be within their bounds before one exceeds its own, if one is to.
@@ -41,6 +43,7 @@ impl<'a> Values<'a> {
             unit,
             random: Random::of(name, 0),
             wanted: Wanted::Any,
+            unlisted: false,
             turns: HashMap::new(),
             excess_in: None,
             depth: 0,
@@ -56,6 +59,7 @@ impl<'a> Values<'a> {
             2 => Wanted::Zeros,
             _ => Wanted::Any,
         };
+        self.unlisted = number % 2 == 1;
         for ty in types {
             self.put(ty);
         }
@@ -83,8 +87,7 @@ impl<'a> Values<'a> {
             Type::Text(max) => {
                 let len = self.length(max, 1);
                 self.word(len);
-                // A string of C ends at a zero: that is a difference with a test of its own.
-                self.opaque(len as usize, 1);
+                self.text(len as usize);
             }
             Type::Fixed(element, size) => {
                 for _ in 0..size.value {
@@ -105,9 +108,13 @@ impl<'a> Values<'a> {
             }
             Type::Boxed(inner) => self.put(inner),
             Type::List(node) => {
-                while self.flag() {
+                for _ in 0..NODES {
+                    if !self.flag() {
+                        return;
+                    }
                     self.deeper(|values| values.named(*node));
                 }
+                self.word(0);
             }
         }
     }
@@ -132,9 +139,9 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// Each enumerator in turn, and a value that is none.
+    /// Each enumerator in turn, and in half of the values what is none.
     fn enumerator(&mut self, id: TypeId, def: &Enum) {
-        let turn = self.turn(id, def.members.len() + 1);
+        let turn = self.turn(id, def.members.len() + usize::from(self.unlisted));
         match def.members.get(turn) {
             Some(member) => self.word(member.value.cast_unsigned()),
             None => {
@@ -259,6 +266,19 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// A string, which is ASCII more often than not. That one of C ends at a zero is a difference with a test
+    /// of its own.
+    fn text(&mut self, len: usize) {
+        if self.wanted != Wanted::Any || self.random.once_in(4) {
+            return self.opaque(len, 1);
+        }
+        for _ in 0..len {
+            let byte = b' ' + (self.random.below(usize::from(b'~' - b' ' + 1)) as u8);
+            self.bytes.push(byte);
+        }
+        self.pad();
+    }
+
     /// Bytes that are `least` at least, and their padding.
     fn opaque(&mut self, len: usize, least: u8) {
         for _ in 0..len {
@@ -269,6 +289,10 @@ impl<'a> Values<'a> {
             };
             self.bytes.push(byte);
         }
+        self.pad();
+    }
+
+    fn pad(&mut self) {
         self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
     }
 
@@ -354,5 +378,7 @@ const DEEPEST: usize = 7;
 const USUAL: usize = 1024;
 /// The same for values with the most of everything, and the largest bound that is met exactly.
 const LONGEST: usize = 16 * 1024;
+/// Most nodes of a list: where they are pointers, none may nest deeper than 128 levels.
+const NODES: usize = 64;
 /// Most elements of most arrays.
 const FEW: usize = 9;
