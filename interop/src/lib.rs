@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Everything here needs root (network and mount namespaces, several uids): a test says so with
-//! [`needs_root!`] and is then named as not run where there is none. What goes wrong panics with
+//! [`needs_root!`] and is then named as not run where there is none; one that only compiles C says
+//! [`needs_c!`]. What goes wrong panics with
 //! what was seen, since the caller is always a test.
 #![expect(
     clippy::expect_used,
@@ -29,6 +30,6 @@ mod wire;
 pub use daemon::{Daemon, Ready};
 pub use host::{Host, Output};
 pub use programs::Which;
-pub use root::run_or_note;
+pub use root::{compile_or_note, run_or_note};
 pub use socket::{Answer, Caller, Transport};
 pub use wire::{Message, PMAPPROG, Reply, call, words};

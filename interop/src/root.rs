@@ -1,6 +1,6 @@
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
@@ -20,18 +20,48 @@ macro_rules! needs_root {
     };
 }
 
+/// Returns from the test, noting its name, where Debian's rpcgen, its .x files, libtirpc or gcc are missing.
+///
+/// It is noted as [`needs_root!`] does, and fails where that does.
+#[macro_export]
+macro_rules! needs_c {
+    () => {
+        if !$crate::compile_or_note({
+            fn here() {}
+            std::any::type_name_of_val(&here)
+        }) {
+            return;
+        }
+    };
+}
+
 /// Whether we are root; notes the test that holds the function `here` where we are not.
 /// [`needs_root!`] calls it.
 pub fn run_or_note(here: &str) -> bool {
-    if geteuid().is_root() {
-        return true;
-    }
+    geteuid().is_root() || note(here, "root")
+}
+
+/// Whether C can be made of .x files and compiled; notes the test that holds the function `here` where it
+/// cannot. [`needs_c!`] calls it.
+pub fn compile_or_note(here: &str) -> bool {
+    let needed = [
+        "/usr/bin/rpcgen",
+        "/usr/bin/gcc",
+        "/usr/include/rpcsvc/nis.x",
+        "/usr/include/tirpc/rpc/rpcb_prot.x",
+    ];
+    needed.iter().all(|path| Path::new(path).exists())
+        || note(here, "what interop/install.sh installs")
+}
+
+/// Notes that a test is not run because it needs `what`; false.
+fn note(here: &str, what: &str) -> bool {
     let test = here.trim_end_matches("::here");
     assert!(
         std::env::var("CI").as_deref() != Ok("true"),
-        "{test} needs root, and CI=true lets nothing be left out"
+        "{test} needs {what}, and CI=true lets nothing be left out"
     );
-    let note = format!("not run: {test} (needs root)\n");
+    let note = format!("not run: {test} (needs {what})\n");
     // Past libtest's capture, so that it is seen even of a test that passes.
     std::io::stderr()
         .write_all(note.as_bytes())
