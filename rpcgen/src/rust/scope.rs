@@ -49,7 +49,7 @@ impl<'a> Scope<'a> {
 
     /// A place outside of what is generated, where everything is named by its whole path. The file's module is
     /// `root`.
-    pub(super) fn outside(root: &'a str) -> Self {
+    pub(super) fn whole_paths(root: &'a str) -> Self {
         Self {
             root: Some(root),
             ..Self::new(0, HashSet::new(), false)
@@ -84,9 +84,10 @@ impl<'a> Scope<'a> {
     pub(super) fn outside(&self, path: &str) -> String {
         let local = path.strip_prefix("self::").unwrap_or(path);
         let is_local = local.starts_with("super::") || local != path || !path.contains("::");
-        match is_local {
-            true => format!("{}{local}", "super::".repeat(self.depth)),
-            false => path.to_owned(),
+        match (is_local, self.root) {
+            (true, Some(root)) => format!("{root}::{local}"),
+            (true, None) => format!("{}{local}", "super::".repeat(self.depth)),
+            (false, _) => path.to_owned(),
         }
     }
 
