@@ -230,7 +230,7 @@ fn unions_follow_their_discriminant_and_defaults_keep_it() {
     is(&Some(3_u32), &[0, 0, 0, 1, 0, 0, 0, 3]);
     let error = <Strict as Decode>::decode(&mut Reader::new(&[0, 0, 0, 2])).unwrap_err();
     assert_eq!(error.fault(), DecodeFault::BadDiscriminant { found: 2 });
-    assert_eq!(error.to_string(), "union has no arm for 2 at byte 0");
+    assert_eq!(error.to_string(), "kind: union has no arm for 2 at byte 0");
 }
 
 #[test]

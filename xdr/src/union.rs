@@ -212,13 +212,15 @@ macro_rules! union {
                     })*
                     $(Self::$void(found) => {
                         if listed(*found) {
-                            return ::core::result::Result::Err($crate::union::listed(*found));
+                            let error = $crate::union::listed(*found);
+                            return $crate::At::at(::core::result::Result::Err(error), $name);
                         }
                         <$of as $crate::Encode>::encode(found, writer)?;
                     })?
                     $(Self::$other { $own: found, $field: value } => {
                         if listed(*found) {
-                            return ::core::result::Result::Err($crate::union::listed(*found));
+                            let error = $crate::union::listed(*found);
+                            return $crate::At::at(::core::result::Result::Err(error), $name);
                         }
                         <$of as $crate::Encode>::encode(found, writer)?;
                         $crate::At::at(
@@ -256,7 +258,10 @@ macro_rules! union {
                             $rest_name,
                         )?,
                     },)?
-                    found => return ::core::result::Result::Err($crate::union::no_arm(reader, found)),
+                    found => {
+                        let error = $crate::union::no_arm(reader, found);
+                        return $crate::At::at(::core::result::Result::Err(error), $name);
+                    }
                 })
             }
         }

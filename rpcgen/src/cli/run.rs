@@ -114,7 +114,7 @@ impl Job {
             Output::Folder(folder) => folder.clone(),
             _ => self.inputs[0].with_file_name(package.name()),
         };
-        let written = package.write(&samples, serving).into_iter();
+        let written = package.contents(&samples, serving).into_iter();
         let mut files: Vec<_> = written.map(|(path, text)| File::new(path, text)).collect();
         let beside = self.inputs[0].parent().unwrap_or(Path::new(""));
         let included = translation
@@ -133,7 +133,12 @@ impl Job {
     }
 
     fn package(&self) -> Package {
-        let package = Package::new(&self.inputs, &self.reading, &self.options);
+        let mut reading = self.reading.clone();
+        for folder in &mut reading.include {
+            // The build script runs in the crate's folder. What is not there has been complained of.
+            *folder = fs::canonicalize(&*folder).unwrap_or_else(|_| folder.clone());
+        }
+        let package = Package::new(&self.inputs, &reading, &self.options);
         match &self.oncrpc_path {
             Some(path) => package.oncrpc_path(path),
             None => package,

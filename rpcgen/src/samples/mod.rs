@@ -12,9 +12,11 @@
 //! | `src/bin/hello-client.rs` | [`Samples::client`]: calls every procedure once |
 //! | `Cargo.toml`, `build.rs`, `src/lib.rs` | [`Package`] |
 
+mod build_script;
 mod client;
 mod imports;
 mod main;
+mod manifest;
 mod package;
 mod service;
 
@@ -42,9 +44,9 @@ impl Samples {
     pub fn new(package: &Package, unit: &Unit) -> Result<Self, NoProgram> {
         let roots = package.roots().into_iter().enumerate();
         let programs: Vec<_> = roots
-            .flat_map(|(file, root)| rust::outline(unit, file, package.options(), &root))
+            .flat_map(|(file, root)| rust::outline(unit, file, &package.options, &root))
             .collect();
-        if programs.is_empty() || package.options().no_std {
+        if programs.is_empty() || package.options.no_std {
             return Err(NoProgram);
         }
         let package = package.clone();

@@ -1,10 +1,10 @@
-//! `-Sm` and `-a`: a crate around what rpcgen makes.
+//! `-a`: a crate around what rpcgen makes.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Samples, Serving, fill};
-use crate::options::{Options, Reading, Serde};
+use super::{Samples, Serving};
+use crate::options::{Options, Reading};
 use crate::rust;
 
 /// The crate that the samples of some .x files are for, called as the first of them is.
@@ -14,8 +14,8 @@ use crate::rust;
 pub struct Package {
     /// The names of the files, without folders.
     files: Vec<String>,
-    reading: Reading,
-    options: Options,
+    pub(super) reading: Reading,
+    pub(super) options: Options,
     oncrpc_path: Option<PathBuf>,
 }
 
@@ -68,135 +68,19 @@ impl Package {
         }
     }
 
-    pub(super) fn options(&self) -> &Options {
-        &self.options
+    /// The checkout of oncrpc's repository that its packages come from.
+    pub(super) fn repository(&self) -> Option<&Path> {
+        self.oncrpc_path.as_deref()
+    }
+
+    /// The names of the files.
+    pub(super) fn file_names(&self) -> &[String] {
+        &self.files
     }
 
     /// The files, as text names them.
     pub(super) fn files(&self) -> String {
         self.files.join(", ")
-    }
-
-    /// `Cargo.toml`
-    pub fn manifest(&self, serving: &Serving) -> String {
-        let mut dependencies = vec![
-            (
-                "env_logger",
-                r#"{ version = "0.11", default-features = false }"#.to_owned(),
-            ),
-            (
-                "tokio",
-                r#"{ version = "1", features = ["macros", "rt-multi-thread", "signal", "time"] }"#
-                    .to_owned(),
-            ),
-        ];
-        for (name, folder) in [
-            ("oncrpc", "rpc"),
-            ("oncrpc-client", "client"),
-            ("oncrpc-server", "server"),
-            ("oncrpc-xdr", "xdr"),
-        ] {
-            dependencies.push((name, self.ours(folder)));
-        }
-        if serving.to_syslog() {
-            dependencies.push(("log", r#""0.4""#.to_owned()));
-            dependencies.push((
-                "nix",
-                r#"{ version = "0.31", default-features = false, features = ["syslog"] }"#
-                    .to_owned(),
-            ));
-        }
-        let mut features = String::new();
-        match &self.options.serde {
-            Serde::Off => {}
-            Serde::On => dependencies.push((
-                "serde",
-                r#"{ version = "1", features = ["derive"] }"#.to_owned(),
-            )),
-            Serde::Feature(feature) => {
-                dependencies.push((
-                    "serde",
-                    r#"{ version = "1", features = ["derive"], optional = true }"#.to_owned(),
-                ));
-                features = format!("\n[features]\n{feature} = [\"dep:serde\"]\n");
-            }
-        }
-        dependencies.sort_unstable();
-        let dependencies: String = dependencies
-            .iter()
-            .map(|(name, what)| format!("{name} = {what}\n"))
-            .collect();
-        fill(
-            include_str!("templates/Cargo.toml.in"),
-            &[
-                ("files", &self.files()),
-                ("package", &self.name()),
-                ("features", &features),
-                ("dependencies", &dependencies),
-                (
-                    "build_dependencies",
-                    &format!("oncrpc-rpcgen = {}\n", self.ours("rpcgen")),
-                ),
-            ],
-        )
-    }
-
-    /// Where a package of oncrpc comes from.
-    fn ours(&self, folder: &str) -> String {
-        match &self.oncrpc_path {
-            Some(path) => format!(
-                "{{ path = {} }}",
-                quoted(&path.join(folder).to_string_lossy())
-            ),
-            None => quoted(env!("CARGO_PKG_VERSION")),
-        }
-    }
-
-    /// `build.rs`
-    pub fn build_script(&self) -> String {
-        let inputs: Vec<_> = self.files.iter().map(|file| quoted(file)).collect();
-        fill(
-            include_str!("templates/build.rs.in"),
-            &[
-                ("files", &self.files()),
-                ("config", &self.config()),
-                ("inputs", &inputs.join(", ")),
-            ],
-        )
-    }
-
-    /// What the build script says of how to read the files and of what to make.
-    fn config(&self) -> String {
-        let mut config = String::new();
-        let mut say = |what: String| {
-            let _ = writeln!(config, "        .{what}");
-        };
-        for dir in &self.reading.include {
-            say(format!("include({})", quoted(&dir.to_string_lossy())));
-        }
-        for (name, value) in &self.reading.defines {
-            let value = value.as_deref().unwrap_or("1");
-            say(format!("define({}, {})", quoted(name), quoted(value)));
-        }
-        for (name, path) in &self.reading.extern_types {
-            say(format!("extern_type({}, {})", quoted(name), quoted(path)));
-        }
-        for (place, bound) in &self.reading.bounds {
-            say(format!("bound({}, {bound})", quoted(place)));
-        }
-        if let Some(cpp) = &self.reading.cpp {
-            say(format!("cpp({})", quoted(&cpp.to_string_lossy())));
-        }
-        if self.reading.sun {
-            say("sun(true)".to_owned());
-        }
-        let options = options(&self.options);
-        if !options.is_empty() {
-            say(format!(
-                "options(oncrpc_rpcgen::Options {{\n{options}            ..oncrpc_rpcgen::Options::default()\n        }})"
-            ));
-        }
-        config
     }
 
     /// `src/lib.rs`
@@ -223,7 +107,7 @@ impl Package {
     }
 
     /// All files of the crate but the .x files themselves, each with its path in the crate's folder.
-    pub fn write(&self, samples: &Samples, serving: &Serving) -> Vec<(PathBuf, String)> {
+    pub fn contents(&self, samples: &Samples, serving: &Serving) -> Vec<(PathBuf, String)> {
         let name = self.name();
         let server = Path::new("src/bin").join(format!("{name}-server"));
         vec![
@@ -237,59 +121,6 @@ impl Package {
     }
 }
 
-/// The options that are not the default ones, as fields of an [`Options`].
-fn options(options: &Options) -> String {
-    let default = Options::default();
-    let Options {
-        naming,
-        strings,
-        opaque,
-        enums,
-        lists,
-        serde,
-        no_std,
-        parts: _,
-        derives,
-    } = options;
-    let mut fields = String::new();
-    let mut field = |differs: bool, name: &str, value: String| {
-        if differs {
-            let _ = writeln!(fields, "            {name}: {value},");
-        }
-    };
-    let of = |kind: &str, value: &dyn std::fmt::Debug| {
-        format!("oncrpc_rpcgen::options::{kind}::{value:?}")
-    };
-    field(*naming != default.naming, "naming", of("Naming", naming));
-    field(
-        *strings != default.strings,
-        "strings",
-        of("Strings", strings),
-    );
-    field(*opaque != default.opaque, "opaque", of("Opaque", opaque));
-    field(*enums != default.enums, "enums", of("Enums", enums));
-    field(*lists != default.lists, "lists", of("Lists", lists));
-    let serde_value = match serde {
-        Serde::Feature(feature) => format!(
-            "oncrpc_rpcgen::options::Serde::Feature({}.to_owned())",
-            quoted(feature)
-        ),
-        Serde::Off | Serde::On => of("Serde", serde),
-    };
-    field(*serde != default.serde, "serde", serde_value);
-    field(*no_std, "no_std", "true".to_owned());
-    let paths: Vec<_> = derives
-        .iter()
-        .map(|path| format!("{}.to_owned()", quoted(path)))
-        .collect();
-    field(
-        !paths.is_empty(),
-        "derives",
-        format!("vec![{}]", paths.join(", ")),
-    );
-    fields
-}
-
 /// The name of a file without its ending.
 fn stem(file: &str) -> &str {
     match file.rsplit_once('.') {
@@ -298,13 +129,13 @@ fn stem(file: &str) -> &str {
     }
 }
 
-/// The name of a file as that of a crate, but none that code beside it needs.
+/// The name of a file as that of a crate, but no keyword and none that code beside it needs.
 fn library(file: &str) -> String {
-    let name = rust::module(file);
-    let name = name.trim_start_matches("r#");
-    match TAKEN.contains(&name) || name.starts_with("oncrpc") {
-        true => format!("{name}_protocol"),
-        false => name.to_owned(),
+    let module = rust::module(file);
+    match module.strip_prefix("r#") {
+        None if !TAKEN.contains(&&module[..]) && !module.starts_with("oncrpc") => module,
+        None => format!("{module}_protocol"),
+        Some(keyword) => format!("{keyword}_protocol"),
     }
 }
 
@@ -326,6 +157,6 @@ const TAKEN: [&str; 13] = [
 ];
 
 /// Text in quotes, as Rust and TOML both read it.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("{text:?}")
 }

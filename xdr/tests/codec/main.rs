@@ -5,6 +5,7 @@ mod any;
 mod depth;
 mod errors;
 mod hostile;
+mod owned;
 mod pictures;
 mod round_trip;
 mod sample;

@@ -3,9 +3,8 @@
 //! First the file of RFC 4506 §7, then `everything`, which has the rest.
 
 use oncrpc_xdr::{
-    At, Bytes, Decode, DecodeError, DecodeFault, Encode, EncodeError, EncodeFault, Enumeration,
-    Quadruple, Reader, Unknown, Writer, XdrString,
-    wire::{self, Array, Boxed, Fixed, List, Optional, Text},
+    Bytes, Quadruple, Unknown, XdrString, enumeration, structure, union,
+    wire::{Array, Boxed, Fixed, List, Nested, Opaque, Optional, Text},
 };
 
 pub(crate) const MAXUSERNAME: u32 = 32;
@@ -21,29 +20,7 @@ pub(crate) enum FileKind {
     Unknown(Unknown),
 }
 
-impl Enumeration for FileKind {
-    fn listed(value: i32) -> Option<Self> {
-        Some(match value {
-            0 => Self::Text,
-            1 => Self::Data,
-            2 => Self::Exec,
-            _ => return None,
-        })
-    }
-
-    fn unknown(value: Unknown) -> Self {
-        Self::Unknown(value)
-    }
-
-    fn value(self) -> i32 {
-        match self {
-            Self::Text => 0,
-            Self::Data => 1,
-            Self::Exec => 2,
-            Self::Unknown(value) => value.value(),
-        }
-    }
-}
+enumeration!(FileKind { Text = 0, Data = 1, Exec = 2 });
 
 /// ```text
 /// union filetype switch (filekind kind) {
@@ -59,46 +36,11 @@ pub(crate) enum FileType {
     Exec(XdrString),
 }
 
-impl Encode for FileType {
-    fn encoded_len(&self) -> usize {
-        4 + match self {
-            Self::Text => 0,
-            Self::Data(creator) => creator.encoded_len(),
-            Self::Exec(interpretor) => interpretor.encoded_len(),
-        }
-    }
-
-    fn encode(&self, w: &mut Writer) -> Result<(), EncodeError> {
-        match self {
-            Self::Text => FileKind::Text.encode(w).at("kind"),
-            Self::Data(creator) => {
-                FileKind::Data.encode(w).at("kind")?;
-                w.string(creator, MAXNAMELEN).at("creator")
-            }
-            Self::Exec(interpretor) => {
-                FileKind::Exec.encode(w).at("kind")?;
-                w.string(interpretor, MAXNAMELEN).at("interpretor")
-            }
-        }
-    }
-}
-
-impl Decode for FileType {
-    const MIN_LEN: usize = 4;
-
-    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(match FileKind::decode(r).at("kind")? {
-            FileKind::Text => Self::Text,
-            FileKind::Data => Self::Data(r.string(MAXNAMELEN).at("creator")?),
-            FileKind::Exec => Self::Exec(r.string(MAXNAMELEN).at("interpretor")?),
-            FileKind::Unknown(kind) => {
-                let found = kind.value().into();
-                return Err(r.error_at_last_word(DecodeFault::BadDiscriminant { found }))
-                    .at("kind");
-            }
-        })
-    }
-}
+union!(FileType, kind: FileKind {
+    FileKind::Text => Text,
+    FileKind::Data => Data(Text<MAXNAMELEN>) as "creator",
+    FileKind::Exec => Exec(Text<MAXNAMELEN>) as "interpretor",
+});
 
 /// ```text
 /// struct file {
@@ -116,34 +58,12 @@ pub(crate) struct File {
     pub(crate) data: Bytes,
 }
 
-impl Encode for File {
-    fn encoded_len(&self) -> usize {
-        self.filename.encoded_len()
-            + self.r#type.encoded_len()
-            + self.owner.encoded_len()
-            + self.data.encoded_len()
-    }
-
-    fn encode(&self, w: &mut Writer) -> Result<(), EncodeError> {
-        w.string(&self.filename, MAXNAMELEN).at("filename")?;
-        self.r#type.encode(w).at("type")?;
-        w.string(&self.owner, MAXUSERNAME).at("owner")?;
-        w.opaque(&self.data, MAXFILELEN).at("data")
-    }
-}
-
-impl Decode for File {
-    const MIN_LEN: usize = 16;
-
-    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            filename: r.string(MAXNAMELEN).at("filename")?,
-            r#type: FileType::decode(r).at("type")?,
-            owner: r.string(MAXUSERNAME).at("owner")?,
-            data: r.opaque(MAXFILELEN).at("data")?,
-        })
-    }
-}
+structure!(File: {
+    filename: Text<MAXNAMELEN>,
+    r#type: FileType as "type",
+    owner: Text<MAXUSERNAME>,
+    data: Opaque<MAXFILELEN>,
+});
 
 /// Every number of the language, and those that C's rpcgen adds: `char`, `short` and their unsigned kin.
 #[derive(Clone, Debug, PartialEq)]
@@ -163,49 +83,21 @@ pub(crate) struct Numbers {
     pub(crate) kind: FileKind,
 }
 
-impl Encode for Numbers {
-    fn encoded_len(&self) -> usize {
-        76
-    }
-
-    fn encode(&self, w: &mut Writer) -> Result<(), EncodeError> {
-        self.int.encode(w).at("int")?;
-        self.uint.encode(w).at("uint")?;
-        self.hyper.encode(w).at("hyper")?;
-        self.uhyper.encode(w).at("uhyper")?;
-        self.float.encode(w).at("float")?;
-        self.double.encode(w).at("double")?;
-        self.quadruple.encode(w).at("quadruple")?;
-        self.bool.encode(w).at("bool")?;
-        self.char.encode(w).at("char")?;
-        self.uchar.encode(w).at("uchar")?;
-        self.short.encode(w).at("short")?;
-        self.ushort.encode(w).at("ushort")?;
-        self.kind.encode(w).at("kind")
-    }
-}
-
-impl Decode for Numbers {
-    const MIN_LEN: usize = 76;
-
-    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            int: i32::decode(r).at("int")?,
-            uint: u32::decode(r).at("uint")?,
-            hyper: i64::decode(r).at("hyper")?,
-            uhyper: u64::decode(r).at("uhyper")?,
-            float: f32::decode(r).at("float")?,
-            double: f64::decode(r).at("double")?,
-            quadruple: Quadruple::decode(r).at("quadruple")?,
-            bool: bool::decode(r).at("bool")?,
-            char: i8::decode(r).at("char")?,
-            uchar: u8::decode(r).at("uchar")?,
-            short: i16::decode(r).at("short")?,
-            ushort: u16::decode(r).at("ushort")?,
-            kind: FileKind::decode(r).at("kind")?,
-        })
-    }
-}
+structure!(Numbers: {
+    int: i32,
+    uint: u32,
+    hyper: i64,
+    uhyper: u64,
+    float: f32,
+    double: f64,
+    quadruple: Quadruple,
+    bool: bool,
+    char: i8,
+    uchar: u8,
+    short: i16,
+    ushort: u16,
+    kind: FileKind,
+});
 
 /// ```text
 /// union answer switch (int verdict) {
@@ -221,52 +113,10 @@ pub(crate) enum Answer {
     Default { verdict: i32, reason: XdrString },
 }
 
-impl Encode for Answer {
-    fn encoded_len(&self) -> usize {
-        4 + match self {
-            Self::V0 => 0,
-            Self::V1(key) => key.encoded_len(),
-            Self::Default { reason, .. } => reason.encoded_len(),
-        }
-    }
-
-    fn encode(&self, w: &mut Writer) -> Result<(), EncodeError> {
-        match self {
-            Self::V0 => {
-                w.i32(0);
-                Ok(())
-            }
-            Self::V1(key) => {
-                w.i32(1);
-                key.encode(w).at("key")
-            }
-            Self::Default { verdict, reason } => {
-                if matches!(verdict, 0 | 1) {
-                    let found = (*verdict).into();
-                    let fault = EncodeFault::ListedDiscriminant { found };
-                    return Err(EncodeError::new(fault)).at("verdict");
-                }
-                w.i32(*verdict);
-                w.string(reason, 12).at("reason")
-            }
-        }
-    }
-}
-
-impl Decode for Answer {
-    const MIN_LEN: usize = 4;
-
-    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(match r.i32().at("verdict")? {
-            0 => Self::V0,
-            1 => Self::V1(r.opaque_fixed().at("key")?),
-            verdict => Self::Default {
-                verdict,
-                reason: r.string(12).at("reason")?,
-            },
-        })
-    }
-}
+union!(Answer, verdict: i32 {
+    0 => V0,
+    1 => V1([u8; 5]) as "key",
+} default Default { verdict, reason: Text<12> });
 
 /// `struct tree { int value; tree *left; tree kids<>; };`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -276,32 +126,11 @@ pub(crate) struct Tree {
     pub(crate) kids: Vec<Tree>,
 }
 
-impl Encode for Tree {
-    fn encoded_len(&self) -> usize {
-        self.value.encoded_len()
-            + <Optional<Boxed<Self>> as wire::Wire>::encoded_len(&self.left)
-            + self.kids.encoded_len()
-    }
-
-    fn encode(&self, w: &mut Writer) -> Result<(), EncodeError> {
-        self.value.encode(w).at("value")?;
-        w.optional::<Boxed<Self>>(self.left.as_ref()).at("left")?;
-        w.nested(|w| w.array::<Self>(&self.kids, u32::MAX))
-            .at("kids")
-    }
-}
-
-impl Decode for Tree {
-    const MIN_LEN: usize = 12;
-
-    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            value: i32::decode(r).at("value")?,
-            left: r.optional::<Boxed<Self>>().at("left")?,
-            kids: r.nested(|r| r.array::<Self>(u32::MAX)).at("kids")?,
-        })
-    }
-}
+structure!(Tree: {
+    value: i32,
+    left: Optional<Boxed<Tree>>,
+    kids: Nested<Vec<Tree>>,
+});
 
 /// ```text
 /// struct words { string word<8>; words *next; };
@@ -336,55 +165,17 @@ pub(crate) struct Everything {
     pub(crate) tree: Tree,
 }
 
-impl Encode for Everything {
-    fn encoded_len(&self) -> usize {
-        self.numbers.encoded_len()
-            + self.id.encoded_len()
-            + self.blob.encoded_len()
-            + self.name.encoded_len()
-            + self.triple.encoded_len()
-            + <Fixed<Text<4>, 2> as wire::Wire>::encoded_len(&self.pair)
-            + self.many.encoded_len()
-            + self.wide.encoded_len()
-            + <Array<File, 2> as wire::Wire>::encoded_len(&self.files)
-            + self.answer.encoded_len()
-            + <List<Text<8>> as wire::Wire>::encoded_len(&self.words)
-            + self.tree.encoded_len()
-    }
-
-    fn encode(&self, w: &mut Writer) -> Result<(), EncodeError> {
-        self.numbers.encode(w).at("numbers")?;
-        w.opaque_fixed(&self.id);
-        w.opaque(&self.blob, 40).at("blob")?;
-        w.string(&self.name, 9).at("name")?;
-        w.array_fixed::<i32, 3>(&self.triple).at("triple")?;
-        w.array_fixed::<Text<4>, 2>(&self.pair).at("pair")?;
-        w.array::<u32>(&self.many, 5).at("many")?;
-        w.array::<i64>(&self.wide, 3).at("wide")?;
-        w.array::<File>(&self.files, 2).at("files")?;
-        w.optional::<Answer>(self.answer.as_ref()).at("answer")?;
-        w.list::<Text<8>>(&self.words).at("words")?;
-        self.tree.encode(w).at("tree")
-    }
-}
-
-impl Decode for Everything {
-    const MIN_LEN: usize = 144;
-
-    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            numbers: Numbers::decode(r).at("numbers")?,
-            id: r.opaque_fixed().at("id")?,
-            blob: r.opaque(40).at("blob")?,
-            name: r.string(9).at("name")?,
-            triple: r.array_fixed::<i32, 3>().at("triple")?,
-            pair: r.array_fixed::<Text<4>, 2>().at("pair")?,
-            many: r.array::<u32>(5).at("many")?,
-            wide: r.array::<i64>(3).at("wide")?,
-            files: r.array::<File>(2).at("files")?,
-            answer: r.optional::<Answer>().at("answer")?,
-            words: r.list::<Text<8>>().at("words")?,
-            tree: Tree::decode(r).at("tree")?,
-        })
-    }
-}
+structure!(Everything: {
+    numbers: Numbers,
+    id: [u8; 6],
+    blob: Opaque<40>,
+    name: Text<9>,
+    triple: [i32; 3],
+    pair: Fixed<Text<4>, 2>,
+    many: Array<u32, 5>,
+    wide: Array<i64, 3>,
+    files: Array<File, 2>,
+    answer: Option<Answer>,
+    words: List<Text<8>>,
+    tree: Tree,
+});
