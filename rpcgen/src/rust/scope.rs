@@ -81,12 +81,14 @@ impl<'a> Scope<'a> {
 
     /// A type that no .x file defines: one word, `self::…` and `super::…` are as the module with the types sees
     /// them, all other paths begin at a crate.
-    pub(super) fn outside(&self, path: &str) -> String {
+    pub(super) fn foreign(&self, path: &str) -> String {
         let local = path.strip_prefix("self::").unwrap_or(path);
-        let is_local = local.starts_with("super::") || local != path || !path.contains("::");
-        match is_local {
-            true => format!("{}{local}", "super::".repeat(self.depth)),
-            false => path.to_owned(),
+        if local == path && !local.starts_with("super::") && path.contains("::") {
+            return path.to_owned();
+        }
+        match self.root {
+            Some(root) => format!("{root}::{local}"),
+            None => format!("{}{local}", "super::".repeat(self.depth)),
         }
     }
 

@@ -3,7 +3,10 @@
 /// Before this, the .x file has for C:
 ///
 /// ```c
-/// #define print_bytes(x, y) { \��int i; \��for (i = 0; i < y; i++) printf(" %x", x[i]); \�}
+/// #define print_bytes(x, y) { \
+///         int i; \
+///         for (i = 0; i < y; i++) printf(" %x", x[i]); \
+/// }
 /// ```
 ///
 /// `struct s { int x; };`

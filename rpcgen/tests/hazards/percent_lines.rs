@@ -5,8 +5,9 @@
 /// ```c
 /// #include <rpc/rpc.h>
 /// /* a comment for C */
-/// #define MACRO(x) \�%�((x) + 1)
-/// �/* within a struct */
+/// #define MACRO(x) \
+///         ((x) + 1)
+///         /* within a struct */
 /// ```
 ///
 /// ```c

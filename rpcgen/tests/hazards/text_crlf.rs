@@ -18,7 +18,8 @@ oncrpc_xdr::structure!(S: { x: i32 });
 /// Before this, the .x file has for C:
 ///
 /// ```c
-/// #include <a.h> \�  continued
+/// #include <a.h> \
+///   continued
 /// ```
 ///
 /// `const A = 1;`
