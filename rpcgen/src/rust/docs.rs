@@ -60,9 +60,10 @@ pub(super) fn at_end(verbatim: &[String]) -> Vec<String> {
     visible(comments.map(|line| line.trim_end().to_owned()).collect())
 }
 
-/// Lines for C, each by itself: one that ends with a backslash goes on in the next.
+/// Lines for C, each by itself: one that ends with a backslash goes on in the next, which may have its own `%`.
 fn for_c(verbatim: &[String]) -> Vec<String> {
     let lines = verbatim.iter().flat_map(|text| text.lines());
+    let lines = lines.map(|line| line.strip_prefix('%').unwrap_or(line));
     lines.map(expand_tabs).collect()
 }
 

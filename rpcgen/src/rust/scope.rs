@@ -49,7 +49,7 @@ impl<'a> Scope<'a> {
 
     /// A place outside of what is generated, where everything is named by its whole path. The file's module is
     /// `root`.
-    pub(super) fn whole_paths(root: &'a str) -> Self {
+    pub(super) fn outside(root: &'a str) -> Self {
         Self {
             root: Some(root),
             ..Self::new(0, HashSet::new(), false)
@@ -81,13 +81,14 @@ impl<'a> Scope<'a> {
 
     /// A type that no .x file defines: one word, `self::…` and `super::…` are as the module with the types sees
     /// them, all other paths begin at a crate.
-    pub(super) fn outside(&self, path: &str) -> String {
+    pub(super) fn foreign(&self, path: &str) -> String {
         let local = path.strip_prefix("self::").unwrap_or(path);
-        let is_local = local.starts_with("super::") || local != path || !path.contains("::");
-        match (is_local, self.root) {
-            (true, Some(root)) => format!("{root}::{local}"),
-            (true, None) => format!("{}{local}", "super::".repeat(self.depth)),
-            (false, _) => path.to_owned(),
+        if local == path && !local.starts_with("super::") && path.contains("::") {
+            return path.to_owned();
+        }
+        match self.root {
+            Some(root) => format!("{root}::{local}"),
+            None => format!("{}{local}", "super::".repeat(self.depth)),
         }
     }
 

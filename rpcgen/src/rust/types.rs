@@ -13,7 +13,7 @@ impl File<'_> {
             Type::Builtin(Builtin::Quadruple) => scope.xdr("Quadruple"),
             Type::Builtin(builtin) => number_type(*builtin).to_owned(),
             Type::Named(id) => self.name(*id, scope),
-            Type::Extern(path) => scope.outside(path),
+            Type::Extern(path) => scope.foreign(path),
             Type::OpaqueFixed(size) => format!("[u8; {}]", self.as_usize(size, scope)),
             Type::Opaque(_) => match self.options.opaque {
                 Opaque::Bytes => scope.xdr("Bytes"),

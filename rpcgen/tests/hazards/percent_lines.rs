@@ -6,7 +6,7 @@
 /// #include <rpc/rpc.h>
 /// /* a comment for C */
 /// #define MACRO(x) \
-/// %       ((x) + 1)
+///         ((x) + 1)
 ///         /* within a struct */
 /// ```
 ///

@@ -45,7 +45,7 @@ pub(crate) struct ProcedureOutline {
 impl File<'_> {
     /// The programs of the file, whose module is at the path `root`.
     pub(in crate::rust) fn outline(&self, root: &str) -> Vec<ProgramOutline> {
-        let scope = Scope::whole_paths(root);
+        let scope = Scope::outside(root);
         let order = self.unit.files[self.file].order.iter();
         let programs = order.filter_map(|definition| match definition {
             crate::ir::Definition::Program(index) => Some(*index),
