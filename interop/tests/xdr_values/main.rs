@@ -9,8 +9,8 @@
 #![allow(unreachable_pub, reason = "the modules of a test are for each other")]
 
 mod damage;
+mod limits;
 mod manners;
-mod nesting;
 mod peer;
 mod programs;
 mod protocols;
