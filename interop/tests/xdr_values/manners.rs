@@ -1,16 +1,16 @@
 //! The ways in which our rpcgen is asked to write Rust: what travels is always the same.
 
 use oncrpc_rpcgen::Options;
-use oncrpc_rpcgen::options::{Enums, Lists, Naming, Strings};
+use oncrpc_rpcgen::options::{Enums, Lists, Naming, Opaque, Strings};
 
 /// A way to write Rust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
     /// As it is without options.
     Usual,
-    /// As near to C as it can be: its names, lists that are pointers.
+    /// As near to C as it can be: its names, enums that are numbers, lists that are pointers.
     LikeC,
-    /// What is not listed in an enum is refused.
+    /// What is not listed in an enum is refused, and so are strings that are not UTF-8.
     Strict,
 }
 
@@ -34,10 +34,13 @@ impl Manner {
             Self::LikeC => Options {
                 naming: Naming::C,
                 strings: Strings::Bytes,
+                opaque: Opaque::Vec,
+                enums: Enums::Newtype,
                 lists: Lists::Box,
                 ..Options::default()
             },
             Self::Strict => Options {
+                strings: Strings::Utf8,
                 enums: Enums::Closed,
                 ..Options::default()
             },

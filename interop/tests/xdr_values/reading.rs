@@ -30,17 +30,20 @@ pub enum Difference {
     Zero,
     /// A value that its enum does not list: C keeps it, and so do we, but not where enums are closed.
     Unlisted,
+    /// A string that is not UTF-8: C keeps it, and so do we, but not where strings are UTF-8.
+    NotUtf8,
     /// A bool that is neither 0 nor 1 in a run of words that rpcgen inlines: C keeps it as it came.
     InlinedBool,
 }
 
 impl Difference {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Bool,
         Self::Narrow,
         Self::Zero,
         Self::Unlisted,
+        Self::NotUtf8,
         Self::InlinedBool,
     ];
 }
@@ -150,6 +153,10 @@ impl<'a> Reading<'a> {
                     if self.side == Side::Theirs {
                         bytes = &bytes[..zero];
                     }
+                }
+                if self.strict() && str::from_utf8(bytes).is_err() {
+                    self.differences.insert(Difference::NotUtf8);
+                    return Err("the string is not UTF-8");
                 }
                 self.put_word(bytes.len() as u32);
                 self.put_opaque(bytes);

@@ -1,4 +1,4 @@
-//! What contains itself, to depths and lengths that chance does not reach.
+//! Depths, lengths and sizes that chance does not reach.
 
 use oncrpc_interop::needs_c;
 
@@ -47,4 +47,23 @@ fn lists_of_any_length_are_the_same() {
     // Where they are pointers, they nest.
     let ours = sides.ours(Manner::LikeC, nodes, list);
     assert!(matches!(ours, Ok(Read::Refused(_))));
+}
+
+#[test]
+fn what_takes_much_more_memory_than_bytes_is_refused_by_us_alone() {
+    needs_c!();
+    let (mut sides, many) = find(Programs::made(), "unions", "many_large");
+    // Each is absent: 4 bytes, and 401 or more in memory, of which we allow 32 for each byte, and 4 KiB.
+    let absent = |count: u32| [&count.to_be_bytes()[..], &vec![0; 4 * count as usize]].concat();
+    for count in [1, 10, 1000] {
+        let bytes = absent(count);
+        for theirs in sides.theirs(many, &bytes) {
+            assert_eq!(theirs, Ok(Read::whole(&bytes)), "{count}");
+        }
+        let ours = sides.ours(Manner::Usual, many, bytes.clone());
+        match count {
+            ..=10 => assert_eq!(ours, Ok(Read::whole(&bytes)), "{count}"),
+            _ => assert!(matches!(ours, Ok(Read::Refused(_))), "{count}: {ours:?}"),
+        }
+    }
 }
