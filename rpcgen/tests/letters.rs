@@ -203,6 +203,25 @@ fn new_style_takes_several_arguments_where_sun_is_strict() {
 }
 
 #[test]
+fn tidying_prints_the_input_and_touches_nothing() {
+    let folder = folder("tidy");
+    let untidy = "struct   pair{int left;\nint right;};";
+    fs::write(folder.join("untidy.x"), untidy).unwrap();
+    let tidied = "struct pair {\n\tint left;\n\tint right;\n};\n";
+    for (arguments, input) in [(&["--fmt", "untidy.x"][..], ""), (&["--fmt"], untidy)] {
+        let done = run(&folder, arguments, input);
+        assert_eq!(done, (Some(0), tidied.to_owned(), String::new()));
+    }
+    assert_eq!(fs::read_to_string(folder.join("untidy.x")).unwrap(), untidy);
+    let (status, stdout, stderr) = run(&folder, &["--fmt", "--format=short", "bad.x"], "");
+    assert_eq!((status, stdout.as_str()), (Some(1), ""));
+    assert_eq!(
+        stderr,
+        "bad.x:1:20: error: expected the name of a field, found `3`\nrpcgen: nothing is written\n"
+    );
+}
+
+#[test]
 fn what_makes_no_sense_is_said_with_what_would() {
     let hint = "`rpcgen -?` shows a screen of options, `rpcgen --help` all of them.\n";
     let usage = "Usage: rpcgen [OPTION]... INPUT.x...\n\n";
