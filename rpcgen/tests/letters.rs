@@ -133,6 +133,20 @@ fn samples_name_what_they_are_made_for() {
     ));
     let client = made(&["-Sc", "adder.x"]);
     assert!(client.contains("client.add(&adder::Pair::default()).await"));
+    let text = "program P { version V { address FIND(address) = 1; } = 1; } = 0x20000001;\n";
+    for (path, whole) in [
+        ("Address", "p::Address"),
+        ("self::Address", "p::Address"),
+        ("crate::net::Address", "p::net::Address"),
+        ("other::Address", "other::Address"),
+    ] {
+        let folder = folder("outside");
+        fs::write(folder.join("p.x"), text).unwrap();
+        let outside = format!("address={path}");
+        let (_, service, stderr) = run(&folder, &["-Ss", "--extern-type", &outside, "p.x"], "");
+        let answer = format!("_arg: {whole}) -> Result<{whole}, Reject>");
+        assert!(service.contains(&answer), "{service}{stderr}");
+    }
     let manifest = made(&["-Sm", "adder.x"]);
     assert!(manifest.contains("name = \"adder\"\n"));
     let manifest = made(&["-Sm", "--oncrpc-path", "/src/oncrpc", "adder.x"]);

@@ -84,10 +84,16 @@ impl<'a> Scope<'a> {
     pub(super) fn outside(&self, path: &str) -> String {
         let local = path.strip_prefix("self::").unwrap_or(path);
         let is_local = local.starts_with("super::") || local != path || !path.contains("::");
-        match (is_local, self.root) {
-            (true, Some(root)) => format!("{root}::{local}"),
-            (true, None) => format!("{}{local}", "super::".repeat(self.depth)),
-            (false, _) => path.to_owned(),
+        let Some(root) = self.root else {
+            return match is_local {
+                true => format!("{}{local}", "super::".repeat(self.depth)),
+                false => path.to_owned(),
+            };
+        };
+        match path.strip_prefix("crate::") {
+            Some(rest) => format!("{}::{rest}", root.split("::").next().unwrap_or(root)),
+            None if is_local => beneath(root, local),
+            None => path.to_owned(),
         }
     }
 
@@ -127,6 +133,14 @@ impl<'a> Scope<'a> {
     /// What has been named so far.
     pub(super) fn imports(self) -> Imports {
         self.imports.into_inner()
+    }
+}
+
+/// A path that the module `root` sees, as one that is seen from outside.
+fn beneath(root: &str, path: &str) -> String {
+    match (path.strip_prefix("super::"), root.rsplit_once("::")) {
+        (Some(rest), Some((above, _))) => beneath(above, rest),
+        _ => format!("{root}::{path}"),
     }
 }
 
