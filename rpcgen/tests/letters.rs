@@ -129,7 +129,8 @@ fn samples_name_what_they_are_made_for() {
     let service = made(&["-Ss", "adder.x"]);
     assert!(service.contains("impl adder::adder::v1::Server for Adder {"));
     assert!(service.contains(
-        "async fn add(&self, _cx: &CallContext, _arg: adder::Pair) -> Result<i32, Reject> {"
+        "    /// `int ADD(pair) = 1;`\n    \
+         async fn add(&self, _cx: &CallContext, _arg: adder::Pair) -> Result<i32, Reject> {"
     ));
     let client = made(&["-Sc", "adder.x"]);
     assert!(client.contains("client.add(&adder::Pair::default()).await"));
@@ -144,7 +145,7 @@ fn samples_name_what_they_are_made_for() {
         fs::write(folder.join("p.x"), text).unwrap();
         let outside = format!("address={path}");
         let (_, service, stderr) = run(&folder, &["-Ss", "--extern-type", &outside, "p.x"], "");
-        let answer = format!("_arg: {whole}) -> Result<{whole}, Reject>");
+        let answer = format!(") -> Result<{whole}, Reject> {{\n");
         assert!(service.contains(&answer), "{service}{stderr}");
     }
     let manifest = made(&["-Sm", "adder.x"]);
