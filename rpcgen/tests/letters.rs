@@ -129,10 +129,25 @@ fn samples_name_what_they_are_made_for() {
     let service = made(&["-Ss", "adder.x"]);
     assert!(service.contains("impl adder::adder::v1::Server for Adder {"));
     assert!(service.contains(
-        "async fn add(&self, _cx: &CallContext, _arg: adder::Pair) -> Result<i32, Reject> {"
+        "    /// `int ADD(pair) = 1;`\n    \
+         async fn add(&self, _cx: &CallContext, _arg: adder::Pair) -> Result<i32, Reject> {"
     ));
     let client = made(&["-Sc", "adder.x"]);
     assert!(client.contains("client.add(&adder::Pair::default()).await"));
+    let text = "program P { version V { address FIND(address) = 1; } = 1; } = 0x20000001;\n";
+    for (path, whole) in [
+        ("Address", "p::Address"),
+        ("self::Address", "p::Address"),
+        ("crate::net::Address", "p::net::Address"),
+        ("other::Address", "other::Address"),
+    ] {
+        let folder = folder("outside");
+        fs::write(folder.join("p.x"), text).unwrap();
+        let outside = format!("address={path}");
+        let (_, service, stderr) = run(&folder, &["-Ss", "--extern-type", &outside, "p.x"], "");
+        let answer = format!(") -> Result<{whole}, Reject> {{\n");
+        assert!(service.contains(&answer), "{service}{stderr}");
+    }
     let manifest = made(&["-Sm", "adder.x"]);
     assert!(manifest.contains("name = \"adder\"\n"));
     let manifest = made(&["-Sm", "--oncrpc-path", "/src/oncrpc", "adder.x"]);
@@ -200,6 +215,25 @@ fn new_style_takes_several_arguments_where_sun_is_strict() {
     assert_eq!(status(&["-"]), Some(0));
     assert_eq!(status(&["--sun", "-"]), Some(1));
     assert_eq!(status(&["--sun", "-N", "-"]), Some(0));
+}
+
+#[test]
+fn tidying_prints_the_input_and_touches_nothing() {
+    let folder = folder("tidy");
+    let untidy = "struct   pair{int left;\nint right;};";
+    fs::write(folder.join("untidy.x"), untidy).unwrap();
+    let tidied = "struct pair {\n\tint left;\n\tint right;\n};\n";
+    for (arguments, input) in [(&["--fmt", "untidy.x"][..], ""), (&["--fmt"], untidy)] {
+        let done = run(&folder, arguments, input);
+        assert_eq!(done, (Some(0), tidied.to_owned(), String::new()));
+    }
+    assert_eq!(fs::read_to_string(folder.join("untidy.x")).unwrap(), untidy);
+    let (status, stdout, stderr) = run(&folder, &["--fmt", "--format=short", "bad.x"], "");
+    assert_eq!((status, stdout.as_str()), (Some(1), ""));
+    assert_eq!(
+        stderr,
+        "bad.x:1:20: error: expected the name of a field, found `3`\nrpcgen: nothing is written\n"
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use oncrpc_rpcgen::diagnostic::Style;
+use oncrpc_rpcgen::fmt::tidy;
 use oncrpc_rpcgen::ir::Unit;
 use oncrpc_rpcgen::samples::{Package, Samples, Serving};
 use oncrpc_rpcgen::{Generated, Input, Translation, translate_all, understand};
@@ -33,7 +34,7 @@ pub(super) fn run(job: &Job) -> Result<(), String> {
         Make::Sample(Sample::Client) => job.write_sample(&inputs, Samples::client),
         Make::Main(serving) => job.write_sample(&inputs, |samples| samples.main(serving)),
         Make::Crate(serving) => job.write_crate(&inputs, serving),
-        Make::Tidy => Ok(()),
+        Make::Tidy => job.write_text(job.tidied(&inputs)?),
     }
 }
 
@@ -45,26 +46,50 @@ impl Job {
 
     /// Tells what is wrong with the inputs; an error if that leaves nothing to be written.
     fn told(&self, translation: Translation) -> Result<Translation, String> {
-        let style = match self.format {
-            Format::Short => Style::Short,
-            Format::Human if io::stderr().is_terminal() => Style::Coloured,
-            Format::Human => Style::Plain,
-        };
-        let rendered = translation.render(style);
-        if !rendered.is_empty() {
-            let end = if self.format == Format::Short {
-                ""
-            } else {
-                "\n"
-            };
-            eprintln!("{}{end}", rendered.trim_end());
-        }
+        self.tell(&translation.render(self.style()));
         if translation.unit().is_some() {
             return Ok(translation);
         }
         let errors = translation.errors();
         let s = if errors == 1 { "" } else { "s" };
         Err(format!("rpcgen: {errors} error{s}, nothing is written"))
+    }
+
+    /// Shows what has been rendered in the job's style.
+    fn tell(&self, rendered: &str) {
+        let rendered = rendered.trim_end();
+        match self.format {
+            _ if rendered.is_empty() => {}
+            Format::Short => eprintln!("{rendered}"),
+            Format::Human => eprintln!("{rendered}\n"),
+        }
+    }
+
+    fn style(&self) -> Style {
+        match self.format {
+            Format::Short => Style::Short,
+            Format::Human if io::stderr().is_terminal() => Style::Coloured,
+            Format::Human => Style::Plain,
+        }
+    }
+
+    /// All inputs tidied, one behind the other; tells of those that cannot be.
+    fn tidied(&self, inputs: &[Input]) -> Result<String, String> {
+        let mut texts = String::new();
+        let mut refused = false;
+        for input in inputs {
+            match tidy(&input.name, &input.text) {
+                Ok(text) => texts += &text,
+                Err(why) => {
+                    self.tell(&why.render(self.style()));
+                    refused = true;
+                }
+            }
+        }
+        match refused {
+            false => Ok(texts),
+            true => Err("rpcgen: nothing is written".to_owned()),
+        }
     }
 
     /// Writes the Rust of each input: beside it, unless another place is named.

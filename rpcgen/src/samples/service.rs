@@ -45,7 +45,10 @@ fn implementation(server: &Server<'_>) -> String {
 }
 
 fn function(procedure: &ProcedureOutline) -> String {
-    let docs = procedure.docs.iter().map(|line| format!("    ///{line}\n"));
+    let docs = procedure.docs.iter().map(|line| match line.as_str() {
+        "" => "    ///\n".to_owned(),
+        line => format!("    /// {line}\n"),
+    });
     let mut parameters = vec!["&self".to_owned(), "_cx: &CallContext".to_owned()];
     parameters.extend(procedure.parameters.iter().map(|(name, ty)| {
         // Nothing reads it yet; a raw name need not be one behind a `_`.
