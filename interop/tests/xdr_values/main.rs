@@ -199,6 +199,16 @@ fn what_is_nearly_a_value_is_the_same_for_both_but_for_known_differences() {
     assert_eq!(met, Difference::ALL.into());
 }
 
+#[test]
+fn every_difference_has_its_line_in_the_documentation() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../rpcgen/COMPATIBILITY.md");
+    let page = std::fs::read_to_string(page).expect("the page is there");
+    for difference in Difference::ALL {
+        let name = format!("| `{}` |", difference.name());
+        assert_eq!(page.matches(&name).count(), 1, "{name}");
+    }
+}
+
 /// The .x file of this name, and the number of what it calls `case`.
 fn find<'a>(programs: &'a Programs, file: &str, case: &str) -> (Sides<'a>, usize) {
     let mut files = programs.protocols.iter();

@@ -46,6 +46,18 @@ impl Difference {
         Self::NotUtf8,
         Self::InlinedBool,
     ];
+
+    /// What COMPATIBILITY.md calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Narrow => "narrow-number",
+            Self::Zero => "zero-in-string",
+            Self::Unlisted => "unlisted-value",
+            Self::NotUtf8 => "not-utf8",
+            Self::InlinedBool => "inlined-bool",
+        }
+    }
 }
 
 /// What one side makes of bytes.
