@@ -82,6 +82,10 @@ impl<'a> Scope<'a> {
     /// A type that no .x file defines: one word, `self::…` and `super::…` are as the module with the types sees
     /// them, all other paths begin at a crate.
     pub(super) fn foreign(&self, path: &str) -> String {
+        if let (Some(root), Some(inside)) = (self.root, path.strip_prefix("crate::")) {
+            let library = root.split("::").next().unwrap_or(root);
+            return format!("{library}::{inside}");
+        }
         let local = path.strip_prefix("self::").unwrap_or(path);
         if local == path && !local.starts_with("super::") && path.contains("::") {
             return path.to_owned();
