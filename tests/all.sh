@@ -15,6 +15,7 @@ fi
 step "format and lints"
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- --deny warnings
+cargo clippy --package oncrpc-xdr --features serde --all-targets --locked -- --deny warnings
 RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --locked --quiet
 
 step "what may come into the tree"
@@ -26,6 +27,7 @@ not_run=${CARGO_TARGET_DIR:-target}/not-run
 rm -f "$not_run"
 cargo build --workspace --bins --locked
 cargo test --workspace --locked
+cargo test --package oncrpc-xdr --features serde --test serde --locked
 if [ -s "$not_run" ]; then
     step "not run, because only root can"
     cat "$not_run"

@@ -91,11 +91,11 @@ impl Unknown {
 ///
 /// #[derive(Clone, Copy, Debug, PartialEq)]
 /// enum FileKind {
-///     Text = 0,
-///     Data = 1,
+///     Text,
+///     Data,
 /// }
 ///
-/// enumeration!(closed FileKind { Text, Data });
+/// enumeration!(closed FileKind { Text = 0, Data = 1 });
 ///
 /// assert_eq!(FileKind::try_from(1), Ok(FileKind::Data));
 /// let error = from_bytes::<FileKind>(&Bytes::from_static(&[0, 0, 0, 7])).unwrap_err();
@@ -122,21 +122,23 @@ impl Unknown {
 /// ```
 #[macro_export]
 macro_rules! enumeration {
-    (closed $type:ty { $($member:ident),* $(,)? }) => {
+    (closed $type:ty { $($member:ident = $value:literal),* $(,)? }) => {
         impl ::core::convert::TryFrom<i32> for $type {
             type Error = $crate::DecodeFault;
 
             fn try_from(found: i32) -> ::core::result::Result<Self, $crate::DecodeFault> {
-                $(if found == Self::$member as i32 {
-                    return ::core::result::Result::Ok(Self::$member);
-                })*
-                ::core::result::Result::Err($crate::DecodeFault::BadEnum { found })
+                match found {
+                    $($value => ::core::result::Result::Ok(Self::$member),)*
+                    _ => ::core::result::Result::Err($crate::DecodeFault::BadEnum { found }),
+                }
             }
         }
 
         impl ::core::convert::From<$type> for i32 {
             fn from(value: $type) -> Self {
-                value as i32
+                match value {
+                    $(<$type>::$member => $value,)*
+                }
             }
         }
 

@@ -30,11 +30,11 @@ fn bytes_and_quadruples_are_their_bytes() {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Closed {
-    On = 1,
-    Off = -1,
+    On,
+    Off,
 }
 
-enumeration!(closed Closed { On, Off });
+enumeration!(closed Closed { On = 1, Off = -1 });
 serde_enumeration!(closed Closed { On, Off });
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

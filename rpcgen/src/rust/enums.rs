@@ -45,21 +45,13 @@ impl File<'_> {
             code.blank();
             let name = self.name(id, scope);
             let listed = members.listed.iter();
+            let listed = listed.map(|(member, name)| format!("{name} = {}", member.value));
+            let listed: Vec<_> = listed.collect();
+            let head = "oncrpc_xdr::enumeration!";
             match self.options.enums {
-                Enums::Open => {
-                    let listed = listed.map(|(member, name)| format!("{name} = {}", member.value));
-                    let listed: Vec<_> = listed.collect();
-                    code.list(&format!("oncrpc_xdr::enumeration!({name}"), &listed, ");");
-                }
-                Enums::Closed => {
-                    let listed: Vec<_> = listed.map(|(_, name)| (*name).to_owned()).collect();
-                    code.list(
-                        &format!("oncrpc_xdr::enumeration!(closed {name}"),
-                        &listed,
-                        ");",
-                    );
-                }
-                Enums::Newtype => code.line(&format!("oncrpc_xdr::enumeration!(newtype {name});")),
+                Enums::Open => code.list(&format!("{head}({name}"), &listed, ");"),
+                Enums::Closed => code.list(&format!("{head}(closed {name}"), &listed, ");"),
+                Enums::Newtype => code.line(&format!("{head}(newtype {name});")),
             }
         }
         if self.has(Part::Types)
