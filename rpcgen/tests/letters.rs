@@ -29,6 +29,9 @@ const FOR_TABLE = 1;
 program ADDER { version ADDER_V1 { int ADD(pair) = 1; } = 1; } = 0x20000001;
 ";
 
+/// The letters of Sun's rpcgen.
+const SUNS: &str = "-a -b -c -C -D -h -i -I -k -K -l -L -m -M -n -N -o -s -Sc -Ss -Sm -t -T -Y -5";
+
 /// A folder of the test's own, with `adder.x` in it, and the wrong `bad.x`.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("letters-{name}"));
@@ -384,14 +387,38 @@ fn help_fits_a_screen_and_the_manual_says_the_same() {
             "{option}: {stderr}"
         );
     }
-    let suns = "-a -b -c -C -D -h -i -I -k -K -l -L -m -M -n -N -o -s -Sc -Ss -Sm -t -T -Y -5";
-    for option in suns.split(' ').chain(["--help", "--version"]) {
+    for option in SUNS.split(' ').chain(["--help", "--version"]) {
         assert!(helped.contains(option), "{option}");
     }
     assert_eq!(
         made(&["--version"]),
         format!("rpcgen (oncrpc-rpcgen) {}\n", env!("CARGO_PKG_VERSION"))
     );
+}
+
+#[test]
+fn every_letter_of_suns_has_its_line_and_every_line_its_test() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(here.join("COMPATIBILITY.md")).unwrap();
+    let (letters, _) = page.split_once("## The command").unwrap();
+    for letter in SUNS.split(' ') {
+        assert!(letters.contains(&format!("`{letter}`")), "{letter}");
+    }
+    let entries = fs::read_dir(here.join("tests")).unwrap();
+    let tests: String = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    for name in page.split('`').skip(1).step_by(2) {
+        let is_function = name.split('_').count() > 4 && !name.contains(['.', ' ']);
+        if let Some(hazard) = name.strip_prefix("hazards/") {
+            let file = here.join("tests/hazards").join(format!("{hazard}.x"));
+            assert!(file.exists(), "{name}");
+        } else if is_function {
+            assert!(tests.contains(&format!("fn {name}()")), "{name}");
+        }
+    }
 }
 
 /// The options that a text names.
