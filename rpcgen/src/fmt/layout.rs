@@ -136,16 +136,17 @@ impl<'a> Layout<'a> {
         }
         self.sign = does;
         self.last = Some(token);
-        if [
+        let heads = [
             "struct",
             "switch",
             "enum",
             "program",
             "version",
             "namespace",
-        ]
-        .contains(&token.text)
-        {
+        ];
+        // Behind one of them, another is a name: `enum version { … }`.
+        let name = last.is_some_and(|last| heads.contains(&last.text));
+        if heads.contains(&token.text) && !name {
             self.head = token.text;
         }
     }
