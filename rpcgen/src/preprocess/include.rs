@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Diagnostic;
-use crate::lexer::{Comment, CommentKind};
+use crate::lexer::{Comment, CommentKind, Token};
 use crate::source::{MAX_TEXT, Source, Span, TooLarge};
 
 use super::{Preprocessor, trimmed};
@@ -20,22 +20,36 @@ impl<'a> Preprocessor<'a, '_> {
             self.diagnostics.push(diagnostic.help(help));
             return;
         };
+        match self.find(source, name, beside) {
+            Ok(found) => self.read(at, found),
+            Err((message, help)) => {
+                let mut diagnostic = Diagnostic::error(at, message);
+                diagnostic.help = help;
+                self.diagnostics.push(diagnostic);
+            }
+        }
+    }
+
+    /// `import "file.x"`, as another compiler has it: says whether there is such a file, which then is read.
+    pub(super) fn import(&mut self, source: &'a Source, file: &Token<'a>) -> bool {
+        let name = &file.text[1..file.text.len() - 1];
+        match self.find(source, name, true) {
+            Ok(found) => self.read(file.span, found),
+            Err(_) => return false,
+        }
+        true
+    }
+
+    /// Reads a file that the directive at `at` includes.
+    fn read(&mut self, at: Span, found: Found) {
+        let Some((path, text)) = found else {
+            return;
+        };
         if self.depth == MAX_DEPTH {
             let message = format!("files include each other more than {MAX_DEPTH} deep");
             self.diagnostics.push(Diagnostic::error(at, message));
             return;
         }
-        let (path, text) = match self.find(source, name, beside) {
-            Ok(Some(found)) => found,
-            Ok(None) => return,
-            Err(diagnostic) => {
-                let (message, help) = diagnostic;
-                let mut diagnostic = Diagnostic::error(at, message);
-                diagnostic.help = help;
-                self.diagnostics.push(diagnostic);
-                return;
-            }
-        };
         match self.sources.add(path.to_string_lossy(), text) {
             Ok(included) => {
                 // A comment before the directive says nothing of what the file begins with.

@@ -131,7 +131,17 @@ impl<'a> Preprocessor<'a, '_> {
             if !conditions.active() {
                 continue;
             }
-            let called = tokens.peek().is_some_and(|next| next.text == "(");
+            let next = tokens.peek();
+            if token.text == "import"
+                && let Some(file) = next.filter(|next| next.kind == Kind::Text)
+                && self.import(source, file)
+            {
+                // What is left of it ends nothing.
+                tokens.next();
+                tokens.next_if(|next| next.text == ";");
+                continue;
+            }
+            let called = next.is_some_and(|next| next.text == "(");
             self.token(token, called);
         };
         let skipped = conditions.finish(end.span, &mut self.diagnostics);
