@@ -292,6 +292,10 @@ fn what_makes_no_sense_is_said_with_what_would() {
             &["--check", "-o", "x", "adder.x"],
             "--check writes nothing: no -o",
         ),
+        (
+            &["--derive", "Eq", "adder.x"],
+            "`Eq` is derived wherever it holds",
+        ),
     ] {
         let (status, stdout, stderr) = run(&folder, arguments, "");
         assert_eq!((status, stdout.as_str()), (Some(2), ""), "{arguments:?}");

@@ -96,35 +96,38 @@ impl Job {
         {
             defines.push((name.to_owned(), None));
         }
+        let options = Options {
+            naming: line.naming,
+            strings: line.string,
+            opaque: line.opaque,
+            enums: line.enums,
+            lists: line.lists,
+            serde: line.serde.unwrap_or(Serde::Off),
+            no_std: line.no_std,
+            parts: match make {
+                Make::Part(part) => Parts::only([part]),
+                _ => Parts::default(),
+            },
+            derives: line.derive,
+        };
+        options.check().map_err(|error| error.to_string())?;
+        let reading = Reading {
+            include: line.include,
+            defines,
+            extern_types: line.extern_type.into_iter().collect(),
+            bounds: line.bound.into_iter().collect(),
+            cpp: line.cpp.or_else(|| line.cpp_dir.map(|dir| dir.join("cpp"))),
+            sun: line.sun,
+            new_style: line.new_style,
+        };
         Ok(Self {
-            reading: Reading {
-                include: line.include,
-                defines,
-                extern_types: line.extern_type.into_iter().collect(),
-                bounds: line.bound.into_iter().collect(),
-                cpp: line.cpp.or_else(|| line.cpp_dir.map(|dir| dir.join("cpp"))),
-                sun: line.sun,
-                new_style: line.new_style,
-            },
-            options: Options {
-                naming: line.naming,
-                strings: line.string,
-                opaque: line.opaque,
-                enums: line.enums,
-                lists: line.lists,
-                serde: line.serde.unwrap_or(Serde::Off),
-                no_std: line.no_std,
-                parts: match make {
-                    Make::Part(part) => Parts::only([part]),
-                    _ => Parts::default(),
-                },
-                derives: line.derive,
-            },
             make,
             inputs,
             output,
             force: line.force,
             format: line.format,
+            reading,
+            options,
             oncrpc_path: line.oncrpc_path,
         })
     }

@@ -124,7 +124,7 @@ impl Job {
         inputs: &[Input],
         write: impl FnOnce(&Samples) -> String,
     ) -> Result<(), String> {
-        let translation = self.told(understand(inputs, &self.reading)?)?;
+        let translation = self.translated(inputs)?;
         let package = self.package();
         let samples = self.samples(&package, &translation)?;
         self.write_text(write(&samples))
@@ -132,7 +132,7 @@ impl Job {
 
     /// Writes a crate with the inputs, and what they include from beside them.
     fn write_crate(&self, inputs: &[Input], serving: &Serving) -> Result<(), String> {
-        let translation = self.told(understand(inputs, &self.reading)?)?;
+        let translation = self.translated(inputs)?;
         let package = self.package();
         let samples = self.samples(&package, &translation)?;
         let folder = match &self.output {

@@ -69,7 +69,7 @@ impl Serving {
 
 impl Samples {
     /// The main function of a server that listens, registers with rpcbind, and serves until it is told to stop.
-    /// It expects what [`server`](Self::server) makes as its module `service`.
+    /// It expects what [`service`](Self::service) makes as its module `service`.
     pub fn main(&self, serving: &Serving) -> String {
         let mut transports = serving.transports.clone();
         transports.sort_unstable();
