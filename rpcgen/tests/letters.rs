@@ -408,21 +408,30 @@ fn every_letter_of_suns_has_its_line_and_every_line_its_test() {
     for letter in SUNS.split(' ') {
         assert!(letters.contains(&format!("`{letter}`")), "{letter}");
     }
-    let entries = fs::read_dir(here.join("tests")).unwrap();
-    let tests: String = entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-        .map(|path| fs::read_to_string(path).unwrap())
-        .collect();
+    let tests = ["tests", "../interop/tests/xdr_values"].map(|folder| sources(&here.join(folder)));
+    let tests = tests.concat();
     for name in page.split('`').skip(1).step_by(2) {
+        // A name that ends in `…` is the beginning of one.
+        let (begins, ends) = match name.strip_suffix('…') {
+            Some(begins) => (begins, ""),
+            None => (name, "()"),
+        };
         let is_function = name.split('_').count() > 4 && !name.contains(['.', ' ']);
         if let Some(hazard) = name.strip_prefix("hazards/") {
             let file = here.join("tests/hazards").join(format!("{hazard}.x"));
             assert!(file.exists(), "{name}");
         } else if is_function {
-            assert!(tests.contains(&format!("fn {name}()")), "{name}");
+            assert!(tests.contains(&format!("fn {begins}{ends}")), "{name}");
         }
     }
+}
+
+/// The Rust of a folder.
+fn sources(folder: &Path) -> String {
+    let paths = fs::read_dir(folder).unwrap();
+    let paths = paths.map(|entry| entry.unwrap().path());
+    let rust = paths.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    rust.map(|path| fs::read_to_string(path).unwrap()).collect()
 }
 
 /// The options that a text names.

@@ -87,12 +87,17 @@ impl<'a> Scope<'a> {
             return format!("{library}::{inside}");
         }
         let local = path.strip_prefix("self::").unwrap_or(path);
-        if local == path && !local.starts_with("super::") && path.contains("::") {
-            return path.to_owned();
-        }
-        match self.root {
-            Some(root) => format!("{root}::{local}"),
-            None => format!("{}{local}", "super::".repeat(self.depth)),
+        let is_local = local != path || local.starts_with("super::") || !path.contains("::");
+        let Some(root) = self.root else {
+            return match is_local {
+                true => format!("{}{local}", "super::".repeat(self.depth)),
+                false => path.to_owned(),
+            };
+        };
+        match path.strip_prefix("crate::") {
+            Some(rest) => format!("{}::{rest}", root.split("::").next().unwrap_or(root)),
+            None if is_local => beneath(root, local),
+            None => path.to_owned(),
         }
     }
 
@@ -132,6 +137,14 @@ impl<'a> Scope<'a> {
     /// What has been named so far.
     pub(super) fn imports(self) -> Imports {
         self.imports.into_inner()
+    }
+}
+
+/// A path that the module `root` sees, as one that is seen from outside.
+fn beneath(root: &str, path: &str) -> String {
+    match (path.strip_prefix("super::"), root.rsplit_once("::")) {
+        (Some(rest), Some((above, _))) => beneath(above, rest),
+        _ => format!("{root}::{path}"),
     }
 }
 
