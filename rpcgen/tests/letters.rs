@@ -194,6 +194,38 @@ fn a_sample_of_ones_own_is_not_overwritten() {
 }
 
 #[test]
+fn a_crate_takes_along_what_its_files_include_and_overwrites_nothing() {
+    let folder = folder("crate");
+    fs::create_dir_all(folder.join("below")).unwrap();
+    fs::create_dir_all(folder.join("elsewhere")).unwrap();
+    fs::write(folder.join("below/most.h"), "#define MOST 5\n").unwrap();
+    fs::write(folder.join("elsewhere/least.h"), "const LEAST = 2;\n").unwrap();
+    let includes = "#include \"below/most.h\"\n#include \"below/most.h\"\n#include <least.h>\n";
+    let text = format!("{includes}typedef opaque some<MOST>;\n{ADDER}");
+    fs::write(folder.join("adder.x"), text).unwrap();
+    let elsewhere = folder.join("elsewhere");
+    let elsewhere = elsewhere.to_str().unwrap();
+    let arguments = ["-a", "--include", elsewhere, "adder.x"];
+    let done = run(&folder, &arguments, "");
+    assert_eq!(done, (Some(0), String::new(), String::new()));
+    let made = folder.join("adder");
+    let same =
+        |name: &str| fs::read(made.join(name)).unwrap() == fs::read(folder.join(name)).unwrap();
+    assert!(same("adder.x") && same("below/most.h"));
+    let script = fs::read_to_string(made.join("build.rs")).unwrap();
+    assert!(
+        script.contains(&format!(".include({elsewhere:?})")),
+        "{script}"
+    );
+    fs::write(made.join("build.rs"), "fn main() {}\n").unwrap();
+    let (status, _, stderr) = run(&folder, &arguments, "");
+    assert_eq!(status, Some(1));
+    assert_eq!(stderr.lines().count(), 8, "each file is named: {stderr}");
+    let script = fs::read_to_string(made.join("build.rs")).unwrap();
+    assert_eq!(script, "fn main() {}\n");
+}
+
+#[test]
 fn letters_that_are_always_granted_change_nothing() {
     let plain = made(&["-h", "adder.x"]);
     for letters in [
@@ -293,6 +325,10 @@ fn what_makes_no_sense_is_said_with_what_would() {
             "--check writes nothing: no -o",
         ),
         (
+            &["-O", "x", "-"],
+            "-O needs files: what standard input becomes has no name",
+        ),
+        (
             &["--derive", "Eq", "adder.x"],
             "`Eq` is derived wherever it holds",
         ),
@@ -363,7 +399,7 @@ fn samples_need_a_program() {
         assert_eq!(status, Some(1));
         assert_eq!(
             stderr,
-            "-: no program, so there is nothing to serve or to call\n"
+            "protocol.x: no program, so there is nothing to serve or to call\n"
         );
     }
 }

@@ -206,6 +206,9 @@ fn output(
         (Make::Check, Some(_), _) => Err("--check writes nothing: no -o".to_owned()),
         (Make::Crate(_), Some(_), _) => Err("-a writes a folder: -O DIR instead of -o".to_owned()),
         (Make::Files, Some(_), _) if inputs.len() > 1 => Err(several("-o", inputs.len())),
+        (_, _, Some(_)) if inputs[0] == Path::new(STDIN) => {
+            Err("-O needs files: what standard input becomes has no name".to_owned())
+        }
         (Make::Files | Make::Crate(_), _, Some(folder)) => Ok(Output::Folder(folder)),
         (_, _, Some(_)) => Err("-O is for whole files and for -a; -o for all else".to_owned()),
         (_, Some(file), _) if file == Path::new("-") => Ok(Output::Stdout),

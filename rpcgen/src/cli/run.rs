@@ -1,8 +1,9 @@
 //! Doing what was asked for: the one place of the command that touches inputs and outputs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, IsTerminal, Read};
-use std::path::{Path, PathBuf};
+use std::path::{self, Component, Path, PathBuf};
 
 use oncrpc_rpcgen::diagnostic::Style;
 use oncrpc_rpcgen::fmt::tidy;
@@ -141,31 +142,47 @@ impl Job {
         };
         let written = package.contents(&samples, serving).into_iter();
         let mut files: Vec<_> = written.map(|(path, text)| File::new(path, text)).collect();
-        let beside = self.inputs[0].parent().unwrap_or(Path::new(""));
-        let included = translation
-            .included()
-            .iter()
-            .filter_map(|path| Some((path, path.strip_prefix(beside).ok()?.to_owned())));
-        let given = self
-            .inputs
-            .iter()
-            .map(|path| (path, PathBuf::from(path.file_name().unwrap_or_default())));
-        for (path, name) in given.chain(included) {
+        for (name, path) in self.sources(&translation) {
             let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
             files.push(File::new(name, bytes));
         }
         output::write_into(&folder, files, self.force)
     }
 
+    /// The inputs and what they include from below their folder, by the names that they have in a crate.
+    fn sources<'a>(&'a self, translation: &'a Translation) -> BTreeMap<PathBuf, &'a Path> {
+        let beside = self.inputs[0].parent().unwrap_or(Path::new(""));
+        let included = translation.included().iter().filter_map(|path| {
+            let name = path.strip_prefix(beside).ok()?;
+            let is_below = name
+                .components()
+                .all(|part| matches!(part, Component::Normal(_)));
+            is_below.then(|| (name.to_owned(), path.as_path()))
+        });
+        let given = self.inputs.iter().map(|path| {
+            let name = path.file_name().unwrap_or_default();
+            (name.into(), path.as_path())
+        });
+        included.chain(given).collect()
+    }
+
     fn package(&self) -> Package {
+        // A build script runs in the folder of its crate.
+        let whole = |path: &Path| path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let mut reading = self.reading.clone();
         for folder in &mut reading.include {
-            // The build script runs in the crate's folder. What is not there has been complained of.
-            *folder = fs::canonicalize(&*folder).unwrap_or_else(|_| folder.clone());
+            *folder = whole(folder);
         }
-        let package = Package::new(&self.inputs, &reading, &self.options);
+        let named = self
+            .inputs
+            .iter()
+            .map(|input| match input == Path::new(STDIN) {
+                true => Path::new("protocol.x"),
+                false => input,
+            });
+        let package = Package::new(&named.collect::<Vec<_>>(), &reading, &self.options);
         match &self.oncrpc_path {
-            Some(path) => package.oncrpc_path(path),
+            Some(path) => package.oncrpc_path(whole(path)),
             None => package,
         }
     }
@@ -173,7 +190,7 @@ impl Job {
     fn samples(&self, package: &Package, translation: &Translation) -> Result<Samples, String> {
         let nothing = Unit::default();
         let samples = Samples::new(package, translation.unit().unwrap_or(&nothing));
-        samples.map_err(|why| format!("{}: {why}", self.inputs[0].display()))
+        samples.map_err(|why| format!("{}: {why}", package.files()))
     }
 }
 

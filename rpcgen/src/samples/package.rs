@@ -79,7 +79,7 @@ impl Package {
     }
 
     /// The files, as text names them.
-    pub(super) fn files(&self) -> String {
+    pub fn files(&self) -> String {
         self.files.join(", ")
     }
 
