@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use proptest::test_runner::RngSeed;
 
 #[path = "fuzz/targets.rs"]
 mod targets;
@@ -97,6 +98,15 @@ fn changed(mut text: Vec<u8>, changes: &[Change]) -> Vec<u8> {
     text
 }
 
+/// The same mixtures every time: what nobody has seen yet, the fuzzer looks for, not a test of something else.
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: 2_000,
+        rng_seed: RngSeed::Fixed(4506),
+        ..ProptestConfig::default()
+    }
+}
+
 /// Words and signs that mean something somewhere.
 const WORDS: [&str; 40] = [
     " const ",
@@ -150,7 +160,7 @@ fn files_are_refused_or_taken_and_tidied() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(config())]
 
     #[test]
     fn changed_files_are_refused_or_taken_and_tidied(
