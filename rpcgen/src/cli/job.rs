@@ -94,7 +94,8 @@ impl Job {
                 .iter()
                 .any(|(name, _)| FAMILY.contains(&name.as_str()))
         {
-            defines.push((name.to_owned(), None));
+            // The header's as well: a part is written against the types, all of which the header has.
+            defines.extend(["RPC_HDR", name].map(|name| (name.to_owned(), None)));
         }
         let options = Options {
             naming: line.naming,
