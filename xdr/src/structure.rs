@@ -39,7 +39,7 @@ macro_rules! structure {
     ($type:ty: { $($field:ident: $shape:ty $(as $name:literal)?),* $(,)? }) => {
         impl $crate::Encode for $type {
             fn encoded_len(&self) -> usize {
-                0 $(+ <$shape as $crate::Wire>::encoded_len(&self.$field))*
+                0_usize $(+ <$shape as $crate::Wire>::encoded_len(&self.$field))*
             }
 
             fn encode(
@@ -55,7 +55,7 @@ macro_rules! structure {
         }
 
         impl $crate::Decode for $type {
-            const MIN_LEN: usize = 0 $(+ <$shape as $crate::Wire>::MIN_LEN)*;
+            const MIN_LEN: usize = 0_usize $(+ <$shape as $crate::Wire>::MIN_LEN)*;
 
             fn decode(
                 reader: &mut $crate::Reader<'_>,

@@ -183,7 +183,7 @@ macro_rules! union {
             fn encoded_len(&self) -> usize {
                 <$of as $crate::Decode>::MIN_LEN + match self {
                     $(Self::$variant $(($crate::union!(@bind value $shape)))? => {
-                        0 $(+ <$shape as $crate::Wire>::encoded_len(value))?
+                        0_usize $(+ <$shape as $crate::Wire>::encoded_len(value))?
                     })*
                     $(Self::$void(_) => 0,)?
                     $(Self::$other { $field: value, .. } => {
@@ -235,7 +235,7 @@ macro_rules! union {
 
         impl $crate::Decode for $type {
             const MIN_LEN: usize = <$of as $crate::Decode>::MIN_LEN + $crate::union::least(&[
-                $(0 $(+ <$shape as $crate::Wire>::MIN_LEN)?,)*
+                $(0_usize $(+ <$shape as $crate::Wire>::MIN_LEN)?,)*
                 $($crate::union!(@zero $void),)?
                 $(<$rest as $crate::Wire>::MIN_LEN,)?
             ]);
