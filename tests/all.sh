@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every check and every test, on a fresh Debian 12 machine with a Rust toolchain. As root it installs what it needs; as an
-# ordinary user it says what is missing, and names at the end what only root can run. Under CI=true nothing may be left out.
+# ordinary user it says what is missing, and names at the end what was not run. Under CI=true nothing may be left out.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -29,6 +29,6 @@ cargo build --workspace --bins --locked
 cargo test --workspace --locked
 cargo test --package oncrpc-xdr --features serde --test serde --locked
 if [ -s "$not_run" ]; then
-    step "not run, because only root can"
+    step "not run here, because something is missing or only root can"
     cat "$not_run"
 fi
