@@ -16,6 +16,8 @@
 //! assert_eq!(oncrpc_xdr::from_bytes::<XdrString>(&wire)?, name);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! With the feature `serde` the types here, and generated ones, are serde's as well; see its module `serde`.
 #![no_std]
 
 extern crate alloc;
