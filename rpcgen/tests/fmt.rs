@@ -2,8 +2,9 @@
 //!
 //! `BLESS=1 cargo test -p oncrpc-rpcgen --test fmt` writes what comes out into fmt/*.after.x.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+mod ledger;
+
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use oncrpc_rpcgen::ast::{Item, ItemKind};
@@ -115,7 +116,7 @@ fn real_files_mean_what_they_meant() {
         .flat_map(|folder| files(Path::new(folder), ".x"))
         .collect();
     if installed.is_empty() {
-        note_not_run();
+        ledger::not_run(module_path!(), "rpcsvc-proto");
     }
     all.extend(installed);
     for path in all {
@@ -124,21 +125,6 @@ fn real_files_mean_what_they_meant() {
         };
         tidied(&path.to_string_lossy(), &text);
     }
-}
-
-/// Notes it where the README's test command looks at its end, and past libtest's capture.
-fn note_not_run() {
-    assert_ne!(
-        std::env::var("CI").as_deref(),
-        Ok("true"),
-        "no .x files are installed"
-    );
-    let note = format!("not run: {} (no rpcsvc-proto)\n", module_path!());
-    let _ = std::io::stderr().write_all(note.as_bytes());
-    let ledger = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../not-run");
-    let written = OpenOptions::new().create(true).append(true).open(ledger);
-    let written = written.and_then(|mut ledger| ledger.write_all(note.as_bytes()));
-    assert!(written.is_ok(), "{written:?}");
 }
 
 #[test]

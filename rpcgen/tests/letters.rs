@@ -1,6 +1,8 @@
 //! The options of Sun's rpcgen, ours, and what is said of both.
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
+mod ledger;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -517,20 +519,7 @@ fn the_manual_is_clean() {
         .arg(manual)
         .output();
     let Ok(output) = groff else {
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "no groff");
-        return note_not_run("the_manual_is_clean (no groff)");
+        return ledger::not_run("the_manual_is_clean", "groff-base");
     };
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
-}
-
-/// Notes it where the README's test command looks at its end, and past libtest's capture.
-fn note_not_run(what: &str) {
-    let note = format!("not run: {}::{what}\n", module_path!());
-    let _ = std::io::stderr().write_all(note.as_bytes());
-    let ledger = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../not-run");
-    let opened = fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(ledger);
-    opened.unwrap().write_all(note.as_bytes()).unwrap();
 }

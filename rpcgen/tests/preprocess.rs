@@ -1,5 +1,7 @@
 //! Conditionals, macros, includes, lines for C, and several files as one unit.
 
+mod ledger;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -457,12 +459,7 @@ fn a_real_preprocessor_may_read_the_files() {
     let cpp = Path::new("/usr/bin/cpp");
     if !cpp.exists() {
         // CI installs it with the C compiler that the interop tests need.
-        assert_ne!(
-            std::env::var("CI").as_deref(),
-            Ok("true"),
-            "there is no cpp"
-        );
-        return;
+        return ledger::not_run("a_real_preprocessor_may_read_the_files", "cpp");
     }
     let folder = folder("cpp", &[("inc.x", "const I = ADD(1, 2);\n")]);
     let text = "#define ADD(a, b) (a + b)\n#include \"inc.x\"\n\nstruct a { missing x; };\n";

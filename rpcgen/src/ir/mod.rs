@@ -12,6 +12,7 @@ mod program;
 mod size;
 mod symbols;
 mod unions;
+mod uses;
 
 use std::collections::HashSet;
 
