@@ -127,6 +127,10 @@ pub(crate) fn lex_part(
         if rest.is_empty() {
             break;
         }
+        if lexer.is_full(rest) {
+            rest = &rest[rest.len()..];
+            break;
+        }
         rest = lexer.step(rest, line_start);
         // A comment before the first token of a line does not change that it is the first.
         line_start &= rest.as_ptr() as usize != lexer.behind_last();
@@ -182,6 +186,21 @@ impl<'a> Lexer<'a> {
             return behind;
         }
         self.fault(rest)
+    }
+
+    /// Whether so much has been read, or was wrong, that the rest is left alone; says so.
+    fn is_full(&mut self, rest: &str) -> bool {
+        let message = if self.tokens.len() >= MAX_TOKENS {
+            format!("more than {MAX_TOKENS} words: the rest is not read")
+        } else if self.diagnostics.len() >= MAX_ERRORS {
+            format!("more than {MAX_ERRORS} errors: the rest is not read")
+        } else {
+            return false;
+        };
+        let end = rest.chars().next().map_or(0, char::len_utf8);
+        let span = self.span(&rest[..end]);
+        self.diagnostics.push(Diagnostic::error(span, message));
+        true
     }
 
     /// Notes that an empty line, or none, lies behind the last comment.
@@ -271,10 +290,15 @@ impl<'a> Lexer<'a> {
             return &rest[rest.len()..];
         }
         if rest.starts_with(['"', '\'']) {
-            let line = split(rest, take_till(|c| c == '\n')).0;
-            let diagnostic =
-                Diagnostic::error(self.span(line.trim_end()), "this quote does not end");
+            let line = split(rest, take_till(|c| c == '\n')).0.trim_end();
+            let diagnostic = Diagnostic::error(self.span(line), "this quote does not end");
             self.diagnostics.push(diagnostic);
+            // It was to be a text, up to what ends the line: nothing else is wrong here.
+            let line = line.trim_end_matches([';', ',']);
+            self.push(Kind::Text, line, false);
+            if let Some(token) = self.tokens.last_mut() {
+                token.text = "\"\"";
+            }
             return &rest[line.len()..];
         }
         let shown: String = bad.chars().take(MAX_SHOWN).collect();
@@ -394,6 +418,12 @@ fn token(text: &str) -> IResult<&str, Kind> {
     ))
     .parse(text)
 }
+
+/// Most words of a file: eight times what the largest .x file known has.
+pub(crate) const MAX_TOKENS: usize = 300_000;
+
+/// Most errors of a file, behind which it is not read any further.
+pub(crate) const MAX_ERRORS: usize = 10_000;
 
 /// Longest name or number in letters. Of a name C compilers look at 63 letters at least; the longest number
 /// of 64 bits has 66 (binary digits apart, with which nobody can write one here).

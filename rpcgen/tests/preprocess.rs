@@ -337,7 +337,7 @@ fn loops_and_bombs_end() {
     assert!(
         found
             .iter()
-            .any(|line| line.contains("macros make more than 500000 words")),
+            .any(|line| line.contains("macros make more than 300000 words")),
         "{found:?}"
     );
     let deep: String = (0..100)

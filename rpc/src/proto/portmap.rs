@@ -59,6 +59,8 @@ pub struct Pmaplist {
 
 oncrpc_xdr::structure!(Pmaplist: { map: Mapping });
 
+/// On the wire it is a `wire::List<Pmaplist>`.
+///
 /// `typedef pmaplist *pmaplist_ptr;`
 pub type PmaplistPtr = Vec<Pmaplist>;
 

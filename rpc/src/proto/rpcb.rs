@@ -58,6 +58,8 @@ pub struct RpList {
 
 oncrpc_xdr::structure!(RpList: { rpcb_map: Rpcb });
 
+/// On the wire it is a `wire::List<RpList>`.
+///
 /// `typedef rp__list *rpcblist_ptr;`
 pub type RpcblistPtr = Vec<RpList>;
 
@@ -170,6 +172,8 @@ pub struct RpcbEntryList {
 
 oncrpc_xdr::structure!(RpcbEntryList: { rpcb_entry_map: RpcbEntry });
 
+/// On the wire it is a `wire::List<RpcbEntryList>`.
+///
 /// `typedef rpcb_entry_list *rpcb_entry_list_ptr;`
 pub type RpcbEntryListPtr = Vec<RpcbEntryList>;
 
@@ -298,9 +302,13 @@ oncrpc_xdr::structure!(RpcbsRmtcalllist: {
 /// `typedef int rpcbs_proc[RPCBSTAT_HIGHPROC];`
 pub type RpcbsProc = [i32; RPCBSTAT_HIGHPROC as usize];
 
+/// On the wire it is a `wire::List<RpcbsAddrlist>`.
+///
 /// `typedef rpcbs_addrlist *rpcbs_addrlist_ptr;`
 pub type RpcbsAddrlistPtr = Vec<RpcbsAddrlist>;
 
+/// On the wire it is a `wire::List<RpcbsRmtcalllist>`.
+///
 /// `typedef rpcbs_rmtcalllist *rpcbs_rmtcalllist_ptr;`
 pub type RpcbsRmtcalllistPtr = Vec<RpcbsRmtcalllist>;
 
@@ -338,6 +346,8 @@ oncrpc_xdr::structure!(RpcbStat: {
 });
 
 /// The statistics of each version of rpcbind.
+///
+/// On the wire it is a `wire::Fixed<RpcbStat, { RPCBVERS_STAT as usize }>`.
 ///
 /// `typedef rpcb_stat rpcb_stat_byvers[RPCBVERS_STAT];`
 pub type RpcbStatByvers = [RpcbStat; RPCBVERS_STAT as usize];

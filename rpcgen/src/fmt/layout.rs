@@ -320,7 +320,7 @@ impl<'a> Layout<'a> {
                 self.flush();
                 self.continues |= open;
                 self.keep_blank_before(self.source.range(comment.span).start);
-                let text = comment.text.trim_end().replace('\r', "");
+                let text = comment.text.trim_end().replace("\r\n", "\n");
                 self.lines.push(Line::Raw(text));
                 continue;
             }

@@ -133,7 +133,14 @@ impl Values {
         let value =
             value.filter(|value| (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(value));
         if value.is_none() {
-            let message = "this has no value, or none of 64 bits";
+            let message = match &expr.kind {
+                ExprKind::Binary(_, "/" | "%", right)
+                    if self.number(right, file, symbols, &mut Vec::new()) == Some(0) =>
+                {
+                    "this divides by zero"
+                }
+                _ => "this has no value of 64 bits",
+            };
             diagnostics.push(Diagnostic::error(expr.span, message));
         }
         value.map(Value::Number)

@@ -154,16 +154,14 @@ impl Lower<'_> {
                     }
                 }
             }
-            ItemKind::Forward(name) => {
-                self.named(&name.name, name.span);
-            }
             ItemKind::Program(program) => {
                 if let Some(program) = self.program(program, &item.docs) {
                     self.defines(Definition::Program(self.unit.programs.len()));
                     self.unit.programs.push(program);
                 }
             }
-            ItemKind::Exclude(_) => {}
+            // Whoever uses what is declared ahead misses it, if it is never defined.
+            ItemKind::Forward(_) | ItemKind::Exclude(_) => {}
         }
     }
 

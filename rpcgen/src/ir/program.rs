@@ -66,10 +66,9 @@ impl Lower<'_> {
                 Some(argument) => format!("{name}_{}", argument.name),
                 None => format!("{name}_argument"),
             };
-            arguments.push(Argument {
-                ty: self.shaped(&argument.ty, &argument.shape, &inline)?,
-                name: argument.name.as_ref().map(|name| name.name.clone()),
-            });
+            let ty = self.shaped(&argument.ty, &argument.shape, &inline);
+            let name = argument.name.as_ref().map(|name| name.name.clone());
+            arguments.push(ty.map(|ty| Argument { name, ty }));
         }
         if let [argument] = &procedure.arguments[..]
             && argument.shape == ast::Shape::Optional
@@ -97,6 +96,7 @@ impl Lower<'_> {
             }
             None => None,
         };
+        let arguments = arguments.into_iter().collect::<Option<Vec<_>>>()?;
         Some(Procedure {
             name: name.clone(),
             docs: procedure.docs.clone(),

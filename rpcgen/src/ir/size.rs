@@ -31,8 +31,8 @@ pub(super) fn measure(unit: &mut Unit, diagnostics: &mut Vec<Diagnostic>) {
             }
         };
         if len > MAX_FIXED {
-            let message = format!("every `{}` takes {len} bytes", def.name);
-            let help = format!("{MAX_FIXED} bytes at most; make a length variable (`<n>`)");
+            let message = format!("every `{}` takes more than {MAX_FIXED} bytes", def.name);
+            let help = "make a length variable (`<n>`)";
             diagnostics.push(Diagnostic::error(def.span, message).help(help));
         }
         let fixed = unit.parts_are_fixed(def);

@@ -34,7 +34,7 @@ impl Lower<'_> {
         let mut labelled = Labelled::new();
         let mut default_at: Option<Span> = None;
         let mut arms: Vec<Arm> = Vec::new();
-        let mut held: HashMap<String, Type> = HashMap::new();
+        let mut held: HashMap<String, (Type, Span)> = HashMap::new();
         let mut default = None;
         let mut sound = true;
         for arm in &body.arms {
@@ -161,13 +161,15 @@ impl Lower<'_> {
         &mut self,
         declaration: &ast::Declaration,
         union: &str,
-        held: &mut HashMap<String, Type>,
+        held: &mut HashMap<String, (Type, Span)>,
     ) -> Option<Field> {
         let field = self.field(declaration, union)?;
+        let here = declaration.name.span;
         let first = held.entry(field.name.clone());
-        if *first.or_insert_with(|| field.ty.clone()) != field.ty {
+        let (ty, first) = first.or_insert_with(|| (field.ty.clone(), here));
+        if *ty != field.ty {
             let message = format!("arm `{}` has two types", field.name);
-            let diagnostic = Diagnostic::error(declaration.name.span, message);
+            let diagnostic = Diagnostic::error(here, message).cause(*first, "another one here");
             let help = "give one of the two arms another name";
             self.diagnostics.push(diagnostic.help(help));
             return None;
@@ -188,10 +190,17 @@ impl Lower<'_> {
         };
         let Some(value) = i64::try_from(value).ok().filter(|_| legal) else {
             let message = "the discriminant cannot have this value";
-            let mut diagnostic = Diagnostic::error(expr.span, message);
-            if let Some(Labels::Enumerators(_, span)) = allowed {
-                diagnostic = diagnostic.cause(*span, "this enum has no such enumerator");
-            }
+            let diagnostic = Diagnostic::error(expr.span, message);
+            let diagnostic = match allowed? {
+                Labels::Enumerators(_, span) => {
+                    diagnostic.cause(*span, "this enum has no such enumerator")
+                }
+                Labels::Numbers(range) => diagnostic.help(format!(
+                    "its values go from {} to {}",
+                    range.start(),
+                    range.end()
+                )),
+            };
             self.diagnostics.push(diagnostic);
             return None;
         };

@@ -68,6 +68,10 @@ fn definition(start: Tokens<'_>) -> Parsed<'_, Option<ItemKind>> {
         }
         "union" => {
             let (rest, name) = name("the name of the union")(start.step())?;
+            if rest.is(";") {
+                start.notes.beyond_sun(name.span, "declarations ahead");
+                return Ok((rest.step(), Some(ItemKind::Forward(name))));
+            }
             let (rest, body) = union_body(rest)?;
             (end_of_body(rest)?, ItemKind::Union(name, body))
         }
@@ -80,6 +84,10 @@ fn definition(start: Tokens<'_>) -> Parsed<'_, Option<ItemKind>> {
                 let (rest, name) = name("the name of the enum")(start.step())?;
                 (rest, Some(name))
             };
+            if let Some(name) = name.clone().filter(|_| rest.is(";")) {
+                start.notes.beyond_sun(name.span, "declarations ahead");
+                return Ok((rest.step(), Some(ItemKind::Forward(name))));
+            }
             let (rest, body) = enum_body(rest)?;
             (end_of_body(rest)?, ItemKind::Enum(name, body))
         }

@@ -37,6 +37,14 @@ pub(super) fn body<'a, T>(
                 diagnostic: Box::new(diagnostic.label("opened here").cause(cause, why)),
             }));
         }
+        if end == ";" && rest.is(";") {
+            let warning = Diagnostic::warning(rest.first().span, "this `;` ends nothing");
+            rest.notes.tell(warning);
+            rest.notes
+                .beyond_sun(rest.first().span, "empty declarations");
+            rest = rest.step();
+            continue;
+        }
         match one(rest) {
             Ok((behind, value)) => {
                 all.push(value);

@@ -10,7 +10,7 @@ use nom::{IResult, Input, Needed};
 
 use crate::ast::Ident;
 use crate::diagnostic::Diagnostic;
-use crate::lexer::{Kind, MAX_SHOWN, Token};
+use crate::lexer::{Kind, MAX_ERRORS, MAX_SHOWN, Token};
 use crate::source::Span;
 
 /// The tokens that are left; the last one is always [`Kind::End`].
@@ -41,7 +41,15 @@ pub(super) struct Notes {
 impl Notes {
     /// Tells a warning, or a fault that parsing goes on after.
     pub(super) fn tell(&self, diagnostic: Diagnostic) {
-        self.diagnostics.borrow_mut().push(diagnostic);
+        let mut diagnostics = self.diagnostics.borrow_mut();
+        match diagnostics.len() {
+            told if told < MAX_ERRORS => diagnostics.push(diagnostic),
+            MAX_ERRORS => {
+                let message = format!("more than {MAX_ERRORS} errors: others are not told");
+                diagnostics.push(Diagnostic::error(diagnostic.span, message));
+            }
+            _ => {}
+        }
     }
 
     /// Notes that `what`, at `span`, is more than Sun's rpcgen takes.

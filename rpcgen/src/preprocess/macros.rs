@@ -1,7 +1,7 @@
 //! Macros without arguments.
 
 use crate::diagnostic::Diagnostic;
-use crate::lexer::{Kind, Token};
+use crate::lexer::{Kind, MAX_TOKENS, Token};
 use crate::source::Span;
 
 use super::Preprocessor;
@@ -141,9 +141,6 @@ fn same(one: &Macro<'_>, other: &Macro<'_>) -> bool {
     };
     texts(one) == texts(other)
 }
-
-/// Most words of a file in which macros have been replaced: five times what the largest .x file known has.
-const MAX_TOKENS: usize = 500_000;
 
 /// Deepest nesting of macros that stand for macros.
 const MAX_DEPTH: usize = 64;

@@ -154,7 +154,7 @@ impl File<'_> {
         let name = &self.names.types[id.0];
         for member in &kind.members {
             let constant = self.names.naming.constant(&member.name);
-            let first = self.names.member(id, kind, member.value.into());
+            let first = self.names.member(id, member.value.into());
             code.blank();
             code.docs(&docs::item(
                 &Default::default(),

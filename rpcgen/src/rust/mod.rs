@@ -132,9 +132,17 @@ impl<'a> File<'a> {
         }
         let name = &self.names.types[id.0];
         code.blank();
-        code.docs(&docs::item(
+        // What the Rust type does not say must not be lost on whoever codes a value by itself. The names in it
+        // are for people: nothing is imported for them.
+        let elsewhere = Scope::new(self.depth(), HashSet::new(), self.options.no_std);
+        let shape = self.shape(ty, &elsewhere);
+        let note = (shape != self.rust_type(ty, &elsewhere))
+            .then(|| format!("On the wire it is a `{shape}`."));
+        let what = format!("`{}`", def.name);
+        code.docs(&docs::with_note(
             &def.docs,
-            &format!("`{}`", def.name),
+            &what,
+            note.as_deref(),
             &def.definition,
         ));
         code.attributes(self.names.naming.allow([&name[..]], []));

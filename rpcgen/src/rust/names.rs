@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 /// `rpcb_entry` and `RPCB_ENTRY` as `RpcbEntry`.
 pub(super) fn upper_camel(name: &str) -> String {
     let mut camel = String::with_capacity(name.len());
-    for word in name.split('_').filter(|word| !word.is_empty()) {
+    let words = name.split('_').flat_map(words);
+    for word in words.filter(|word| !word.is_empty()) {
         let mixed = word.contains(char::is_lowercase) && word.contains(char::is_uppercase);
         let mut letters = word.chars();
         if let Some(first) = letters.next() {
@@ -22,6 +23,20 @@ pub(super) fn upper_camel(name: &str) -> String {
         _ => format!("X{camel}"),
     }
 }
+
+/// `GETATTR3args` as `GETATTR3` and `args`, as NFS calls what its procedures take and give.
+fn words(name: &str) -> impl Iterator<Item = &str> {
+    let parted = SUFFIXES.iter().find_map(|suffix| {
+        let stem = name.strip_suffix(suffix)?;
+        let shouts = stem.len() > 1 && !stem.contains(char::is_lowercase);
+        shouts.then_some((stem, *suffix))
+    });
+    let (stem, suffix) = parted.unwrap_or((name, ""));
+    [stem, suffix].into_iter()
+}
+
+/// What follows the name of a procedure in the name of a type, in NFS's files.
+const SUFFIXES: [&str; 5] = ["args", "resok", "resfail", "cres", "res"];
 
 /// `RPCB_ENTRY` and `rpcbEntry` as `rpcb_entry`.
 pub(super) fn snake(name: &str) -> String {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use crate::ir::{Enum, Field, Program, TypeDef, TypeId, TypeKind, Unit};
+use crate::ir::{Field, Program, TypeDef, TypeId, TypeKind, Unit};
 use crate::options::{Enums, Naming, Options};
 
 use super::names;
@@ -23,6 +23,8 @@ pub(super) struct Names<'a> {
     pub(super) programs: Vec<String>,
     /// Of the files' modules, in their order.
     pub(super) modules: Vec<String>,
+    /// Which enumerator has a value, the first if several do, by enum and value.
+    member_of: HashMap<(TypeId, i32), usize>,
     /// The constants, by the file that defines each and its name.
     constant_of: HashMap<(usize, &'a str), usize>,
 }
@@ -69,6 +71,7 @@ impl<'a> Names<'a> {
             constants,
             programs,
             modules,
+            member_of: member_of(unit),
             constant_of: constant_of
                 .map(|(index, constant)| ((constant.file, &constant.name[..]), index))
                 .collect(),
@@ -87,10 +90,19 @@ impl<'a> Names<'a> {
     }
 
     /// The enumerator of an enum that has this value, the first if several do.
-    pub(super) fn member(&self, id: TypeId, of: &Enum, value: i64) -> &str {
-        let mut members = of.members.iter().zip(self.members(id));
-        let found = members.find(|(member, _)| i64::from(member.value) == value);
-        found.map_or("", |(_, name)| name)
+    pub(super) fn member(&self, id: TypeId, value: i64) -> &str {
+        self.place(id, value).map_or("", |at| &self.members(id)[at])
+    }
+
+    /// The same as a variant.
+    pub(super) fn variant(&self, id: TypeId, value: i64) -> &str {
+        let place = self.place(id, value);
+        place.map_or("", |at| &self.variants[id.0][at])
+    }
+
+    fn place(&self, id: TypeId, value: i64) -> Option<usize> {
+        let value = i32::try_from(value).ok()?;
+        self.member_of.get(&(id, value)).copied()
     }
 
     /// The fields of a struct.
@@ -214,6 +226,19 @@ fn unique(
         }
     }
     Namespace(taken, everywhere)
+}
+
+/// The first enumerator of each value of each enum.
+fn member_of(unit: &Unit) -> HashMap<(TypeId, i32), usize> {
+    let mut places = HashMap::new();
+    for (index, def) in unit.types.iter().enumerate() {
+        if let TypeKind::Enum(def) = &def.kind {
+            for (place, member) in def.members.iter().enumerate() {
+                places.entry((TypeId(index), member.value)).or_insert(place);
+            }
+        }
+    }
+    places
 }
 
 /// The file of each program.

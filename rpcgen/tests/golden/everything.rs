@@ -147,6 +147,8 @@ oncrpc_xdr::structure!(Sequences: {
 
 /// A bound that is a fact of the protocol.
 ///
+/// On the wire it is a `wire::Text<255>`.
+///
 /// `typedef string path<255>;`
 pub type Path = XdrString;
 
@@ -156,6 +158,8 @@ pub type Handle = [u8; 8];
 /// `typedef int row[2];`
 pub type Row = [i32; 2];
 
+/// On the wire it is a `wire::Array<Row, 3>`.
+///
 /// `typedef row matrix<3>;`
 pub type Matrix = Vec<Row>;
 
@@ -229,12 +233,12 @@ oncrpc_xdr::union!(Picture, which: Color {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Number {
-    /// `case -2: hyper two;`
-    Two(i64),
     /// `case 0: void;`
     V0,
     /// `case 1: int one;`
     One(i32),
+    /// `case -2: hyper two;`
+    Two(i64),
     /// Any other value.
     Default {
         /// The discriminant, which has no arm of its own.
@@ -245,9 +249,9 @@ pub enum Number {
 }
 
 oncrpc_xdr::union!(Number, size: i32 {
-    -2 => Two(i64) as "two",
     0 => V0,
     1 => One(i32) as "one",
+    -2 => Two(i64) as "two",
 } default Default { size, rest: wire::Opaque<8> });
 
 /// `maybe`
@@ -296,6 +300,8 @@ pub struct Entry {
 
 oncrpc_xdr::structure!(Entry: { name: wire::Text<255> });
 
+/// On the wire it is a `wire::List<Entry>`.
+///
 /// `typedef entry *entries;`
 pub type Entries = Vec<Entry>;
 

@@ -23,12 +23,16 @@ pub struct Point {
 
 oncrpc_xdr::structure!(Point: { x: i32 });
 
+/// On the wire it is a `wire::Opaque<8>`.
+///
 /// `typedef opaque handle<8>;`
 pub type Handle = Bytes;
 
 /// `typedef opaque fixed[4];`
 pub type Fixed = [u8; 4];
 
+/// On the wire it is a `wire::Text<8>`.
+///
 /// `typedef string name<8>;`
 pub type Name = XdrString;
 

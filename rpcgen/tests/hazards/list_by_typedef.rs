@@ -2,6 +2,8 @@
 
 use oncrpc_xdr::{XdrString, wire};
 
+/// On the wire it is a `wire::List<Groupnode>`.
+///
 /// `typedef struct groupnode *groups;`
 pub type Groups = Vec<Groupnode>;
 

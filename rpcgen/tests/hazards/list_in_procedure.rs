@@ -18,6 +18,8 @@ pub struct Node {
 
 oncrpc_xdr::structure!(Node: { value: i32 });
 
+/// On the wire it is a `wire::List<Node>`.
+///
 /// `typedef node *nodes;`
 pub type Nodes = Vec<Node>;
 

@@ -18,5 +18,7 @@ pub struct Node {
 
 oncrpc_xdr::structure!(Node: { value: i32 });
 
+/// On the wire it is a `wire::List<Node>`.
+///
 /// `typedef struct node *chain;`
 pub type Chain = Vec<Node>;

@@ -159,6 +159,8 @@ pub struct From {
 
 oncrpc_xdr::structure!(From: { x: oncrpc_xdr::Bytes });
 
+/// On the wire it is a `wire::Opaque<4>`.
+///
 /// `typedef opaque Bytes<4>;`
 pub type Bytes2 = oncrpc_xdr::Bytes;
 

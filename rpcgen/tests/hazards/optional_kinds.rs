@@ -2,12 +2,16 @@
 
 use oncrpc_xdr::{Unknown, XdrString, wire};
 
+/// On the wire it is a `wire::Text<8>`.
+///
 /// `typedef string name<8>;`
 pub type Name = XdrString;
 
 /// `typedef int pair[2];`
 pub type Pair = [i32; 2];
 
+/// On the wire it is a `wire::Array<i32, 3>`.
+///
 /// `typedef int some<3>;`
 pub type Some = Vec<i32>;
 

@@ -2,6 +2,8 @@
 
 use oncrpc_xdr::{Bytes, Unknown};
 
+/// On the wire it is a `wire::Opaque<64>`.
+///
 /// `typedef opaque fh<64>;`
 pub type Fh = Bytes;
 

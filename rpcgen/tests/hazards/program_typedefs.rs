@@ -2,15 +2,21 @@
 
 use oncrpc_xdr::{Bytes, XdrString};
 
+/// On the wire it is a `wire::Opaque<8>`.
+///
 /// `typedef opaque data<8>;`
 pub type Data = Bytes;
 
 /// `typedef opaque handle[8];`
 pub type Handle = [u8; 8];
 
+/// On the wire it is a `wire::Text<8>`.
+///
 /// `typedef string name<8>;`
 pub type Name = XdrString;
 
+/// On the wire it is a `wire::Array<i32, 8>`.
+///
 /// `typedef int numbers<8>;`
 pub type Numbers = Vec<i32>;
 

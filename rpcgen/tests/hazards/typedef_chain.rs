@@ -2,12 +2,18 @@
 
 use oncrpc_xdr::wire;
 
+/// On the wire it is a `wire::Opaque<16>`.
+///
 /// `typedef opaque bytes_<16>;`
 pub type Bytes = oncrpc_xdr::Bytes;
 
+/// On the wire it is a `wire::Opaque<16>`.
+///
 /// `typedef bytes_ again;`
 pub type Again = Bytes;
 
+/// On the wire it is a `wire::Opaque<16>`.
+///
 /// `typedef again thrice;`
 pub type Thrice = Again;
 

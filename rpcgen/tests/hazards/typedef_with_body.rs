@@ -61,6 +61,8 @@ pub struct Tag {
 
 oncrpc_xdr::structure!(Tag: { x: i32 });
 
+/// On the wire it is a `wire::Array<PointsElement, 3>`.
+///
 /// `typedef struct { int x; } points<3>;`
 pub type Points = Vec<PointsElement>;
 

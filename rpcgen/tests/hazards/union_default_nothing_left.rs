@@ -14,10 +14,10 @@
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum U {
-    /// `case FALSE: hyper y;`
-    False(i64),
     /// `case TRUE: int x;`
     True(i32),
+    /// `case FALSE: hyper y;`
+    False(i64),
 }
 
-oncrpc_xdr::union!(U, d: bool { false => False(i64) as "y", true => True(i32) as "x" });
+oncrpc_xdr::union!(U, d: bool { true => True(i32) as "x", false => False(i64) as "y" });

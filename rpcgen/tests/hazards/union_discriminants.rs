@@ -80,13 +80,13 @@ oncrpc_xdr::union!(ByHyper, d: i64 { 5000000000 => X(i32) as "x" });
 /// `union by_char switch (char d) { case 'a': int x; case '\n': int y; };`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ByChar {
-    /// `case 10: int y;`
-    Y(i32),
     /// `case 97: int x;`
     X(i32),
+    /// `case 10: int y;`
+    Y(i32),
 }
 
-oncrpc_xdr::union!(ByChar, d: i8 { 10 => Y(i32) as "y", 97 => X(i32) as "x" });
+oncrpc_xdr::union!(ByChar, d: i8 { 97 => X(i32) as "x", 10 => Y(i32) as "y" });
 
 /// `union by_short switch (short d) { case -1: int x; };`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,13 +100,13 @@ oncrpc_xdr::union!(ByShort, d: i16 { -1 => X(i32) as "x" });
 /// `union by_bool switch (bool d) { case TRUE: int x; case FALSE: int y; };`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ByBool {
-    /// `case FALSE: int y;`
-    False(i32),
     /// `case TRUE: int x;`
     True(i32),
+    /// `case FALSE: int y;`
+    False(i32),
 }
 
-oncrpc_xdr::union!(ByBool, d: bool { false => False(i32) as "y", true => True(i32) as "x" });
+oncrpc_xdr::union!(ByBool, d: bool { true => True(i32) as "x", false => False(i32) as "y" });
 
 /// `union by_enum switch (color d) { case RED: int x; };`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -147,10 +147,10 @@ oncrpc_xdr::union!(ByCount, d: Count { 1 => X(i32) as "x" });
 /// `union by_truth switch (truth d) { case TRUE: int x; case FALSE: hyper y; };`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ByTruth {
-    /// `case FALSE: hyper y;`
-    False(i64),
     /// `case TRUE: int x;`
     True(i32),
+    /// `case FALSE: hyper y;`
+    False(i64),
 }
 
-oncrpc_xdr::union!(ByTruth, d: Truth { false => False(i64) as "y", true => True(i32) as "x" });
+oncrpc_xdr::union!(ByTruth, d: Truth { true => True(i32) as "x", false => False(i64) as "y" });

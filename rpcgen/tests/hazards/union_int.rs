@@ -18,19 +18,19 @@ use oncrpc_xdr::XdrString;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Number {
-    /// `case -1: hyper minus;`
-    Minus(i64),
     /// `case 0: void;`
     V0,
     /// `case 1: int one;`
     One(i32),
+    /// `case -1: hyper minus;`
+    Minus(i64),
     /// `case 16: string text<>;`
     Text(XdrString),
 }
 
 oncrpc_xdr::union!(Number, which: i32 {
-    -1 => Minus(i64) as "minus",
     0 => V0,
     1 => One(i32) as "one",
+    -1 => Minus(i64) as "minus",
     16 => Text(XdrString) as "text",
 });

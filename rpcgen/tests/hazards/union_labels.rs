@@ -32,33 +32,33 @@ oncrpc_xdr::enumeration!(Color { Red = 3 });
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ByNumber {
-    /// `case -1: int negative;`
-    Negative(i32),
     /// `case 1: int decimal;`
     Decimal(i32),
-    /// `case RED: int enumerated;`
-    Red(i32),
-    /// `case NAMED: int named;`
-    Named(i32),
-    /// `case 8: int octal;`
-    Octal(i32),
-    /// `case 9: int sum;`
-    Sum(i32),
     /// `case 16: int hexadecimal;`
     Hexadecimal(i32),
+    /// `case 8: int octal;`
+    Octal(i32),
+    /// `case -1: int negative;`
+    Negative(i32),
+    /// `case NAMED: int named;`
+    Named(i32),
+    /// `case RED: int enumerated;`
+    Red(i32),
     /// `case 97: int letter;`
     Letter(i32),
+    /// `case 9: int sum;`
+    Sum(i32),
 }
 
 oncrpc_xdr::union!(ByNumber, d: i32 {
-    -1 => Negative(i32) as "negative",
     1 => Decimal(i32) as "decimal",
-    3 => Red(i32) as "enumerated",
-    7 => Named(i32) as "named",
-    8 => Octal(i32) as "octal",
-    9 => Sum(i32) as "sum",
     16 => Hexadecimal(i32) as "hexadecimal",
+    8 => Octal(i32) as "octal",
+    -1 => Negative(i32) as "negative",
+    7 => Named(i32) as "named",
+    3 => Red(i32) as "enumerated",
     97 => Letter(i32) as "letter",
+    9 => Sum(i32) as "sum",
 });
 
 /// `union by_enum switch (color d) { case 3: int three; };`
@@ -73,10 +73,10 @@ oncrpc_xdr::union!(ByEnum, d: Color { Color::Red => Red(i32) as "three" });
 /// `union by_bool switch (bool d) { case 1: int yes; case 0: hyper no; };`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ByBool {
-    /// `case 0: hyper no;`
-    False(i64),
     /// `case 1: int yes;`
     True(i32),
+    /// `case 0: hyper no;`
+    False(i64),
 }
 
-oncrpc_xdr::union!(ByBool, d: bool { false => False(i64) as "no", true => True(i32) as "yes" });
+oncrpc_xdr::union!(ByBool, d: bool { true => True(i32) as "yes", false => False(i64) as "no" });

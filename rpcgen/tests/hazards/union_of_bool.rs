@@ -22,15 +22,15 @@ oncrpc_xdr::union!(UpsideDown, absent: bool { false => False(i32) as "value", tr
 /// `union either switch (bool d) { case TRUE: int yes; case FALSE: string no<>; };`
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Either {
-    /// `case FALSE: string no<>;`
-    False(XdrString),
     /// `case TRUE: int yes;`
     True(i32),
+    /// `case FALSE: string no<>;`
+    False(XdrString),
 }
 
 oncrpc_xdr::union!(Either, d: bool {
-    false => False(XdrString) as "no",
     true => True(i32) as "yes",
+    false => False(XdrString) as "no",
 });
 
 /// `union one switch (bool d) { case TRUE: int yes; };`
@@ -45,13 +45,13 @@ oncrpc_xdr::union!(One, d: bool { true => True(i32) as "yes" });
 /// `union none switch (bool d) { case TRUE: void; case FALSE: void; };`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum None {
-    /// `case FALSE: void;`
-    False,
     /// `case TRUE: void;`
     True,
+    /// `case FALSE: void;`
+    False,
 }
 
-oncrpc_xdr::union!(None, d: bool { false => False, true => True });
+oncrpc_xdr::union!(None, d: bool { true => True, false => False });
 
 /// `struct holder { perhaps p; by_default b; upside_down u; either e; };`
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

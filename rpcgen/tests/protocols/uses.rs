@@ -83,7 +83,7 @@ fn attributes_on_the_wire() -> Vec<u8> {
 /// RFC 1813 §3.3.3.
 #[test]
 fn a_lookup_is_answered() {
-    let found = nfs3::LOOKUP3res::Ok(nfs3::LOOKUP3resok {
+    let found = nfs3::Lookup3Res::Ok(nfs3::Lookup3Resok {
         object: nfs3::NfsFh3 {
             data: Bytes::from_static(b"handle"),
         },
@@ -103,22 +103,22 @@ fn a_lookup_is_answered() {
             &n(0), // dir_attributes: they do not
         ],
     );
-    let failed = nfs3::LOOKUP3res::Default {
+    let failed = nfs3::Lookup3Res::Default {
         status: nfs3::Nfsstat3::ErrNoent,
-        resfail: nfs3::LOOKUP3resfail {
+        resfail: nfs3::Lookup3Resfail {
             dir_attributes: None,
         },
     };
     is(&failed, &[&n(2), &n(0)]);
 }
 
-fn listing() -> nfs3::READDIR3res {
+fn listing() -> nfs3::Readdir3Res {
     let entry = |fileid, name: &str, cookie| nfs3::Entry3 {
         fileid,
         name: name.into(),
         cookie,
     };
-    nfs3::READDIR3res::Ok(nfs3::READDIR3resok {
+    nfs3::Readdir3Res::Ok(nfs3::Readdir3Resok {
         dir_attributes: None,
         cookieverf: *b"verifier",
         reply: nfs3::Dirlist3 {
@@ -154,7 +154,7 @@ fn a_folder_is_listed() {
 /// RFC 1813 §3.3.2: what is set, and what is left as it is.
 #[test]
 fn attributes_are_set_one_by_one() {
-    let value = nfs3::SETATTR3args {
+    let value = nfs3::Setattr3Args {
         object: nfs3::NfsFh3 {
             data: Bytes::from_static(b"abcd"),
         },
@@ -393,17 +393,17 @@ impl nfs3::nfs_program::v3::Server for Files {
     async fn lookup(
         &self,
         _: &CallContext,
-        args: nfs3::LOOKUP3args,
-    ) -> Result<nfs3::LOOKUP3res, Reject> {
+        args: nfs3::Lookup3Args,
+    ) -> Result<nfs3::Lookup3Res, Reject> {
         if args.what.name != "file" {
-            return Ok(nfs3::LOOKUP3res::Default {
+            return Ok(nfs3::Lookup3Res::Default {
                 status: nfs3::Nfsstat3::ErrNoent,
-                resfail: nfs3::LOOKUP3resfail {
+                resfail: nfs3::Lookup3Resfail {
                     dir_attributes: None,
                 },
             });
         }
-        Ok(nfs3::LOOKUP3res::Ok(nfs3::LOOKUP3resok {
+        Ok(nfs3::Lookup3Res::Ok(nfs3::Lookup3Resok {
             object: nfs3::NfsFh3 {
                 data: Bytes::from_static(b"handle"),
             },
@@ -415,8 +415,8 @@ impl nfs3::nfs_program::v3::Server for Files {
     async fn readdir(
         &self,
         _: &CallContext,
-        _: nfs3::READDIR3args,
-    ) -> Result<nfs3::READDIR3res, Reject> {
+        _: nfs3::Readdir3Args,
+    ) -> Result<nfs3::Readdir3Res, Reject> {
         Ok(listing())
     }
 }
@@ -435,7 +435,7 @@ async fn files_are_served_and_asked_for() {
     let dir = nfs3::NfsFh3 {
         data: Bytes::from_static(b"root"),
     };
-    let what = |name: &str| nfs3::LOOKUP3args {
+    let what = |name: &str| nfs3::Lookup3Args {
         what: nfs3::Diropargs3 {
             dir: dir.clone(),
             name: name.into(),
@@ -446,7 +446,7 @@ async fn files_are_served_and_asked_for() {
     assert_eq!(found.status(), nfs3::Nfsstat3::Ok);
     let missing = client.lookup(&what("other")).await.unwrap();
     assert_eq!(missing.status(), nfs3::Nfsstat3::ErrNoent);
-    let args = nfs3::READDIR3args {
+    let args = nfs3::Readdir3Args {
         dir,
         cookie: 0,
         cookieverf: [0; 8],
@@ -458,7 +458,7 @@ async fn files_are_served_and_asked_for() {
         data: Bytes::from_static(b"handle"),
     };
     let error = client
-        .getattr(&nfs3::GETATTR3args { object: handle })
+        .getattr(&nfs3::Getattr3Args { object: handle })
         .await
         .unwrap_err();
     assert_eq!(

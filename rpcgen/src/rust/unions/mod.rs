@@ -3,9 +3,7 @@
 mod names;
 mod values;
 
-use crate::ir::{
-    Discriminant, DiscriminantKind, Docs, Field, Label, TypeDef, TypeId, TypeKind, Union,
-};
+use crate::ir::{Discriminant, DiscriminantKind, Docs, Field, Label, TypeDef, TypeId, Union};
 use crate::options::Part;
 
 use super::scope::Scope;
@@ -172,10 +170,7 @@ impl File<'_> {
             DiscriminantKind::Number(_) => label.value.to_string(),
             DiscriminantKind::Bool => (label.value != 0).to_string(),
             DiscriminantKind::Enum(id) => {
-                let TypeKind::Enum(def) = &self.unit.ty(id).kind else {
-                    return String::new();
-                };
-                let member = self.names.member(id, def, label.value);
+                let member = self.names.member(id, label.value);
                 format!("{}::{member}", self.name(id, scope))
             }
         }

@@ -2,20 +2,19 @@
 
 use std::collections::HashSet;
 
-use crate::ir::{Arm, DiscriminantKind, Label, TypeKind, Union};
+use crate::ir::{Arm, DiscriminantKind, Label, Union};
 use crate::rust::{File, names};
 
 use super::{Default, Parts, Variant};
 
 impl File<'_> {
-    /// A variant for each label, in the order of their values, and the default arm.
+    /// A variant for each label, in the order of the file, and the default arm.
     pub(super) fn parts<'a>(&self, union: &'a Union) -> Parts<'a> {
-        let mut labels: Vec<_> = union
+        let labels: Vec<_> = union
             .arms
             .iter()
             .flat_map(|arm| arm.labels.iter().map(move |label| (arm, label)))
             .collect();
-        labels.sort_by_key(|(_, label)| label.value);
         let mut names = self.variant_names(union, &labels);
         let default = union.default.as_ref().map(|_| "Default".to_owned());
         names::unique(&mut names, default.into_iter().collect());
@@ -51,16 +50,8 @@ impl File<'_> {
         let naming = self.names.naming;
         match union.discriminant.kind {
             DiscriminantKind::Enum(id) => {
-                let TypeKind::Enum(def) = &self.unit.ty(id).kind else {
-                    return Vec::new();
-                };
-                let names = labels.iter().map(|(_, label)| {
-                    let member = def
-                        .members
-                        .iter()
-                        .position(|m| i64::from(m.value) == label.value);
-                    member.map_or_else(String::new, |at| self.names.variants[id.0][at].clone())
-                });
+                let names = labels.iter();
+                let names = names.map(|(_, label)| self.names.variant(id, label.value).to_owned());
                 return names.collect();
             }
             DiscriminantKind::Bool => {

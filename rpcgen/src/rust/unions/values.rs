@@ -66,7 +66,7 @@ impl File<'_> {
                 };
                 let values = def.members.iter().map(|member| i64::from(member.value));
                 let value = values.into_iter().find(|value| is_free(*value))?;
-                let member = self.names.member(id, def, value);
+                let member = self.names.member(id, value);
                 Some(format!("{}::{member}", self.name(id, scope)))
             }
         }
