@@ -146,16 +146,16 @@ fn includes_are_bounded() {
 #[test]
 fn many_errors_are_bounded() {
     bounded([
-        ("a_sign_often", "$".repeat(500_000)),
-        ("a_sign_a_line", "$\n".repeat(500_000)),
-        ("semicolons", ";".repeat(500_000)),
-        ("semicolon_a_line", ";\n".repeat(500_000)),
-        ("closed_never_opened", "}\n".repeat(500_000)),
+        ("a_sign_often", "$".repeat(1_000_000)),
+        ("a_sign_a_line", "$\n".repeat(1_000_000)),
+        ("semicolons", ";".repeat(1_000_000)),
+        ("semicolon_a_line", ";\n".repeat(1_000_000)),
+        ("closed_never_opened", "}\n".repeat(1_000_000)),
         ("quotes", "\"".repeat(999_999)),
-        ("quote_a_line", "\"\n".repeat(500_000)),
+        ("quote_a_line", "\"\n".repeat(1_000_000)),
         ("apostrophes", "'".repeat(999_999)),
-        ("comments_in_comments", "/*".repeat(500_000)),
-        ("words", "a ".repeat(500_000)),
+        ("comments_in_comments", "/*".repeat(1_000_000)),
+        ("words", "a ".repeat(1_000_000)),
         (
             "missing_fields",
             format!("struct s {{\n{}}};", "int 3;\n".repeat(250_000)),
@@ -228,6 +228,14 @@ fn many_definitions_are_bounded() {
             format!(
                 "union u switch (int d) {{\n{}}};",
                 lines(50_000, |n| format!("case {n}: int a{n};"))
+            ),
+        ),
+        (
+            "labels_of_an_enum",
+            format!(
+                "enum e {{\n{} LAST }};\nunion u switch (e d) {{\n{}}};",
+                lines(20_000, |n| format!("E{n},")),
+                lines(20_000, |n| format!("case E{n}: int a{n};"))
             ),
         ),
         (
