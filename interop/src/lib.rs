@@ -29,7 +29,7 @@ mod wire;
 
 pub use daemon::{Daemon, Ready};
 pub use host::{Host, Output};
-pub use programs::Which;
+pub use programs::{Which, ours};
 pub use root::{compile_or_note, run_or_note};
 pub use socket::{Answer, Caller, Transport};
 pub use wire::{Message, PMAPPROG, Reply, call, words};

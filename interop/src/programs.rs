@@ -39,7 +39,7 @@ pub(crate) fn debian(path: &str) -> PathBuf {
 }
 
 /// A program of this workspace: what the environment variable names, or what cargo builds.
-pub(crate) fn ours(variable: &str, package: &str, bin: &str) -> PathBuf {
+pub fn ours(variable: &str, package: &str, bin: &str) -> PathBuf {
     if let Some(path) = std::env::var_os(variable) {
         let path = PathBuf::from(path);
         assert!(
