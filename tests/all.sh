@@ -16,6 +16,7 @@ step "format and lints"
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- --deny warnings
 cargo clippy --package oncrpc-xdr --features serde --all-targets --locked -- --deny warnings
+cargo clippy --package oncrpc-client --no-default-features --locked -- --deny warnings
 RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --locked --quiet
 
 step "what may come into the tree"

@@ -3,24 +3,42 @@
 //! Generated clients call through a channel (`Client::new(channel)`). It is cheap to clone and shared by
 //! any number of tasks; it connects when it is first called, and again after its connection has ended.
 //!
+//! Programs without an async runtime call through a [`blocking::Channel`]; with `default-features = false`
+//! there is nothing else, and no tokio among the dependencies.
+//!
 //! [`Rpcbind`] asks and tells rpcbind itself; a [`Registration`] keeps services registered for as long as
 //! it lives.
 
-mod attempt;
-mod builder;
-mod channel;
-mod connect;
+pub mod blocking;
 mod credential;
 mod endpoint;
-mod place;
-mod registration;
-mod rpcbind;
+mod getaddr;
 mod target;
 
-pub use builder::Builder;
-pub use channel::Channel;
 pub use credential::auth_sys;
 pub use endpoint::Endpoint;
-pub use registration::{Policy, RegisterError, Registration};
-pub use rpcbind::{Mapping, Rpcbind, RpcbindAt};
 pub use target::{Target, TargetError};
+
+#[cfg(feature = "tokio")]
+mod attempt;
+#[cfg(feature = "tokio")]
+mod builder;
+#[cfg(feature = "tokio")]
+mod channel;
+#[cfg(feature = "tokio")]
+mod connect;
+#[cfg(feature = "tokio")]
+mod place;
+#[cfg(feature = "tokio")]
+mod registration;
+#[cfg(feature = "tokio")]
+mod rpcbind;
+
+#[cfg(feature = "tokio")]
+pub use builder::Builder;
+#[cfg(feature = "tokio")]
+pub use channel::Channel;
+#[cfg(feature = "tokio")]
+pub use registration::{Policy, RegisterError, Registration};
+#[cfg(feature = "tokio")]
+pub use rpcbind::{Mapping, Rpcbind, RpcbindAt};

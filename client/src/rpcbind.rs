@@ -1,16 +1,17 @@
 //! Asking and telling rpcbind.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use oncrpc::netid::{Netid, Protocol};
+use oncrpc::CallError;
+use oncrpc::netid::Netid;
 use oncrpc::proto::portmap::{self, pmapprog::v2};
 use oncrpc::proto::rpcb::rpcbprog::{v3, v4};
-use oncrpc::proto::rpcb::{RPCB_PORT, RpList, Rpcb};
+use oncrpc::proto::rpcb::{RpList, Rpcb};
 use oncrpc::uaddr::Uaddr;
-use oncrpc::{CallError, Refusal};
 use oncrpc_xdr::XdrString;
 
+use crate::getaddr::{RPCBIND_PORT, getaddr, parse, protocol, reachable, speaks_older};
 use crate::{Channel, Endpoint};
 
 /// Which rpcbind is meant.
@@ -48,7 +49,7 @@ pub struct Rpcbind {
 
 impl Rpcbind {
     /// The port of rpcbind, TCP and UDP.
-    pub const PORT: u16 = RPCB_PORT as u16;
+    pub const PORT: u16 = RPCBIND_PORT;
 
     /// The Unix socket of rpcbind, as a path and as an abstract name.
     pub const SOCKET: &str = "/run/rpcbind.sock";
@@ -109,7 +110,7 @@ impl Rpcbind {
         asked: Option<IpAddr>,
     ) -> Result<Endpoint, CallError> {
         let uaddr = if self.endpoint.netid() == *netid {
-            self.getaddr(program, version, netid, asked).await?
+            getaddr(&self.channel, program, version, netid, asked).await?
         } else {
             self.listed(program, version, netid).await?
         };
@@ -122,50 +123,6 @@ impl Rpcbind {
                 version,
                 netid,
             })
-    }
-
-    /// Asks on the transport that is asked for: rpcbind names the address on the transport that the
-    /// question comes by, whatever the question says.
-    async fn getaddr(
-        &self,
-        program: u32,
-        version: u32,
-        netid: &Netid,
-        asked: Option<IpAddr>,
-    ) -> Result<Option<Uaddr>, CallError> {
-        let hint = asked.map(|ip| Uaddr::Inet((ip, Self::PORT).into()).to_string());
-        let arg = Rpcb {
-            r_prog: program,
-            r_vers: version,
-            r_netid: XdrString::from(netid.as_bytes()),
-            r_addr: XdrString::from(hint.unwrap_or_default()),
-            r_owner: XdrString::new(),
-        };
-        match v4::Client::new(self.channel.clone()).getaddr(&arg).await {
-            Err(error) if speaks_older(&error) => {}
-            uaddr => return uaddr.map(|uaddr| parse(netid, &uaddr)),
-        }
-        match v3::Client::new(self.channel.clone()).getaddr(&arg).await {
-            Err(error) if speaks_older(&error) => {}
-            uaddr => return uaddr.map(|uaddr| parse(netid, &uaddr)),
-        }
-        // Version 2 knows ports only.
-        let Some(protocol) = protocol(netid) else {
-            return Ok(None);
-        };
-        let mapping = portmap::Mapping {
-            prog: program,
-            vers: version,
-            prot: protocol as u32,
-            port: 0,
-        };
-        let port = v2::Client::new(self.channel.clone())
-            .getport(&mapping)
-            .await?;
-        let any = asked.unwrap_or(Ipv4Addr::LOCALHOST.into());
-        Ok(u16::try_from(port)
-            .ok()
-            .map(|port| Uaddr::Inet((any, port).into())))
     }
 
     /// Looks the program up in the list, for another transport than the question would come by: this
@@ -247,49 +204,6 @@ impl Rpcbind {
         }
         let list = v2::Client::new(self.channel.clone()).dump().await?;
         Ok(list.into_iter().map(|node| node.map.into()).collect())
-    }
-}
-
-/// An address of a transport; `None` if it is none, and for the empty one that means "not registered".
-fn parse(netid: &Netid, uaddr: &XdrString) -> Option<Uaddr> {
-    if uaddr.is_empty() {
-        return None;
-    }
-    Uaddr::parse(uaddr.as_bytes(), netid.transport()?.family)
-        .inspect_err(|error| log::warn!("{uaddr:?} is no address of {netid}: {error}"))
-        .ok()
-}
-
-/// Whether a refusal means that an older version may be understood.
-fn speaks_older(error: &CallError) -> bool {
-    let CallError::Refused(refusal) = error else {
-        return false;
-    };
-    matches!(
-        refusal,
-        Refusal::ProgMismatch { .. }
-            | Refusal::ProgUnavail
-            | Refusal::ProcUnavail
-            | Refusal::GarbageArgs
-    )
-}
-
-/// The protocol that version 2 knows a transport by.
-fn protocol(netid: &Netid) -> Option<Protocol> {
-    netid.transport()?.protocol
-}
-
-/// An address that the caller can use: a wildcard is the address that was asked.
-fn reachable(uaddr: Uaddr, asked: Option<IpAddr>) -> Uaddr {
-    match uaddr {
-        Uaddr::Inet(at) if at.ip().is_unspecified() => {
-            let loopback: IpAddr = match at {
-                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-            };
-            Uaddr::Inet((asked.unwrap_or(loopback), at.port()).into())
-        }
-        uaddr => uaddr,
     }
 }
 

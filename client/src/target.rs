@@ -47,6 +47,7 @@ pub enum TargetError {
     },
 }
 
+#[cfg(feature = "tokio")]
 impl Target {
     /// Whether it means the host that we are on, by a name or address that is the same everywhere.
     pub(crate) fn is_this_host(&self) -> bool {

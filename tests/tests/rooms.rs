@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The rooms from the bottom up: each may know those before it.
 const ORDER: [(&str, &str); 6] = [
@@ -141,4 +142,31 @@ fn every_crate_takes_the_workspace_lints_which_forbid_unsafe() {
         let manifest = read(&root().join(room).join("Cargo.toml"));
         assert!(manifest.contains("[lints]\nworkspace = true"), "{room}");
     }
+}
+
+#[test]
+fn the_blocking_client_brings_no_runtime() {
+    let tree = |features: &[&str]| {
+        let output = Command::new(env!("CARGO"))
+            .args([
+                "tree",
+                "--offline",
+                "--locked",
+                "--package",
+                "oncrpc-client",
+            ])
+            .args(["--edges", "normal", "--prefix", "none"])
+            .args(features)
+            .current_dir(root())
+            .output();
+        let output = output.unwrap_or_else(|error| panic!("cargo tree: {error}"));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let tokio = |tree: &str| tree.lines().any(|line| line.starts_with("tokio "));
+    assert!(tokio(&tree(&[])), "the async client does");
+    let blocking = tree(&["--no-default-features"]);
+    assert!(blocking.contains("oncrpc v"), "{blocking}");
+    assert!(!tokio(&blocking), "{blocking}");
 }
