@@ -49,6 +49,14 @@ impl Host {
             OURS.get_or_init(|| ours("ONCRPC_HELLO_CLIENT", "oncrpc-hello", "hello-client"));
         self.run(&format!("{} {arguments}", program.display()))
     }
+
+    /// Runs our client that has no runtime: a netid, a host and whom to greet.
+    pub fn our_hello_thread(&self, arguments: &str) -> Output {
+        static OURS: OnceLock<PathBuf> = OnceLock::new();
+        let program =
+            OURS.get_or_init(|| ours("ONCRPC_HELLO_THREAD", "oncrpc-hello", "hello-thread"));
+        self.run(&format!("{} {arguments}", program.display()))
+    }
 }
 
 /// A C peer, built by `peers/Makefile` if it is older than its sources.

@@ -166,3 +166,33 @@ fn a_server_without_rpcbind_says_so() {
          cannot connect: tcp 127.0.0.1:111: Connection refused (os error 111)\n"
     );
 }
+
+#[test]
+fn a_thread_finds_and_calls_either_server_through_either_rpcbind() {
+    needs_root!();
+    for which in Which::BOTH {
+        let host = Host::new();
+        let _rpcbind = host.rpcbind(which, &[]);
+        // Of a program that nobody serves it says so.
+        let absent = host.our_hello_thread("tcp 127.0.0.1 nobody");
+        assert!(
+            absent.stderr.contains("is not registered for tcp"),
+            "{absent:?}"
+        );
+        for server in [c_server, our_server] {
+            let server = server(&host);
+            for netid in &NETIDS[..4] {
+                let at = if netid.ends_with('6') {
+                    "::1"
+                } else {
+                    "127.0.0.1"
+                };
+                let said = host
+                    .our_hello_thread(&format!("{netid} {at} {netid}"))
+                    .success();
+                assert_eq!(said, format!("Hello, {netid}\n"), "{which:?}");
+            }
+            assert_eq!(server.terminate().code, Some(0));
+        }
+    }
+}
