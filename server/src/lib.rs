@@ -5,6 +5,7 @@
 //! comes of starting it: dropping it ends the server, [`Running::shutdown`] waits for what is at hand.
 
 mod accept;
+mod gate;
 mod listen;
 mod running;
 mod server;

@@ -10,10 +10,11 @@ use oncrpc_client::{Mapping, Policy, RegisterError, Registration, RpcbindAt};
 use oncrpc_transport::datagram::DatagramLimits;
 use oncrpc_transport::{LadderPool, Limits};
 use oncrpc_xdr::XdrString;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::accept::Connections;
+use crate::gate::Gate;
 use crate::listen::{Bound, Listen, Listener};
 use crate::running::Running;
 
@@ -28,7 +29,22 @@ pub struct ServerLimits {
     /// What each UDP socket may hold.
     pub datagram: DatagramLimits,
     /// Connections at once, over all listeners. Default 4,096.
+    ///
+    /// Whoever comes when there is no place waits in the kernel's backlog until there is one: the listener
+    /// accepts no more. A connection keeps its place for as long as it lives, which [`Limits::idle`] bounds.
     pub connections: usize,
+    /// How many of these only peers on this host get, by a Unix socket or loopback, so that a crowd from
+    /// elsewhere never keeps the host's own programs out; at most half of them all. Default 64.
+    ///
+    /// It is by a listener of their own that they get there: on a listener where a peer from elsewhere waits
+    /// for its place, they wait behind it.
+    pub reserved: usize,
+    /// Connections at once of one address from elsewhere; an IPv6 address stands for its /64. One more is
+    /// accepted and closed at once, so that nobody waits behind it. Loopback is not counted: it is everybody on
+    /// this host. Default 256.
+    pub per_address: usize,
+    /// Connections at once of one user by Unix sockets; one more is closed at once. Default 1,024.
+    pub per_uid: usize,
 }
 
 impl Default for ServerLimits {
@@ -41,6 +57,9 @@ impl Default for ServerLimits {
             },
             datagram: DatagramLimits::SERVER,
             connections: 4096,
+            reserved: 64,
+            per_address: 256,
+            per_uid: 1024,
         }
     }
 }
@@ -158,7 +177,7 @@ impl Server {
             .unzip();
         let mappings = mappings(&services, &bound);
         let ladders = Arc::new(LadderPool::new(Arc::new(services)));
-        let gate = Arc::new(Semaphore::new(limits.connections));
+        let gate = Gate::new(limits);
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for listener in listeners {
