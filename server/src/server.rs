@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::accept::Connections;
 use crate::gate::Gate;
+use crate::intercept::{self, Intercept};
 use crate::listen::{Bound, Listen, Listener};
 use crate::running::Running;
 
@@ -84,6 +85,7 @@ impl Default for ServerLimits {
 pub struct Server {
     services: Vec<Arc<dyn Service>>,
     auth: Option<Arc<dyn ServerAuth>>,
+    intercepts: Vec<Arc<dyn Intercept>>,
     listen: Vec<Listen>,
     limits: ServerLimits,
     register: Option<(Policy, RpcbindAt)>,
@@ -135,6 +137,14 @@ impl Server {
         }
     }
 
+    /// Has each call of every service looked at before, by this and those that were given before it, in the order
+    /// in which they were given. [`Access`](crate::Access) is one. Without any, everybody may call.
+    #[must_use]
+    pub fn intercept(mut self, intercept: impl Intercept) -> Self {
+        self.intercepts.push(Arc::new(intercept));
+        self
+    }
+
     /// Grants other limits than the default ones.
     #[must_use]
     pub fn limits(self, limits: ServerLimits) -> Self {
@@ -156,11 +166,20 @@ impl Server {
         let Self {
             services,
             auth,
+            intercepts,
             listen,
             limits,
             register,
         } = self;
-        let mut services = Services::new(services);
+        // The last to be asked is next to the service.
+        let behind_all = |service| {
+            intercepts
+                .iter()
+                .rev()
+                .cloned()
+                .fold(service, intercept::behind)
+        };
+        let mut services = Services::new(services.into_iter().map(behind_all));
         if let Some(auth) = auth {
             services = services.with_auth(auth);
         }
