@@ -21,6 +21,6 @@ pub use builder::Builder;
 pub use channel::Channel;
 pub use credential::auth_sys;
 pub use endpoint::Endpoint;
-pub use registration::{Policy, RegisterError, Registration};
+pub use registration::{Policy, RegisterError, Registration, Renewal};
 pub use rpcbind::{Mapping, Rpcbind, RpcbindAt};
 pub use target::{Target, TargetError};

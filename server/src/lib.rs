@@ -10,6 +10,7 @@ mod access;
 mod gate;
 mod intercept;
 mod listen;
+mod renewal;
 mod running;
 mod server;
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use oncrpc::auth::ServerAuth;
 use oncrpc::uaddr::Uaddr;
@@ -17,6 +18,7 @@ use crate::accept::Connections;
 use crate::gate::Gate;
 use crate::intercept::{self, Intercept};
 use crate::listen::{Bound, Listen, Listener};
+use crate::renewal::{self, RENEW_EVERY};
 use crate::running::Running;
 
 /// What a server grants its peers.
@@ -81,7 +83,6 @@ impl Default for ServerLimits {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Default)]
 pub struct Server {
     services: Vec<Arc<dyn Service>>,
     auth: Option<Arc<dyn ServerAuth>>,
@@ -89,6 +90,7 @@ pub struct Server {
     listen: Vec<Listen>,
     limits: ServerLimits,
     register: Option<(Policy, RpcbindAt)>,
+    renew_every: Option<Duration>,
 }
 
 /// Why a server could not be started.
@@ -108,10 +110,24 @@ pub enum StartError {
     Register(#[from] RegisterError),
 }
 
+impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Server {
     /// A server that serves nothing, nowhere.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            services: Vec::new(),
+            auth: None,
+            intercepts: Vec::new(),
+            listen: Vec::new(),
+            limits: ServerLimits::default(),
+            register: None,
+            renew_every: Some(RENEW_EVERY),
+        }
     }
 
     /// Serves one more version of a program.
@@ -153,10 +169,26 @@ impl Server {
 
     /// Registers every version with this rpcbind, at every listener, while the server runs. Without this
     /// nothing is registered, and clients have to know the port.
+    ///
+    /// An rpcbind that was restarted, or comes late, is told again: see [`renew_every`](Self::renew_every).
     #[must_use]
     pub fn register(self, policy: Policy, rpcbind: RpcbindAt) -> Self {
         Self {
             register: Some((policy, rpcbind)),
+            ..self
+        }
+    }
+
+    /// Registers again after this time, and again and again, each time up to a fifth sooner or later; `None` is
+    /// never. Default 60 s, which is as long as a service may be missing from an rpcbind that was restarted.
+    ///
+    /// rpcbind changes nothing where it knows an address already. With [`Policy::BestEffort`] this is also how a
+    /// server that was started before rpcbind comes to be registered. What an administrator deletes from rpcbind
+    /// comes back.
+    #[must_use]
+    pub fn renew_every(self, every: Option<Duration>) -> Self {
+        Self {
+            renew_every: every,
             ..self
         }
     }
@@ -170,6 +202,7 @@ impl Server {
             listen,
             limits,
             register,
+            renew_every,
         } = self;
         // The last to be asked is next to the service.
         let behind_all = |service| {
@@ -233,6 +266,10 @@ impl Server {
             Some((policy, at)) => Some(Registration::register(at, mappings, policy).await?),
             None => None,
         };
+        if let (Some(registration), Some(every)) = (&registration, renew_every) {
+            // Not one of the tasks that the end waits for: it may be waiting for an rpcbind that does not answer.
+            tokio::spawn(renewal::renew(registration.renewal(), every, stopped));
+        }
         Ok(Running::new(bound, registration, stop, tasks))
     }
 }
