@@ -39,6 +39,6 @@ pub use builder::Builder;
 #[cfg(feature = "tokio")]
 pub use channel::Channel;
 #[cfg(feature = "tokio")]
-pub use registration::{Policy, RegisterError, Registration};
+pub use registration::{Policy, RegisterError, Registration, Renewal};
 #[cfg(feature = "tokio")]
 pub use rpcbind::{Mapping, Rpcbind, RpcbindAt};

@@ -88,6 +88,10 @@ const LIMITS: ServerLimits = {
             in_flight: 1024,
         },
         connections: 4096,
+        reserved: 64,
+        per_address: 64,
+        // Whoever is on this host is not counted, so that a script that asks often is answered often.
+        per_uid: usize::MAX,
     }
 };
 

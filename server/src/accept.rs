@@ -1,6 +1,7 @@
 //! From a listener to connections.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +10,16 @@ use oncrpc::peer::Peer;
 use oncrpc_transport::stream::ByteStream;
 use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink, socket, stopped};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Time to wait when the process or the host is out of descriptors.
-const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(50);
+use crate::gate::{Gate, Place};
+
+/// Time to wait when the process or the host is out of descriptors or memory; doubled while it stays so.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// Longest time to wait: as soon as there is a descriptor again, it is used.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// A socket that accepts streams.
 pub(crate) trait Accept: Send + 'static {
@@ -57,51 +63,86 @@ impl Accept for UnixListener {
 pub(crate) struct Connections {
     pub(crate) ladders: Arc<LadderPool>,
     pub(crate) limits: Limits,
-    /// One permit for each connection that the server may have, whichever listener it comes by.
-    pub(crate) gate: Arc<Semaphore>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) stop: watch::Receiver<bool>,
 }
 
 impl Connections {
     /// Accepts connections and serves them until `stop` turns true; ends when the last of them has ended.
     ///
-    /// At the limit each listener holds one new peer back until a connection ends; others wait in the
-    /// kernel's backlog. A listener that nobody calls at holds no place that another listener could use.
-    pub(crate) async fn accept_from<A: Accept>(self, listener: A) {
-        let mut stop = self.stop.clone();
+    /// A peer that has its share of connections is closed at once: whether it is one of those can only be told
+    /// when it is accepted, and whoever comes behind it shall not wait for it. Where there is no place, the
+    /// listener holds one peer back until there is; others wait in the kernel's backlog. A listener that nobody
+    /// calls at holds no place that another listener could use.
+    pub(crate) async fn accept_from<A: Accept>(mut self, listener: A) {
         let mut connections = JoinSet::new();
-        let mut held_back = None;
-        loop {
-            tokio::select! {
-                () = stopped(&mut stop) => break,
-                Some(_) = connections.join_next() => {}
-                accepted = listener.accept(), if held_back.is_none() => match accepted {
-                    Ok(stream) => held_back = Some(stream),
-                    Err(error) => give_way(&error).await,
-                },
-                // The semaphore is never closed: there always is a permit to be had.
-                Ok(permit) = self.gate.clone().acquire_owned(), if held_back.is_some() => {
-                    if let Some(stream) = held_back.take() {
-                        self.serve::<A>(stream, permit, &mut connections);
+        let mut trouble = None;
+        while let Some(accepted) = self.until(&mut connections, listener.accept()).await {
+            let stream = match accepted {
+                Ok(stream) => stream,
+                Err(error) if is_about_one_connection(&error) => continue,
+                Err(error) => {
+                    let pause = trouble.map_or(FIRST_PAUSE, |last: Duration| last * 2);
+                    if trouble.is_none() {
+                        log::warn!("cannot accept connections: {error}");
                     }
+                    trouble = Some(pause.min(LONGEST_PAUSE));
+                    self.until(
+                        &mut connections,
+                        tokio::time::sleep(pause.min(LONGEST_PAUSE)),
+                    )
+                    .await;
+                    continue;
                 }
+            };
+            if trouble.take().is_some() {
+                log::info!("connections are accepted again");
             }
+            let peer = match A::prepare(&stream) {
+                Ok(peer) => peer,
+                // Gone before it could be asked who it is.
+                Err(error) => {
+                    log::debug!("connection lost: {error}");
+                    continue;
+                }
+            };
+            let Some(share) = self.gate.share(&peer) else {
+                log::debug!("connection of {peer} closed: it has as many as one peer may have");
+                continue;
+            };
+            let Some(place) = self.until(&mut connections, share.place()).await else {
+                break;
+            };
+            connections.spawn(self.serve(stream, peer, place));
         }
         drop(listener);
         while connections.join_next().await.is_some() {}
     }
 
-    fn serve<A: Accept>(
-        &self,
-        stream: A::Stream,
-        permit: OwnedSemaphorePermit,
+    /// Waits for something while ended connections are cleared away; `None` if the server is to end.
+    async fn until<T>(
+        &mut self,
         connections: &mut JoinSet<()>,
-    ) {
-        let peer = match A::prepare(&stream) {
-            Ok(peer) => peer,
-            // Gone before it could be asked who it is.
-            Err(error) => return log::debug!("connection lost: {error}"),
-        };
+        wanted: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut wanted = pin!(wanted);
+        loop {
+            tokio::select! {
+                biased;
+                () = stopped(&mut self.stop) => return None,
+                result = &mut wanted => return Some(result),
+                Some(_) = connections.join_next() => {}
+            }
+        }
+    }
+
+    /// Serves one connection to its end.
+    fn serve<S: ByteStream>(
+        &self,
+        stream: S,
+        peer: Peer,
+        place: Place,
+    ) -> impl Future<Output = ()> + use<S> {
         let session = Session::new(Arc::new(peer));
         let name = session.peer().clone();
         let link = StreamLink::new(stream, self.limits.record);
@@ -110,25 +151,102 @@ impl Connections {
             session,
             self.stop.clone(),
         );
-        connections.spawn(async move {
-            let _permit = permit;
+        async move {
+            let _place = place;
             if let Err(error) = driver.run().await {
                 log::debug!("connection of {name} ended: {error}");
             }
-        });
+        }
     }
 }
 
-/// After a failed accept: waits if it would fail again at once.
-async fn give_way(error: &io::Error) {
-    match error.kind() {
-        // The connection that failed was somebody else's trouble; the next one is there.
-        io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::ConnectionReset
-        | io::ErrorKind::Interrupted => {}
-        _ => {
-            log::warn!("cannot accept a connection: {error}");
-            tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
+/// Whether a failed accept was the trouble of one connection, and the next may be accepted at once.
+///
+/// These are the errors that Linux reports of a connection that is gone again before it was accepted, or that
+/// a firewall does not let through (accept(2)).
+fn is_about_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
+        NetworkUnreachable, PermissionDenied, TimedOut,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionReset
+            | HostUnreachable
+            | Interrupted
+            | NetworkDown
+            | NetworkUnreachable
+            | PermissionDenied
+            | TimedOut
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use oncrpc::Services;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::ServerLimits;
+
+    // errno(3), as Linux numbers it on every architecture.
+    const EBADF: i32 = 9;
+    const ENOMEM: i32 = 12;
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+
+    /// A listener that is out of descriptors.
+    struct Exhausted {
+        asked: Arc<AtomicUsize>,
+        error: i32,
+    }
+
+    impl Accept for Exhausted {
+        type Stream = TcpStream;
+
+        async fn accept(&self) -> io::Result<TcpStream> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            // As a real listener does, it lets others have their turn.
+            tokio::task::yield_now().await;
+            Err(io::Error::from_raw_os_error(self.error))
+        }
+
+        fn prepare(stream: &TcpStream) -> io::Result<Peer> {
+            socket::tcp_peer(stream)
+        }
+    }
+
+    fn connections() -> (watch::Sender<bool>, Connections) {
+        let (stop, stopped) = watch::channel(false);
+        let connections = Connections {
+            ladders: Arc::new(LadderPool::new(Arc::new(Services::new([])))),
+            limits: Limits::SERVER,
+            gate: Gate::new(ServerLimits::default()),
+            stop: stopped,
+        };
+        (stop, connections)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_descriptors_a_listener_asks_twice_a_second_and_ends_when_told() {
+        for error in [EMFILE, ENFILE, ENOMEM, EBADF] {
+            let asked = Arc::new(AtomicUsize::new(0));
+            let listener = Exhausted {
+                asked: asked.clone(),
+                error,
+            };
+            let (stop, connections) = connections();
+            let accepting = tokio::spawn(connections.accept_from(listener));
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            // 50, 100, 200 and 400 ms, then every 500 ms.
+            assert_eq!(asked.load(Ordering::Relaxed), 4 + 19);
+            let told = Instant::now();
+            stop.send_replace(true);
+            accepting.await.unwrap();
+            assert_eq!(told.elapsed(), Duration::ZERO, "it ends without waiting");
         }
     }
 }

@@ -3,14 +3,21 @@
 //! A [`Server`] is a set of services, one for each version of each program; generated code makes them
 //! (`service(…)` in the module of each version). [`Listen`] says where calls come from. [`Running`] is what
 //! comes of starting it: dropping it ends the server, [`Running::shutdown`] waits for what is at hand.
+//! [`Access`] says who may call, by default everybody; an [`Intercept`] is any other check before a call.
 
 mod accept;
+mod access;
+mod gate;
+mod intercept;
 mod listen;
+mod renewal;
 mod running;
 mod server;
 
 pub use oncrpc_client::{Policy, RpcbindAt};
 
+pub use access::Access;
+pub use intercept::{Intercept, intercepted};
 pub use listen::{Bound, Listen};
 pub use running::Running;
 pub use server::{Server, ServerLimits, StartError};

@@ -43,11 +43,12 @@ impl Running {
         &self.bound
     }
 
-    /// What is registered with rpcbind.
-    pub fn registered(&self) -> &[Mapping] {
+    /// What is registered with rpcbind, as far as is known.
+    pub fn registered(&self) -> Vec<Mapping> {
         self.registration
             .as_ref()
-            .map_or(&[], Registration::mappings)
+            .map(Registration::mappings)
+            .unwrap_or_default()
     }
 
     /// Ends the server gracefully: unregisters, accepts and reads no more, answers the calls at hand.

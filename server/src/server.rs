@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use oncrpc::auth::ServerAuth;
 use oncrpc::uaddr::Uaddr;
@@ -10,11 +11,14 @@ use oncrpc_client::{Mapping, Policy, RegisterError, Registration, RpcbindAt};
 use oncrpc_transport::datagram::DatagramLimits;
 use oncrpc_transport::{LadderPool, Limits};
 use oncrpc_xdr::XdrString;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::accept::Connections;
+use crate::gate::Gate;
+use crate::intercept::{self, Intercept};
 use crate::listen::{Bound, Listen, Listener};
+use crate::renewal::{self, RENEW_EVERY};
 use crate::running::Running;
 
 /// What a server grants its peers.
@@ -28,7 +32,22 @@ pub struct ServerLimits {
     /// What each UDP socket may hold.
     pub datagram: DatagramLimits,
     /// Connections at once, over all listeners. Default 4,096.
+    ///
+    /// Whoever comes when there is no place waits in the kernel's backlog until there is one: the listener
+    /// accepts no more. A connection keeps its place for as long as it lives, which [`Limits::idle`] bounds.
     pub connections: usize,
+    /// How many of these only peers on this host get, by a Unix socket or loopback, so that a crowd from
+    /// elsewhere never keeps the host's own programs out; at most half of them all. Default 64.
+    ///
+    /// It is by a listener of their own that they get there: on a listener where a peer from elsewhere waits
+    /// for its place, they wait behind it.
+    pub reserved: usize,
+    /// Connections at once of one address from elsewhere; an IPv6 address stands for its /64. One more is
+    /// accepted and closed at once, so that nobody waits behind it. Loopback is not counted: it is everybody on
+    /// this host. Default 256.
+    pub per_address: usize,
+    /// Connections at once of one user by Unix sockets; one more is closed at once. Default 1,024.
+    pub per_uid: usize,
 }
 
 impl Default for ServerLimits {
@@ -41,6 +60,9 @@ impl Default for ServerLimits {
             },
             datagram: DatagramLimits::SERVER,
             connections: 4096,
+            reserved: 64,
+            per_address: 256,
+            per_uid: 1024,
         }
     }
 }
@@ -61,13 +83,14 @@ impl Default for ServerLimits {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Default)]
 pub struct Server {
     services: Vec<Arc<dyn Service>>,
     auth: Option<Arc<dyn ServerAuth>>,
+    intercepts: Vec<Arc<dyn Intercept>>,
     listen: Vec<Listen>,
     limits: ServerLimits,
     register: Option<(Policy, RpcbindAt)>,
+    renew_every: Option<Duration>,
 }
 
 /// Why a server could not be started.
@@ -87,10 +110,24 @@ pub enum StartError {
     Register(#[from] RegisterError),
 }
 
+impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Server {
     /// A server that serves nothing, nowhere.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            services: Vec::new(),
+            auth: None,
+            intercepts: Vec::new(),
+            listen: Vec::new(),
+            limits: ServerLimits::default(),
+            register: None,
+            renew_every: Some(RENEW_EVERY),
+        }
     }
 
     /// Serves one more version of a program.
@@ -116,6 +153,14 @@ impl Server {
         }
     }
 
+    /// Has each call of every service looked at before, by this and those that were given before it, in the order
+    /// in which they were given. [`Access`](crate::Access) is one. Without any, everybody may call.
+    #[must_use]
+    pub fn intercept(mut self, intercept: impl Intercept) -> Self {
+        self.intercepts.push(Arc::new(intercept));
+        self
+    }
+
     /// Grants other limits than the default ones.
     #[must_use]
     pub fn limits(self, limits: ServerLimits) -> Self {
@@ -124,10 +169,26 @@ impl Server {
 
     /// Registers every version with this rpcbind, at every listener, while the server runs. Without this
     /// nothing is registered, and clients have to know the port.
+    ///
+    /// An rpcbind that was restarted, or comes late, is told again: see [`renew_every`](Self::renew_every).
     #[must_use]
     pub fn register(self, policy: Policy, rpcbind: RpcbindAt) -> Self {
         Self {
             register: Some((policy, rpcbind)),
+            ..self
+        }
+    }
+
+    /// Registers again after this time, and again and again, each time up to a fifth sooner or later; `None` is
+    /// never. Default 60 s, which is as long as a service may be missing from an rpcbind that was restarted.
+    ///
+    /// rpcbind changes nothing where it knows an address already. With [`Policy::BestEffort`] this is also how a
+    /// server that was started before rpcbind comes to be registered. What an administrator deletes from rpcbind
+    /// comes back.
+    #[must_use]
+    pub fn renew_every(self, every: Option<Duration>) -> Self {
+        Self {
+            renew_every: every,
             ..self
         }
     }
@@ -137,11 +198,21 @@ impl Server {
         let Self {
             services,
             auth,
+            intercepts,
             listen,
             limits,
             register,
+            renew_every,
         } = self;
-        let mut services = Services::new(services);
+        // The last to be asked is next to the service.
+        let behind_all = |service| {
+            intercepts
+                .iter()
+                .rev()
+                .cloned()
+                .fold(service, intercept::behind)
+        };
+        let mut services = Services::new(services.into_iter().map(behind_all));
         if let Some(auth) = auth {
             services = services.with_auth(auth);
         }
@@ -158,7 +229,7 @@ impl Server {
             .unzip();
         let mappings = mappings(&services, &bound);
         let ladders = Arc::new(LadderPool::new(Arc::new(services)));
-        let gate = Arc::new(Semaphore::new(limits.connections));
+        let gate = Gate::new(limits);
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for listener in listeners {
@@ -195,6 +266,10 @@ impl Server {
             Some((policy, at)) => Some(Registration::register(at, mappings, policy).await?),
             None => None,
         };
+        if let (Some(registration), Some(every)) = (&registration, renew_every) {
+            // Not one of the tasks that the end waits for: it may be waiting for an rpcbind that does not answer.
+            tokio::spawn(renewal::renew(registration.renewal(), every, stopped));
+        }
         Ok(Running::new(bound, registration, stop, tasks))
     }
 }

@@ -222,6 +222,33 @@ async fn at_the_limit_a_connection_waits_for_another_to_end() {
 }
 
 #[tokio::test]
+async fn a_user_with_all_connections_of_its_share_gets_no_more_until_one_ends() {
+    let limits = ServerLimits {
+        per_uid: 1,
+        ..ServerLimits::default()
+    };
+    let socket = path("share.sock");
+    let mut listen = tcp();
+    listen.push(Listen::Unix(socket.clone()));
+    let running = serve(&Clock::new(0), listen, limits).await;
+    let first = client(Endpoint::Unix(socket.clone()));
+    first.null().await.unwrap();
+    let error = client(Endpoint::Unix(socket.clone())).null().await;
+    assert!(
+        matches!(error, Err(CallError::Disconnected(_))),
+        "{error:?}"
+    );
+    let by_tcp = client(endpoint(&running.bound()[0]));
+    by_tcp.null().await.unwrap();
+    first.null().await.unwrap();
+    drop(first);
+    // It is when the server has seen the end of the first that there is a place for another.
+    while client(Endpoint::Unix(socket.clone())).null().await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn a_listener_that_nobody_calls_at_keeps_no_place_from_another() {
     let limits = ServerLimits {
         connections: 1,

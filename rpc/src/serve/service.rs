@@ -66,6 +66,11 @@ impl Call<'_> {
         self.header.procedure
     }
 
+    /// The [flavor](crate::auth::flavor) of the credential.
+    pub fn flavor(&self) -> u32 {
+        self.header.credential.flavor
+    }
+
     /// Who calls.
     pub fn context(&self) -> &CallContext {
         &self.context

@@ -1,0 +1,241 @@
+//! Who is let in: places for connections, and each peer's share of them.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use oncrpc::peer::{Address, Peer};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::server::ServerLimits;
+
+/// The door of a server: places for connections, whichever listener they come by.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    limits: ServerLimits,
+    /// A permit for each place.
+    places: Arc<Semaphore>,
+    /// A permit for each place that a peer from elsewhere may have.
+    remote_places: Arc<Semaphore>,
+    /// How many connections each peer has; whoever has none is not in here.
+    shares: Mutex<HashMap<Key, usize>>,
+}
+
+/// What counts as one peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    /// An IPv4 address; or the first 64 bits of an IPv6 address, for a host picks the others as it likes.
+    Address(IpAddr),
+    /// A user on this host.
+    Uid(u32),
+}
+
+/// One connection within the share of its peer, though it may have to wait for a place.
+#[derive(Debug)]
+pub(crate) struct Share {
+    gate: Arc<Gate>,
+    key: Option<Key>,
+    remote: bool,
+}
+
+/// A place that a connection has; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _share: Share,
+    _permits: (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>),
+}
+
+impl Gate {
+    pub(crate) fn new(limits: ServerLimits) -> Arc<Self> {
+        // More than a semaphore counts is as good as no limit.
+        let semaphore =
+            |places: usize| Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
+        let for_remote = limits.connections - limits.reserved.min(limits.connections / 2);
+        Arc::new(Self {
+            limits,
+            places: semaphore(limits.connections),
+            remote_places: semaphore(for_remote),
+            shares: Mutex::default(),
+        })
+    }
+
+    /// Counts one more connection of `peer`; `None` if it has all that it may have.
+    pub(crate) fn share(self: &Arc<Self>, peer: &Peer) -> Option<Share> {
+        let key = Key::of(&peer.remote);
+        if let Some(key) = key {
+            let limit = match key {
+                Key::Address(_) => self.limits.per_address,
+                Key::Uid(_) => self.limits.per_uid,
+            };
+            let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+            // Nothing is put in for a peer that gets nothing.
+            let has = shares.get(&key).copied().unwrap_or(0);
+            if has >= limit {
+                return None;
+            }
+            shares.insert(key, has + 1);
+        }
+        Some(Share {
+            gate: self.clone(),
+            key,
+            remote: matches!(key, Some(Key::Address(_))),
+        })
+    }
+
+    fn give_back(&self, key: Key) {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut has) = shares.entry(key) {
+            match has.get() {
+                0 | 1 => drop(has.remove()),
+                _ => *has.get_mut() -= 1,
+            }
+        }
+    }
+}
+
+impl Share {
+    /// Waits for a place.
+    pub(crate) async fn place(self) -> Place {
+        // Neither semaphore is ever closed: there always is a permit to be had.
+        let remote_place = match self.remote {
+            true => self.gate.remote_places.clone().acquire_owned().await.ok(),
+            false => None,
+        };
+        let place = self.gate.places.clone().acquire_owned().await.ok();
+        Place {
+            _share: self,
+            _permits: (remote_place, place),
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.gate.give_back(key);
+        }
+    }
+}
+
+impl Key {
+    /// The peer that an address is of; `None` for loopback, which everybody on this host shares.
+    fn of(remote: &Address) -> Option<Self> {
+        match remote {
+            Address::Inet(address) => match address.ip().to_canonical() {
+                ip if ip.is_loopback() => None,
+                IpAddr::V6(ip) => {
+                    let network = Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX));
+                    Some(Self::Address(network.into()))
+                }
+                ip => Some(Self::Address(ip)),
+            },
+            Address::Unix(peer) => Some(Self::Uid(peer.uid)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
+    use oncrpc::netid::Netid;
+    use oncrpc::peer::UnixPeer;
+
+    use super::*;
+
+    /// What a future has to say now, with nobody to wake.
+    fn ready<T>(future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        match future.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => Some(result),
+            Poll::Pending => None,
+        }
+    }
+
+    fn from(remote: Address) -> Peer {
+        Peer {
+            netid: Netid::Tcp,
+            remote,
+            local: Address::Local,
+            interface: None,
+        }
+    }
+
+    fn at(ip: &str) -> Peer {
+        from(Address::Inet((ip.parse::<IpAddr>().unwrap(), 1000).into()))
+    }
+
+    fn user(uid: u32) -> Peer {
+        let (gid, pid) = (uid, None);
+        from(Address::Unix(UnixPeer { uid, gid, pid }))
+    }
+
+    fn gate(connections: usize, reserved: usize) -> Arc<Gate> {
+        Gate::new(ServerLimits {
+            connections,
+            reserved,
+            per_address: 2,
+            per_uid: 3,
+            ..ServerLimits::default()
+        })
+    }
+
+    #[test]
+    fn one_peer_gets_its_share_and_others_theirs() {
+        let gate = gate(100, 0);
+        let mut shares = Vec::new();
+        let mut granted = |peers: &[&str]| {
+            let before = shares.len();
+            shares.extend(peers.iter().filter_map(|peer| gate.share(&at(peer))));
+            shares.len() - before
+        };
+        assert_eq!(granted(&["192.0.2.1"; 5]), 2);
+        assert_eq!(granted(&["192.0.2.2"; 5]), 2, "another address");
+        assert_eq!(
+            granted(&["::ffff:192.0.2.1"]),
+            0,
+            "the first in other words"
+        );
+        assert_eq!(granted(&["2001:db8::1", "2001:db8::2", "2001:db8::3"]), 2);
+        assert_eq!(granted(&["2001:db8:0:1::1"]), 1, "another /64");
+        assert_eq!(granted(&["127.0.0.1"; 5]), 5, "everybody on this host");
+        assert_eq!(granted(&["::1"; 5]), 5);
+        let users = [7, 7, 7, 7, 8].map(|uid| gate.share(&user(uid)));
+        let granted = users.each_ref().map(Option::is_some);
+        assert_eq!(granted, [true, true, true, false, true]);
+    }
+
+    #[test]
+    fn a_share_is_given_back_and_nothing_is_kept_of_who_has_none() {
+        let gate = gate(100, 0);
+        for round in 0..3 {
+            let held = [0; 2].map(|_| gate.share(&at("192.0.2.1")));
+            assert!(held.iter().all(Option::is_some), "round {round}");
+            assert!(gate.share(&at("192.0.2.1")).is_none());
+        }
+        assert!(gate.shares.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_crowd_from_elsewhere_leaves_places_for_this_host() {
+        let gate = gate(4, 2);
+        let place = |peer: Peer| Box::pin(gate.share(&peer).unwrap().place());
+        let elsewhere = ready(place(at("192.0.2.1")).as_mut()).unwrap();
+        let _second = ready(place(at("192.0.2.2")).as_mut()).unwrap();
+        let mut waits = place(at("192.0.2.3"));
+        assert!(ready(waits.as_mut()).is_none(), "two of four are kept");
+        assert!(ready(place(user(0)).as_mut()).is_some());
+        assert!(ready(place(at("127.0.0.1")).as_mut()).is_some());
+        drop(elsewhere);
+        assert!(ready(waits.as_mut()).is_some());
+    }
+
+    #[test]
+    fn a_reserve_is_never_more_than_half() {
+        let gate = gate(1, 64);
+        let mut elsewhere = Box::pin(gate.share(&at("192.0.2.1")).unwrap().place());
+        assert!(ready(elsewhere.as_mut()).is_some());
+    }
+}
