@@ -23,6 +23,10 @@ step "what may come into the tree"
 cargo deny --version 2>/dev/null || cargo install cargo-deny@0.20.2 --locked --debug --quiet
 cargo deny check bans licenses sources
 
+step "packages"
+cargo package --workspace --exclude oncrpc-hello --exclude oncrpc-nfs --exclude oncrpc-tests --exclude oncrpc-interop \
+    --no-verify --locked --quiet
+
 step "tests"
 not_run=${CARGO_TARGET_DIR:-target}/not-run
 rm -f "$not_run"
