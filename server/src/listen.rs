@@ -9,6 +9,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 use std::{fmt, io};
 
+use listenfd::ListenFd;
 use oncrpc::netid::Netid;
 use oncrpc::uaddr::Uaddr;
 use oncrpc_transport::socket;
@@ -117,6 +118,44 @@ impl Listen {
         }
     }
 
+    /// The sockets that a service manager has bound for this process (`LISTEN_FDS`, as systemd's sd_listen_fds(3)
+    /// has it), in the order in which it names them; none where there is no such manager.
+    ///
+    /// Calls that came before this process did are waiting there. It is to be called once, and before there are
+    /// threads: it takes the variables out of the environment, so that no child believes that they are its own.
+    ///
+    /// ```no_run
+    /// use oncrpc_server::{Listen, Server};
+    ///
+    /// let mut server = Server::new();
+    /// for socket in Listen::activated()? {
+    ///     server = server.listen(socket);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// One of them is no socket, or one at which nobody can listen; see [`inherited`](Self::inherited).
+    pub fn activated() -> io::Result<Vec<Self>> {
+        let mut handed = ListenFd::from_env();
+        (0..handed.len())
+            .map(|index| {
+                // Each of these takes sockets of its own kind alone, and sees to it that no child has them.
+                let socket = if let Ok(Some(socket)) = handed.take_tcp_listener(index) {
+                    OwnedFd::from(socket)
+                } else if let Ok(Some(socket)) = handed.take_unix_listener(index) {
+                    OwnedFd::from(socket)
+                } else if let Some(socket) = handed.take_udp_socket(index)? {
+                    OwnedFd::from(socket)
+                } else {
+                    return Err(no_socket());
+                };
+                Self::inherited(socket)?.ok_or_else(no_socket)
+            })
+            .collect()
+    }
+
     /// Binds what is not bound yet.
     pub(crate) fn bind(self) -> io::Result<(Listener, Bound)> {
         let listener = match self {
@@ -139,6 +178,10 @@ impl Listen {
         let bound = listener.bound()?;
         Ok((listener, bound))
     }
+}
+
+fn no_socket() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "not a socket")
 }
 
 impl fmt::Display for Listen {

@@ -8,6 +8,10 @@ use tokio::task::JoinSet;
 
 use crate::listen::Bound;
 
+/// Longest time to wait for rpcbind at the end: a service that stays registered is found out by whoever calls it,
+/// one that does not end holds up its host.
+const UNREGISTER: Duration = Duration::from_secs(2);
+
 /// A server at work.
 ///
 /// Dropping it ends it: what is registered is unregistered, listeners are closed, calls at hand are given
@@ -51,18 +55,24 @@ impl Running {
             .unwrap_or_default()
     }
 
-    /// Ends the server gracefully: unregisters, accepts and reads no more, answers the calls at hand.
+    /// Ends the server gracefully, in this order:
+    ///
+    /// 1. It unregisters, so that nobody is sent to a door that is about to close. An rpcbind that does not answer
+    ///    is given up after 2 s. Calls are answered as ever meanwhile.
+    /// 2. It closes its listeners. Connections that were made but not accepted are reset.
+    /// 3. It reads no more from connections, and answers the calls that were read, for up to `grace`.
+    /// 4. Each connection ends when its last reply is written; the file of a Unix socket goes with its listener.
     ///
     /// Gives back whether everything at hand was answered within `grace`; what was not is given up.
     pub async fn shutdown(mut self, grace: Duration) -> bool {
-        let registration = self.registration.take();
-        let ended = async {
-            if let Some(registration) = registration {
-                registration.unregister().await;
+        if let Some(registration) = self.registration.take() {
+            let unregistered = tokio::time::timeout(UNREGISTER, registration.unregister());
+            if unregistered.await.is_err() {
+                log::warn!("not unregistered: no answer within {UNREGISTER:?}");
             }
-            self.stop.send_replace(true);
-            while self.tasks.join_next().await.is_some() {}
-        };
+        }
+        self.stop.send_replace(true);
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
         tokio::time::timeout(grace, ended).await.is_ok()
     }
 }
