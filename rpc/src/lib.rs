@@ -29,6 +29,7 @@ pub mod record;
 pub mod serve;
 pub mod uaddr;
 
+pub use call::ClntStat;
 pub use call::caller::{CallOptions, Caller, Procedure, ProcedureId, ProcedureInfo, RawCaller};
 pub use call::error::{CallError, Refusal};
 pub use call::retransmit::Retransmit;

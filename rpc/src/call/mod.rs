@@ -1,7 +1,10 @@
 //! A client's side: procedures and who calls them, the table of calls in flight, and what can go wrong.
 
 pub mod caller;
+mod clnt_stat;
 pub mod error;
 mod procedures;
 pub mod retransmit;
 pub mod table;
+
+pub use clnt_stat::ClntStat;
