@@ -29,11 +29,11 @@ pub mod record;
 pub mod serve;
 pub mod uaddr;
 
-pub use call::ClntStat;
 pub use call::caller::{CallOptions, Caller, Procedure, ProcedureId, ProcedureInfo, RawCaller};
 pub use call::error::{CallError, Refusal};
 pub use call::retransmit::Retransmit;
 pub use call::table::CallTable;
+pub use call::{ClntStat, negotiate};
 pub use serve::context::CallContext;
 pub use serve::handler::Handler;
 pub use serve::ladder::{Ladder, Services, Session};

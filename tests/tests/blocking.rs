@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use oncrpc::{CallContext, CallError, CallOptions, Reject};
+use oncrpc::{CallContext, CallError, CallOptions, Reject, negotiate};
 use oncrpc_client::Endpoint;
 use oncrpc_client::blocking::{Channel, Wait};
 use oncrpc_server::{Listen, Running, Server};
@@ -203,4 +203,16 @@ fn a_datagram_that_is_lost_is_sent_again() {
         .null()
         .wait());
     assert!(peer.join().is_ok_and(|same| same.is_ok_and(|same| same)));
+}
+
+#[test]
+fn versions_are_negotiated() {
+    let served = Served::new("versions");
+    let channel = Channel::to(served.endpoints[0].clone());
+    let options = CallOptions::default();
+    let program = oncrpc_tests::hello::hello_program::PROGRAM;
+    let found = negotiate(&channel, program, 1..=9, &options).wait();
+    assert_eq!(got(found), v1::VERSION);
+    let none = negotiate(&channel, program, 2..=9, &options).wait();
+    assert!(matches!(none, Err(CallError::Refused(_))), "{none:?}");
 }

@@ -1,6 +1,8 @@
 //! The channel: a server's address, and the connection to it.
 
+use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -10,7 +12,9 @@ use oncrpc::auth::{AuthNone, ClientAuth};
 use oncrpc::call::caller::{Args, MAX_TIMEOUT, Results};
 use oncrpc::call::table::{Due, NewCall};
 use oncrpc::record::{self, RecordLimits};
-use oncrpc::{CallError, CallOptions, CallTable, Caller, Procedure, ProcedureId, Retransmit};
+use oncrpc::{
+    CallError, CallOptions, CallTable, Caller, Procedure, ProcedureId, RawCaller, Retransmit,
+};
 use oncrpc_xdr::{EncodeError, Reader, Wire, Writer};
 
 use super::link::Link;
@@ -197,6 +201,24 @@ impl Caller for Channel {
         let body = self.exchange(P::INFO.id(), encode, options)?;
         // Bytes behind the results are ignored, as libtirpc does.
         Ok(<P::Results as Wire>::decode(&mut Reader::of(&body))?)
+    }
+}
+
+impl RawCaller for Channel {
+    fn call_raw(
+        &self,
+        id: ProcedureId,
+        args: Bytes,
+        options: CallOptions,
+    ) -> Pin<Box<dyn Future<Output = Result<Bytes, CallError>> + Send>> {
+        let channel = self.clone();
+        Box::pin(async move {
+            let encode = |w: &mut Writer| {
+                w.raw_shared(&args);
+                Ok(())
+            };
+            channel.exchange(id, encode, &options)
+        })
     }
 }
 

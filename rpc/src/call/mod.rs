@@ -3,8 +3,10 @@
 pub mod caller;
 mod clnt_stat;
 pub mod error;
+mod negotiate;
 mod procedures;
 pub mod retransmit;
 pub mod table;
 
 pub use clnt_stat::ClntStat;
+pub use negotiate::negotiate;
