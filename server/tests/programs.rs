@@ -1,5 +1,4 @@
 //! Several programs and versions at several places.
-#![expect(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
 use std::sync::Arc;
 
