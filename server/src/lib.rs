@@ -3,13 +3,15 @@
 //! A [`Server`] is a set of services, one for each version of each program; generated code makes them
 //! (`service(…)` in the module of each version). [`Listen`] says where calls come from. [`Running`] is what
 //! comes of starting it: dropping it ends the server, [`Running::shutdown`] waits for what is at hand.
-//! [`Access`] says who may call, by default everybody; an [`Intercept`] is any other check before a call.
+//! [`Access`] says who may call, by default everybody; an [`Intercept`] is any other check before a call,
+//! and an [`Observer`] hears what became of each.
 
 mod accept;
 mod access;
 mod gate;
 mod intercept;
 mod listen;
+mod observe;
 mod renewal;
 mod running;
 mod server;
@@ -19,5 +21,6 @@ pub use oncrpc_client::{Policy, RpcbindAt};
 pub use access::Access;
 pub use intercept::{Intercept, intercepted};
 pub use listen::{Bound, Listen};
+pub use observe::{Finished, Observer, Outcome};
 pub use running::Running;
 pub use server::{Server, ServerLimits, StartError};

@@ -18,6 +18,7 @@ use crate::accept::Connections;
 use crate::gate::Gate;
 use crate::intercept::{self, Intercept};
 use crate::listen::{Bound, Listen, Listener};
+use crate::observe::{self, Observer};
 use crate::renewal::{self, RENEW_EVERY};
 use crate::running::Running;
 
@@ -87,6 +88,7 @@ pub struct Server {
     services: Vec<Arc<dyn Service>>,
     auth: Option<Arc<dyn ServerAuth>>,
     intercepts: Vec<Arc<dyn Intercept>>,
+    observers: Vec<Arc<dyn Observer>>,
     listen: Vec<Listen>,
     limits: ServerLimits,
     register: Option<(Policy, RpcbindAt)>,
@@ -123,6 +125,7 @@ impl Server {
             services: Vec::new(),
             auth: None,
             intercepts: Vec::new(),
+            observers: Vec::new(),
             listen: Vec::new(),
             limits: ServerLimits::default(),
             register: None,
@@ -158,6 +161,13 @@ impl Server {
     #[must_use]
     pub fn intercept(mut self, intercept: impl Intercept) -> Self {
         self.intercepts.push(Arc::new(intercept));
+        self
+    }
+
+    /// Has `observer` hear of each call of every service.
+    #[must_use]
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Arc::new(observer));
         self
     }
 
@@ -199,6 +209,7 @@ impl Server {
             services,
             auth,
             intercepts,
+            observers,
             listen,
             limits,
             register,
@@ -212,7 +223,10 @@ impl Server {
                 .cloned()
                 .fold(service, intercept::behind)
         };
-        let mut services = Services::new(services.into_iter().map(behind_all));
+        // Observers stand before all of these: they see what is refused, too.
+        let seen_by_all = |service| observers.iter().cloned().fold(service, observe::observed);
+        let services = services.into_iter().map(behind_all).map(seen_by_all);
+        let mut services = Services::new(services);
         if let Some(auth) = auth {
             services = services.with_auth(auth);
         }

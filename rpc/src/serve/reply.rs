@@ -56,17 +56,33 @@ pub struct Reply<'a> {
     out: &'a mut Writer,
     framing: Framing,
     xid: u32,
+    refusal: Option<Refusal>,
 }
 
 impl<'a> Reply<'a> {
     /// A reply to call `xid`, to be written behind what `out` holds.
     pub fn new(out: &'a mut Writer, framing: Framing, xid: u32) -> Self {
-        Self { out, framing, xid }
+        Self {
+            out,
+            framing,
+            xid,
+            refusal: None,
+        }
     }
 
     /// How the reply is wrapped.
     pub fn framing(&self) -> Framing {
         self.framing
+    }
+
+    /// How many bytes of output there are: of this reply, once it is written, and of those before it.
+    pub fn output_len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// How the call was refused, once it was.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.refusal
     }
 
     /// Holds this reply, if it is a datagram, to at most `max` bytes; a longer one becomes SYSTEM_ERR.
@@ -122,6 +138,7 @@ impl<'a> Reply<'a> {
     /// Answers with any refusal of RFC 5531.
     pub fn refuse(&mut self, refusal: &Refusal) -> Step {
         let xid = self.xid;
+        self.refusal = Some(*refusal);
         self.write(|w| {
             message::write_refusal(w, xid, refusal);
             Ok(())
