@@ -15,6 +15,8 @@ pub mod pool;
 pub mod socket;
 mod stop;
 pub mod stream;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod worker;
 
 pub use connection::Connection;

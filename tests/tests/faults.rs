@@ -1,0 +1,234 @@
+//! The fault matrix: whatever happens on the way, every call ends exactly once, with the right answer or an error of
+//! its own kind, by its deadline. In virtual time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use oncrpc::netid::Netid;
+use oncrpc::peer::{Address, Peer};
+use oncrpc::{
+    Call, CallError, CallOptions, CallTable, ProcedureId, RawCaller, Reply, Retransmit, Services,
+    Session, service,
+};
+use oncrpc_transport::testing::{Cut, Dice, End, Faults, FaultyStream, datagrams};
+use oncrpc_transport::{Connection, Driver, LadderPool, Limits, Link, StreamLink};
+use tokio::io::duplex;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+const ECHO: ProcedureId = ProcedureId {
+    program: 0x2000_0001,
+    version: 1,
+    procedure: 1,
+};
+
+/// How much later than its deadline a call may end.
+const SLACK: Duration = Duration::from_millis(10);
+
+/// Serves a link: every procedure gives its arguments back. The server ends with what is given back.
+fn serve(link: impl Link) -> watch::Sender<bool> {
+    let (stop, stopped) = watch::channel(false);
+    let echo = service(ECHO.program, ECHO.version, &[], Arc::new(()), |_| {
+        Box::new(|call: &Call<'_>, reply: &mut Reply<'_>| reply.success_raw(&call.raw_args()))
+    });
+    let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([echo]))));
+    let peer = Peer {
+        netid: Netid::Local,
+        remote: Address::Local,
+        local: Address::Local,
+        interface: None,
+    };
+    let session = Session::new(Arc::new(peer));
+    let driver = Driver::new(link, Limits::SERVER).serving(ladders, session, stopped);
+    tokio::spawn(driver.run());
+    stop
+}
+
+/// Arguments that no other call has: its number, and as many bytes as the dice say.
+fn arguments(number: u32, dice: &mut Dice, most: u64) -> Bytes {
+    let len = dice.below(most / 4 + 1) as usize * 4;
+    let mut bytes = number.to_be_bytes().to_vec();
+    bytes.resize(4 + len, number as u8);
+    bytes.into()
+}
+
+/// How calls ended: answers that are right, answers that are wrong, errors.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Ends {
+    right: usize,
+    wrong: usize,
+    errors: usize,
+}
+
+/// Makes calls at the same time; each must end by its deadline.
+async fn ends(
+    connection: &Connection,
+    calls: u32,
+    timeout: Duration,
+    dice: &mut Dice,
+    most: u64,
+) -> Ends {
+    let begun = Instant::now();
+    let mut running = JoinSet::new();
+    for number in 0..calls {
+        let (connection, args) = (connection.clone(), arguments(number, dice, most));
+        running.spawn(async move {
+            let options = CallOptions::default().timeout(timeout);
+            let answer = connection.call_raw(ECHO, args.clone(), options).await;
+            assert!(begun.elapsed() <= timeout + SLACK, "{:?}", begun.elapsed());
+            answer.map(|answer| answer == args)
+        });
+    }
+    let mut ends = Ends::default();
+    while let Some(ended) = running.join_next().await {
+        match ended.unwrap_or_else(|error| panic!("{error}")) {
+            Ok(true) => ends.right += 1,
+            Ok(false) => ends.wrong += 1,
+            Err(
+                CallError::TimedOut { .. }
+                | CallError::Disconnected(_)
+                | CallError::Connect(_)
+                | CallError::Refused(_),
+            ) => ends.errors += 1,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    ends
+}
+
+/// Calls over datagrams that suffer these faults.
+async fn over_datagrams(faults: Faults, seed: u64, calls: u32, timeout: Duration) -> Ends {
+    let (ours, theirs) = datagrams(faults, seed);
+    let _stop = serve(theirs);
+    // Xids that wrap around within the test.
+    let table = CallTable::new(u32::MAX - 7).with_retransmit(Retransmit::default());
+    let (connection, driver) = Connection::new(ours, table, Limits::CLIENT);
+    tokio::spawn(driver.run());
+    ends(&connection, calls, timeout, &mut Dice::new(seed), 2_000).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_call_over_bad_datagrams_ends_by_its_deadline() {
+    let ms = Duration::from_millis;
+    let mut cells = Vec::new();
+    for drop in [0, 10, 50, 200, 500, 1_000] {
+        for duplicate in [0, 10, 100] {
+            for (delay, jitter) in [(0, 0), (1, 5), (50, 50), (500, 2_000)] {
+                cells.push(Faults {
+                    drop,
+                    duplicate,
+                    delay: ms(delay),
+                    jitter: ms(jitter),
+                    ..Faults::default()
+                });
+            }
+        }
+    }
+    for truncate in [10, 200, 1_000] {
+        cells.push(Faults {
+            truncate,
+            ..Faults::default()
+        });
+    }
+    for (number, faults) in cells.into_iter().enumerate() {
+        for seed in 0..3 {
+            let seed = number as u64 * 100 + seed;
+            let ends = over_datagrams(faults, seed, 40, Duration::from_secs(25)).await;
+            // A cut datagram may still be a reply, of fewer bytes: that is what its procedure's type is for.
+            let wrong = if faults.truncate == 0 { 0 } else { ends.wrong };
+            assert_eq!(ends.wrong, wrong, "{faults:?} seed {seed}: {ends:?}");
+            assert_eq!(
+                ends.right + ends.wrong + ends.errors,
+                40,
+                "{faults:?} seed {seed}"
+            );
+            match faults.drop {
+                0 if faults.truncate == 0 => assert_eq!(ends.right, 40, "{faults:?} seed {seed}"),
+                1_000 => assert_eq!(ends.errors, 40, "{faults:?} seed {seed}"),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bits_that_turn_end_no_call_late() {
+    for seed in 0..20 {
+        let faults = Faults {
+            flip: 300,
+            ..Faults::default()
+        };
+        let ends = over_datagrams(faults, seed, 40, Duration::from_secs(25)).await;
+        assert_eq!(
+            ends.right + ends.wrong + ends.errors,
+            40,
+            "seed {seed}: {ends:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fifth_of_all_datagrams_lost_costs_one_call_in_a_thousand() {
+    let faults = Faults {
+        drop: 200,
+        delay: Duration::from_millis(1),
+        ..Faults::default()
+    };
+    let mut right = 0;
+    for seed in 0..100 {
+        // Time for eight transmissions: after 0, 1, 3, 7, 15, 30, 45 and 60 s.
+        let timeout = Duration::from_secs(80);
+        right += over_datagrams(faults, seed, 40, timeout).await.right;
+    }
+    assert!(right >= 3_996, "{right} of 4,000");
+}
+
+/// Calls over a stream between two ends of which each may suffer.
+async fn over_a_stream(
+    piece: usize,
+    ours_cut: Option<Cut>,
+    theirs_cut: Option<Cut>,
+    calls: u32,
+    most: u64,
+) -> Ends {
+    let (ours, theirs) = duplex(1 << 16);
+    let theirs = FaultyStream::new(theirs, piece, theirs_cut);
+    let ours = FaultyStream::new(ours, piece, ours_cut);
+    let _stop = serve(StreamLink::new(theirs, Limits::SERVER.record));
+    let link = StreamLink::new(ours, Limits::CLIENT.record);
+    let (connection, driver) = Connection::new(link, CallTable::new(u32::MAX), Limits::CLIENT);
+    tokio::spawn(driver.run());
+    let timeout = Duration::from_secs(25);
+    ends(&connection, calls, timeout, &mut Dice::new(7), most).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_may_come_in_any_pieces() {
+    for piece in [1, 3, 7, 1_000] {
+        let ends = over_a_stream(piece, None, None, 20, 5_000).await;
+        assert_eq!(ends.right, 20, "pieces of {piece}: {ends:?}");
+    }
+    let ends = over_a_stream(4_096, None, None, 4, 1 << 20).await;
+    assert_eq!(ends.right, 4, "{ends:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_may_end_at_any_byte() {
+    // Three calls and replies take fewer than so many bytes each way.
+    for after in 0..400 {
+        for end in [End::Close, End::Reset] {
+            let cut = Some(Cut { after, end });
+            for (ours, theirs) in [(cut, None), (None, cut)] {
+                let ends = over_a_stream(64, ours, theirs, 3, 60).await;
+                assert_eq!(ends.wrong, 0, "after {after}, {end:?}: {ends:?}");
+                assert_eq!(
+                    ends.right + ends.errors,
+                    3,
+                    "after {after}, {end:?}: {ends:?}"
+                );
+            }
+        }
+    }
+}
