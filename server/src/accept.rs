@@ -12,6 +12,7 @@ use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink, socket, stopped};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::gate::{Gate, Place};
 
@@ -20,6 +21,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Longest time to wait: as soon as there is a descriptor again, it is used.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Time between two records of the same trouble, which may come and go with each connection.
+const WARN_EVERY: Duration = Duration::from_secs(10);
 
 /// A socket that accepts streams.
 pub(crate) trait Accept: Send + 'static {
@@ -76,28 +80,24 @@ impl Connections {
     /// calls at holds no place that another listener could use.
     pub(crate) async fn accept_from<A: Accept>(mut self, listener: A) {
         let mut connections = JoinSet::new();
-        let mut trouble = None;
+        let mut pause = FIRST_PAUSE;
+        let mut warned: Option<Instant> = None;
         while let Some(accepted) = self.until(&mut connections, listener.accept()).await {
             let stream = match accepted {
                 Ok(stream) => stream,
                 Err(error) if is_about_one_connection(&error) => continue,
                 Err(error) => {
-                    let pause = trouble.map_or(FIRST_PAUSE, |last: Duration| last * 2);
-                    if trouble.is_none() {
+                    if warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
                         log::warn!("cannot accept connections: {error}");
+                        warned = Some(Instant::now());
                     }
-                    trouble = Some(pause.min(LONGEST_PAUSE));
-                    self.until(
-                        &mut connections,
-                        tokio::time::sleep(pause.min(LONGEST_PAUSE)),
-                    )
-                    .await;
+                    self.until(&mut connections, tokio::time::sleep(pause))
+                        .await;
+                    pause = LONGEST_PAUSE.min(pause * 2);
                     continue;
                 }
             };
-            if trouble.take().is_some() {
-                log::info!("connections are accepted again");
-            }
+            pause = FIRST_PAUSE;
             let peer = match A::prepare(&stream) {
                 Ok(peer) => peer,
                 // Gone before it could be asked who it is.
@@ -187,7 +187,6 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use oncrpc::Services;
-    use tokio::time::Instant;
 
     use super::*;
     use crate::ServerLimits;
