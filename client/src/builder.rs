@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oncrpc::Retransmit;
 use oncrpc::auth::{AuthNone, ClientAuth};
 use oncrpc::netid::Netid;
+use oncrpc::{Retransmit, Service};
 use oncrpc_transport::Limits;
 use oncrpc_transport::connection::DEFAULT_TIMEOUT;
 
@@ -31,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     pub(crate) limits: Limits,
     pub(crate) retransmit: Retransmit,
+    pub(crate) services: Vec<Arc<dyn Service>>,
 }
 
 impl Builder {
@@ -74,6 +75,29 @@ impl Builder {
     /// Repeats datagrams by another policy than the default one.
     pub fn retransmit(mut self, retransmit: Retransmit) -> Self {
         self.settings.retransmit = retransmit;
+        self
+    }
+
+    /// Serves one more version of a program to the server, on the channel's own connection: callbacks.
+    ///
+    /// The server calls it through [`CallContext::reverse`](oncrpc::CallContext::reverse), for as long as the
+    /// connection lasts; so the connection is no longer ended for being idle, unless [`limits`](Self::limits)
+    /// that are given after this say so. See [`Channel::disconnected`] for what to do when it ends all the same. A
+    /// handler of a callback may call the server in turn. Over UDP nothing is served.
+    ///
+    /// ```
+    /// # fn example(events: std::sync::Arc<dyn oncrpc::Service>) -> Result<(), oncrpc_client::TargetError> {
+    /// use oncrpc_client::Channel;
+    ///
+    /// let channel = Channel::builder("server.example".parse()?)
+    ///     .serve(events)
+    ///     .program(0x2000_0001, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn serve(mut self, service: Arc<dyn Service>) -> Self {
+        self.settings.services.push(service);
+        self.settings.limits.idle = None;
         self
     }
 
@@ -143,6 +167,7 @@ impl Default for Settings {
             timeout: DEFAULT_TIMEOUT,
             limits: Limits::CLIENT,
             retransmit: Retransmit::default(),
+            services: Vec::new(),
         }
     }
 }

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use oncrpc::call::caller::{Args, MAX_TIMEOUT, Results};
-use oncrpc::{CallError, CallOptions, Caller, Procedure, ProcedureId, RawCaller};
+use oncrpc::{CallError, CallOptions, Caller, OneWay, Procedure, ProcedureId, RawCaller};
 use oncrpc_transport::Connection;
 use tokio::time::{Instant, timeout_at};
 
 use crate::attempt::Attempt;
 use crate::builder::{Builder, Settings};
+use crate::callbacks::Callbacks;
 use crate::connect::connect;
 use crate::place::Place;
 use crate::{Endpoint, Target};
@@ -50,6 +51,7 @@ pub struct Channel {
 struct Inner {
     place: Place,
     settings: Settings,
+    callbacks: Option<Callbacks>,
     state: Mutex<State>,
 }
 
@@ -78,6 +80,7 @@ impl Channel {
         Self {
             inner: Arc::new(Inner {
                 place,
+                callbacks: Callbacks::new(&settings.services),
                 settings,
                 state: Mutex::default(),
             }),
@@ -91,6 +94,21 @@ impl Channel {
             .connection(Instant::now() + timeout, timeout)
             .await
             .map(|_| ())
+    }
+
+    /// Waits until the channel has no connection: ready at once if it has not connected yet, otherwise when its
+    /// connection ends.
+    ///
+    /// A client that waits for callbacks learns by this that none will come: it then tells the server
+    /// anew that it is there, which connects again.
+    pub async fn disconnected(&self) {
+        let connection = match &*self.inner.state() {
+            State::Connected(connection) => Some(connection.clone()),
+            State::Idle | State::Connecting(_) => None,
+        };
+        if let Some(connection) = connection {
+            connection.ended().await;
+        }
     }
 
     /// The tries that a call has.
@@ -161,6 +179,23 @@ impl Caller for Channel {
     }
 }
 
+impl OneWay for Channel {
+    async fn send<P: Procedure>(
+        &self,
+        args: &Args<P>,
+        options: &CallOptions,
+    ) -> Result<(), CallError> {
+        let mut tries = self.tries(options);
+        loop {
+            let (connection, options) = tries.next().await?;
+            match connection.send::<P>(args, options).await {
+                Err(error) if tries.another(&error) => {}
+                result => return result.map_err(|error| tries.whole(error)),
+            }
+        }
+    }
+}
+
 impl RawCaller for Channel {
     fn call_raw(
         &self,
@@ -174,6 +209,25 @@ impl RawCaller for Channel {
             loop {
                 let (connection, options) = tries.next().await?;
                 match connection.call_raw(id, args.clone(), options.clone()).await {
+                    Err(error) if tries.another(&error) => {}
+                    result => return result.map_err(|error| tries.whole(error)),
+                }
+            }
+        })
+    }
+
+    fn send_raw(
+        &self,
+        id: ProcedureId,
+        args: Bytes,
+        options: CallOptions,
+    ) -> Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>> {
+        let channel = self.clone();
+        Box::pin(async move {
+            let mut tries = channel.tries(&options);
+            loop {
+                let (connection, options) = tries.next().await?;
+                match connection.send_raw(id, args.clone(), options.clone()).await {
                     Err(error) if tries.another(&error) => {}
                     result => return result.map_err(|error| tries.whole(error)),
                 }
@@ -238,12 +292,14 @@ impl Inner {
             timeout,
             limits,
             retransmit,
+            ..
         } = &self.settings;
         let mut error = CallError::Connect(Arc::new(no_address()));
         for place in self.place.addresses().await? {
             let connected = async {
                 let endpoint = place.endpoint().await?;
-                let connection = connect(&endpoint, *limits, *retransmit).await;
+                let connection =
+                    connect(&endpoint, *limits, *retransmit, self.callbacks.as_ref()).await;
                 connection.map_err(|error| connect_error(&endpoint, &error))
             };
             match tokio::time::timeout(CONNECT_TIMEOUT, connected).await {

@@ -1,32 +1,34 @@
 //! From an endpoint to a connection.
 
-use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use oncrpc::peer::Peer;
 use oncrpc::{CallTable, Retransmit};
-use oncrpc_transport::{Connection, DatagramLink, Limits, Link, StreamLink, socket};
+use oncrpc_transport::connection::random_xid;
+use oncrpc_transport::stream::ByteStream;
+use oncrpc_transport::{Connection, DatagramLink, Driver, Limits, Link, StreamLink, socket};
 use tokio::net::{TcpStream, UdpSocket, UnixStream};
 
 use crate::Endpoint;
+use crate::callbacks::Callbacks;
 
-/// Connects to `endpoint`; the connection's driver runs as a task of its own.
+/// Connects to `endpoint`; the connection's driver runs as a task of its own. What is served on streams is
+/// `callbacks`.
 pub(crate) async fn connect(
     endpoint: &Endpoint,
     limits: Limits,
     retransmit: Retransmit,
+    callbacks: Option<&Callbacks>,
 ) -> io::Result<Connection> {
     match endpoint {
         Endpoint::Tcp(address) => {
             let stream = TcpStream::connect(address).await?;
             socket::prepare_tcp(&stream)?;
-            Ok(start(
-                StreamLink::new(stream, limits.record),
-                CallTable::new(random()),
-                limits,
-            ))
+            let server = socket::tcp_peer(&stream)?;
+            Ok(start_stream(stream, server, limits, callbacks))
         }
         Endpoint::Udp(address) => {
             let any: SocketAddr = match address {
@@ -35,38 +37,50 @@ pub(crate) async fn connect(
             };
             let socket = UdpSocket::bind(any).await?;
             socket.connect(address).await?;
-            let table = CallTable::new(random()).with_retransmit(retransmit);
-            Ok(start(DatagramLink::new(socket), table, limits))
+            let table = CallTable::new(random_xid()).with_retransmit(retransmit);
+            let (connection, driver) = Connection::new(DatagramLink::new(socket), table, limits);
+            start(driver);
+            Ok(connection)
         }
-        Endpoint::Unix(path) => connect_unix(path, limits).await,
+        Endpoint::Unix(path) => connect_unix(path, limits, callbacks).await,
         Endpoint::Abstract(name) => {
             // A zero byte in front is how tokio is told that a name is abstract.
             let name = [b"\0", &name[..]].concat();
-            connect_unix(&PathBuf::from(std::ffi::OsStr::from_bytes(&name)), limits).await
+            let path = PathBuf::from(std::ffi::OsStr::from_bytes(&name));
+            connect_unix(&path, limits, callbacks).await
         }
     }
 }
 
-async fn connect_unix(path: &Path, limits: Limits) -> io::Result<Connection> {
+async fn connect_unix(
+    path: &Path,
+    limits: Limits,
+    callbacks: Option<&Callbacks>,
+) -> io::Result<Connection> {
     let stream = UnixStream::connect(path).await?;
-    Ok(start(
-        StreamLink::new(stream, limits.record),
-        CallTable::new(random()),
-        limits,
-    ))
+    let server = socket::unix_peer(&stream)?;
+    Ok(start_stream(stream, server, limits, callbacks))
 }
 
-fn start(link: impl Link, table: CallTable, limits: Limits) -> Connection {
-    let (connection, driver) = Connection::new(link, table, limits);
+fn start_stream(
+    stream: impl ByteStream,
+    server: Peer,
+    limits: Limits,
+    callbacks: Option<&Callbacks>,
+) -> Connection {
+    let link = StreamLink::new(stream, limits.record);
+    let (connection, driver) = Connection::new(link, CallTable::new(random_xid()), limits);
+    start(match callbacks {
+        Some(callbacks) => callbacks.serve(driver, server),
+        None => driver,
+    });
+    connection
+}
+
+fn start(driver: Driver<impl Link>) {
     tokio::spawn(async move {
         if let Err(error) = driver.run().await {
             log::debug!("connection ended: {error}");
         }
     });
-    connection
-}
-
-/// A number that the process before this one did not have.
-fn random() -> u32 {
-    (RandomState::new().hash_one(()) >> 32) as u32
 }

@@ -24,6 +24,8 @@ mod attempt;
 #[cfg(feature = "tokio")]
 mod builder;
 #[cfg(feature = "tokio")]
+mod callbacks;
+#[cfg(feature = "tokio")]
 mod channel;
 #[cfg(feature = "tokio")]
 mod connect;

@@ -23,7 +23,7 @@ struct House {
 }
 
 #[derive(Clone)]
-struct Caller(Arc<Peer>);
+struct Caller(Peer);
 
 /// What came back: the words of the reply behind its xid.
 #[derive(Debug, PartialEq, Eq)]
@@ -134,7 +134,7 @@ fn judge(reply: &[u8]) -> Answer {
 
 impl Caller {
     fn unix(uid: u32) -> Self {
-        Self(Arc::new(Peer {
+        Self(Peer {
             netid: Netid::Local,
             remote: Address::Unix(UnixPeer {
                 uid,
@@ -143,17 +143,17 @@ impl Caller {
             }),
             local: Address::Local,
             interface: None,
-        }))
+        })
     }
 
     fn inet(netid: Netid, remote: &str, local: &str, interface: Option<u32>) -> Self {
         let address = |text: &str| text.parse::<SocketAddr>().unwrap();
-        Self(Arc::new(Peer {
+        Self(Peer {
             netid,
             remote: Address::Inet(address(remote)),
             local: Address::Inet(address(local)),
             interface,
-        }))
+        })
     }
 
     fn tcp() -> Self {

@@ -29,7 +29,9 @@ pub mod record;
 pub mod serve;
 pub mod uaddr;
 
-pub use call::caller::{CallOptions, Caller, Procedure, ProcedureId, ProcedureInfo, RawCaller};
+pub use call::caller::{
+    CallOptions, Caller, OneWay, Procedure, ProcedureId, ProcedureInfo, RawCaller,
+};
 pub use call::error::{CallError, Refusal};
 pub use call::retransmit::Retransmit;
 pub use call::table::CallTable;
@@ -38,5 +40,6 @@ pub use serve::context::CallContext;
 pub use serve::handler::Handler;
 pub use serve::ladder::{Ladder, Services, Session};
 pub use serve::reply::{Framing, Reject, Reply};
+pub use serve::reverse::{Origin, Reverse, ReverseCaller};
 pub use serve::service::{Call, Dispatch, Service, service};
 pub use serve::step::{Answer, Step};

@@ -75,7 +75,7 @@ fn session() -> Session {
         local,
         interface: None,
     };
-    Session::new(Arc::new(peer))
+    Session::new(peer)
 }
 
 fn bytes(words: &[u32]) -> Bytes {

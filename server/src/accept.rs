@@ -5,7 +5,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oncrpc::Session;
 use oncrpc::peer::Peer;
 use oncrpc_transport::stream::ByteStream;
 use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink, socket, stopped};
@@ -143,14 +142,10 @@ impl Connections {
         peer: Peer,
         place: Place,
     ) -> impl Future<Output = ()> + use<S> {
-        let session = Session::new(Arc::new(peer));
-        let name = session.peer().clone();
+        let name = peer.clone();
         let link = StreamLink::new(stream, self.limits.record);
-        let driver = Driver::new(link, self.limits).serving(
-            self.ladders.clone(),
-            session,
-            self.stop.clone(),
-        );
+        let driver =
+            Driver::new(link, self.limits).serving(self.ladders.clone(), peer, self.stop.clone());
         async move {
             let _place = place;
             if let Err(error) = driver.run().await {

@@ -213,7 +213,7 @@ mod tests {
             local,
             interface: None,
         };
-        CallContext::new(Arc::new(peer), claim, 1)
+        CallContext::new(peer, claim, 1)
     }
 
     fn inet(remote: &str, local: &str, claim: Option<u32>) -> CallContext {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
-use oncrpc::{CallContext, Reject, Services, Session};
+use oncrpc::{CallContext, Reject, Services};
 use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink};
 use oncrpc_xdr::XdrString;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -111,15 +111,15 @@ pub fn serve(load: Load, batches: usize) {
     let services = Services::new([v1::service(Arc::new(Hello))]);
     let ladders = Arc::new(LadderPool::new(Arc::new(services)));
     let local = Address::Local;
-    let session = Session::new(Arc::new(Peer {
+    let nobody = Peer {
         netid: Netid::Local,
         remote: local.clone(),
         local,
         interface: None,
-    }));
+    };
     let (_stop, stopped) = watch::channel(false);
     let link = StreamLink::new(peer, Limits::SERVER.record);
-    let driver = Driver::new(link, Limits::SERVER).serving(ladders, session, stopped);
+    let driver = Driver::new(link, Limits::SERVER).serving(ladders, nobody, stopped);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build();

@@ -9,7 +9,7 @@ use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
 use oncrpc::{
     Call, CallError, CallOptions, CallTable, ProcedureId, RawCaller, Reply, Retransmit, Services,
-    Session, service,
+    service,
 };
 use oncrpc_transport::testing::{Cut, Dice, End, Faults, FaultyStream, datagrams};
 use oncrpc_transport::{Connection, Driver, LadderPool, Limits, Link, StreamLink};
@@ -40,8 +40,7 @@ fn serve(link: impl Link) -> watch::Sender<bool> {
         local: Address::Local,
         interface: None,
     };
-    let session = Session::new(Arc::new(peer));
-    let driver = Driver::new(link, Limits::SERVER).serving(ladders, session, stopped);
+    let driver = Driver::new(link, Limits::SERVER).serving(ladders, peer, stopped);
     tokio::spawn(driver.run());
     stop
 }

@@ -2,19 +2,20 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use oncrpc::message::{self, CALL, REPLY};
-use oncrpc::{Answer, Framing, Ladder, Session, Step};
+use oncrpc::peer::Peer;
+use oncrpc::{Framing, Ladder, Step};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
+use crate::calls::{Calls, Driven};
 use crate::clock::Clock;
-use crate::connection::{Calls, Driven};
-use crate::stop::Stop;
+use crate::connection::Handle;
+use crate::serving::Serving;
 use crate::{LadderPool, Limits, Link};
 
 /// Bytes of messages that one turn takes on before other tasks get theirs.
@@ -38,21 +39,13 @@ pub struct Driver<L> {
     limits: Limits,
     serving: Option<Serving>,
     calls: Option<Driven>,
+    /// Who makes these calls, if this end was made to call.
+    handle: Option<Weak<Handle>>,
     /// Nothing more is read: the peer has sent its last message, or one that ends the connection.
     read_ended: bool,
     /// What ended it, where that was not the peer's good manners.
     ended: io::Result<()>,
     clock: Clock,
-}
-
-/// What an end that answers calls needs.
-#[derive(Debug)]
-struct Serving {
-    ladders: Arc<LadderPool>,
-    session: Session,
-    /// Handlers that wait for something.
-    later: JoinSet<Answer>,
-    stop: Stop,
 }
 
 impl<L: Link> Driver<L> {
@@ -64,27 +57,23 @@ impl<L: Link> Driver<L> {
             limits,
             serving: None,
             calls: None,
+            handle: None,
             read_ended: false,
             ended: Ok(()),
             clock,
         }
     }
 
-    /// Answers the calls that arrive. When `stop` turns true no more are read, those at hand are
-    /// answered, and the connection ends.
+    /// Answers the calls that arrive, and makes those that handlers make of their callers. When `stop` turns
+    /// true no more calls are answered but those at hand, and the connection ends.
     #[must_use]
     pub fn serving(
         self,
         ladders: Arc<LadderPool>,
-        session: Session,
+        peer: Peer,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        let serving = Serving {
-            ladders,
-            session,
-            later: JoinSet::new(),
-            stop: Stop::new(stop),
-        };
+        let serving = Serving::new(ladders, peer, stop, self.handle.clone(), self.limits);
         Self {
             serving: Some(serving),
             ..self
@@ -92,9 +81,10 @@ impl<L: Link> Driver<L> {
     }
 
     /// Carries the calls of [`Connection`](crate::Connection)s.
-    pub(crate) fn calling(self, calls: Arc<Calls>) -> Self {
+    pub(crate) fn calling(self, calls: Arc<Calls>, handle: Weak<Handle>) -> Self {
         Self {
             calls: Some(Driven::new(calls)),
+            handle: Some(handle),
             ..self
         }
     }
@@ -117,12 +107,16 @@ impl<L: Link> Driver<L> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.clock.tick();
         if let Some(serving) = &mut self.serving {
-            self.read_ended |= serving.stop.poll(cx);
+            serving.poll_stop(cx);
         }
         for _ in 0..TURNS {
             self.collect_answers(cx);
-            self.collect_calls(cx);
+            let collected = self.collect_calls(cx);
             let flushed = self.flush(cx)?;
+            if flushed && !collected {
+                continue;
+            }
+            self.read_ended |= self.is_stopped();
             if flushed && self.is_done() {
                 return Poll::Ready(std::mem::replace(&mut self.ended, Ok(())));
             }
@@ -138,12 +132,17 @@ impl<L: Link> Driver<L> {
         Poll::Pending
     }
 
+    /// Whether the end was wanted, and no handler can be waiting for a reply that would have to be read.
+    fn is_stopped(&self) -> bool {
+        let called_back = self.calls.is_some();
+        self.serving
+            .as_ref()
+            .is_some_and(|serving| serving.is_stopping() && !(called_back && serving.is_busy()))
+    }
+
     /// Whether nothing can come any more that would be answered.
     fn is_done(&self) -> bool {
-        let serving = self
-            .serving
-            .as_ref()
-            .is_some_and(|serving| !serving.later.is_empty());
+        let serving = self.serving.as_ref().is_some_and(Serving::is_busy);
         match &self.calls {
             // Replies can only come from where we read; without callers nobody waits for them.
             Some(calls) => (self.read_ended || calls.is_abandoned()) && !serving,
@@ -153,24 +152,21 @@ impl<L: Link> Driver<L> {
 
     /// Takes the replies of handlers that had to wait.
     fn collect_answers(&mut self, cx: &mut Context<'_>) {
-        let Some(serving) = &mut self.serving else {
-            return;
-        };
-        while let Poll::Ready(Some(answer)) = serving.later.poll_join_next(cx) {
-            match answer {
-                Ok(Answer::Reply(mut reply)) => self.link.send(&mut reply),
-                Ok(Answer::Close) => self.read_ended = true,
-                // A handler's panic is an answer by now; what ends without one was aborted.
-                Ok(Answer::Silent) | Err(_) => {}
-            }
+        let serving = self.serving.as_mut();
+        if serving.is_some_and(|serving| serving.collect(cx, &mut self.link)) {
+            self.end_reading(Ok(()));
         }
     }
 
-    /// Takes the messages of calls that were begun, and has the task woken by the next.
-    fn collect_calls(&mut self, cx: &mut Context<'_>) {
-        if let Some(calls) = &self.calls {
-            calls.collect(cx, &mut self.link);
+    /// Takes the messages of calls that were begun, and has the task woken by the next; gives back whether it
+    /// took all.
+    fn collect_calls(&mut self, cx: &Context<'_>) -> bool {
+        if let (None, Some(serving)) = (&self.calls, &self.serving) {
+            self.calls = serving.attach();
         }
+        self.calls
+            .as_ref()
+            .is_none_or(|calls| calls.collect(cx, &mut self.link, self.limits.unsent))
     }
 
     /// Writes; gives back whether everything is written.
@@ -188,6 +184,10 @@ impl<L: Link> Driver<L> {
     fn read_turn(&mut self, cx: &mut Context<'_>) -> io::Result<Turn> {
         let mut batch = Batch::default();
         let mut turn = Turn::Idle;
+        while let Some(message) = self.next_held() {
+            turn = Turn::Read;
+            self.answer(&message, &mut batch);
+        }
         while self.may_read() {
             if batch.bytes >= TURN {
                 turn = Turn::Full;
@@ -204,7 +204,7 @@ impl<L: Link> Driver<L> {
                     return Err(error);
                 }
                 Poll::Ready(Ok(None)) => {
-                    self.read_ended = true;
+                    self.end_reading(Ok(()));
                     turn = Turn::Read;
                 }
                 Poll::Ready(Ok(Some(message))) => {
@@ -221,38 +221,42 @@ impl<L: Link> Driver<L> {
         Ok(turn)
     }
 
-    /// Whether another message may be taken on.
+    /// Whether another message may be read.
     ///
-    /// An end that only calls always reads: if both ends waited for the other to read, both would wait for
-    /// ever.
+    /// Where replies are waited for, more is read than may be answered: if each end waited for the other to
+    /// read, both would wait for ever.
     fn may_read(&self) -> bool {
+        let awaits_replies = self.calls.is_some();
         let may_serve = self.serving.as_ref().is_none_or(|serving| {
-            serving.later.len() < self.limits.in_flight && self.link.unsent() < self.limits.unsent
+            let unsent = self.link.unsent();
+            serving.has_room(unsent) || awaits_replies && serving.may_hold()
         });
         !self.read_ended && may_serve
     }
 
+    /// The next call that was read when there was no room for it, if there is room now.
+    fn next_held(&mut self) -> Option<Bytes> {
+        let unsent = self.link.unsent();
+        self.serving.as_mut()?.next_held(unsent)
+    }
+
     /// Takes one message to whom it is for.
     fn handle(&mut self, message: Bytes, batch: &mut Batch) {
-        let framing = self.link.framing();
         match (message::message_type(&message), &mut self.serving) {
             (Some(CALL), Some(serving)) => {
-                let ladder = batch.ladder.get_or_insert_with(|| serving.ladders.take());
-                let output = self.link.output();
-                match ladder.answer(&mut serving.session, &message, framing, output) {
-                    Step::Done => self.link.end_message(),
-                    Step::Silent => {}
-                    Step::Close => self.read_ended = true,
-                    Step::Later(answer) => {
-                        serving.later.spawn(answer);
-                    }
+                if serving.has_room(self.link.unsent()) {
+                    self.answer(&message, batch);
+                } else {
+                    serving.hold(message);
                 }
             }
             (Some(REPLY), _) if self.calls.is_some() => batch.replies.push(message),
             // The other side's part is not played here; RFC 5531 has no answer to that.
             (Some(CALL | REPLY), _) => log::debug!("a message that is not for this end: dropped"),
             // A datagram may come from anybody, and says nothing of the next one.
-            _ if framing != Framing::Record => log::debug!("neither a call nor a reply: dropped"),
+            _ if self.link.framing() != Framing::Record => {
+                log::debug!("neither a call nor a reply: dropped");
+            }
             _ => self.end_reading(Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "the peer sent what is neither a call nor a reply",
@@ -260,19 +264,43 @@ impl<L: Link> Driver<L> {
         }
     }
 
+    /// Answers a call, or begins to.
+    fn answer(&mut self, message: &Bytes, batch: &mut Batch) {
+        let Some(serving) = &mut self.serving else {
+            return;
+        };
+        let ladder = batch.ladder.get_or_insert_with(|| serving.take_ladder());
+        match serving.answer(ladder, message, &mut self.link) {
+            Step::Done => self.link.end_message(),
+            Step::Silent => {}
+            Step::Close => self.end_reading(Ok(())),
+            Step::Later(answer) => serving.spawn(answer),
+        }
+    }
+
     /// Reads no more, for a reason that leaves what was read before to be answered.
     fn end_reading(&mut self, reason: io::Result<()>) {
         self.read_ended = true;
+        if let Some(serving) = &self.serving {
+            serving.peer_gone();
+        }
         self.ended = reason;
     }
 
     /// Ends a batch: the ladder goes back, replies go to whom they are for.
     fn finish(&self, batch: Batch) {
         if let (Some(ladder), Some(serving)) = (batch.ladder, &self.serving) {
-            serving.ladders.give(ladder);
+            serving.give_ladder(ladder);
         }
-        if let (Some(calls), false) = (&self.calls, batch.replies.is_empty()) {
+        let Some(calls) = &self.calls else {
+            return;
+        };
+        if !batch.replies.is_empty() {
             calls.complete(&batch.replies);
+        }
+        if self.read_ended && self.serving.is_some() {
+            // A handler that waits for a reply of its caller waits in vain.
+            calls.end(&self.ended);
         }
     }
 
@@ -288,10 +316,7 @@ impl<L: Link> Driver<L> {
             if resent && let Err(error) = self.flush(cx) {
                 return Poll::Ready(error);
             }
-            let busy = self
-                .serving
-                .as_ref()
-                .is_some_and(|serving| !serving.later.is_empty())
+            let busy = self.serving.as_ref().is_some_and(Serving::is_busy)
                 || self.calls.as_ref().is_some_and(|calls| calls.in_flight());
             self.clock.busy(busy);
             let (connection, why) = self.clock.next_deadline(&self.limits);

@@ -5,6 +5,8 @@
 //! A [`Connection`] is the handle through which calls are made. Datagrams that come from anybody are
 //! served by [`datagram::serve`].
 
+mod backward;
+mod calls;
 mod clock;
 pub mod connection;
 pub mod datagram;
@@ -12,6 +14,7 @@ pub mod driver;
 pub mod limits;
 pub mod link;
 pub mod pool;
+mod serving;
 pub mod socket;
 mod stop;
 pub mod stream;

@@ -8,8 +8,7 @@ use bytes::Bytes;
 use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
 use oncrpc::{
-    Call, CallError, CallOptions, CallTable, ProcedureId, RawCaller, Reply, Services, Session,
-    Step, service,
+    Call, CallError, CallOptions, CallTable, ProcedureId, RawCaller, Reply, Services, Step, service,
 };
 use oncrpc_transport::stream::ByteStream;
 use oncrpc_transport::{Connection, Driver, LadderPool, Limits, StreamLink, socket};
@@ -55,11 +54,8 @@ fn serve<S: ByteStream>(
         )
     });
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([service]))));
-    let driver = Driver::new(StreamLink::new(stream, limits.record), limits).serving(
-        ladders,
-        Session::new(Arc::new(peer)),
-        stopped,
-    );
+    let driver =
+        Driver::new(StreamLink::new(stream, limits.record), limits).serving(ladders, peer, stopped);
     (stop, tokio::spawn(driver.run()))
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
-use oncrpc::{Answer, Call, Reply, Services, Session, Step, service};
+use oncrpc::{Answer, Call, Reply, Services, Step, service};
 use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink};
 use oncrpc_xdr::Writer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -57,11 +57,8 @@ fn serve(limits: Limits, pipe: usize) -> Server {
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([service]))));
     let (stream, theirs) = duplex(pipe);
     let (stop, stopped) = watch::channel(false);
-    let driver = Driver::new(StreamLink::new(theirs, limits.record), limits).serving(
-        ladders,
-        Session::new(Arc::new(peer)),
-        stopped,
-    );
+    let driver =
+        Driver::new(StreamLink::new(theirs, limits.record), limits).serving(ladders, peer, stopped);
     Server {
         stream,
         permits,

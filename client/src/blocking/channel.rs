@@ -13,7 +13,8 @@ use oncrpc::call::caller::{Args, MAX_TIMEOUT, Results};
 use oncrpc::call::table::{Due, NewCall};
 use oncrpc::record::{self, RecordLimits};
 use oncrpc::{
-    CallError, CallOptions, CallTable, Caller, Procedure, ProcedureId, RawCaller, Retransmit,
+    CallError, CallOptions, CallTable, Caller, OneWay, Procedure, ProcedureId, RawCaller,
+    Retransmit,
 };
 use oncrpc_xdr::{EncodeError, Reader, Wire, Writer};
 
@@ -115,6 +116,26 @@ impl Channel {
     }
 }
 
+impl Channel {
+    /// Sends one call that nobody waits for, whose arguments `encode` writes.
+    fn send_encoded(
+        &self,
+        id: ProcedureId,
+        encode: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
+        options: &CallOptions,
+    ) -> Result<(), CallError> {
+        let timeout = options.timeout.unwrap_or(self.timeout).min(MAX_TIMEOUT);
+        let deadline = Instant::now() + timeout;
+        let mut args = Writer::new();
+        encode(&mut args)?;
+        let auth = options.auth.as_ref().unwrap_or(&self.auth).clone();
+        let mut state = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let xid = state.begin(id, &args, auth, timeout, deadline)?;
+        state.table.cancel(xid);
+        Ok(())
+    }
+}
+
 impl State {
     /// Connects if need be, and sends the call.
     fn begin(
@@ -204,6 +225,17 @@ impl Caller for Channel {
     }
 }
 
+impl OneWay for Channel {
+    async fn send<P: Procedure>(
+        &self,
+        args: &Args<P>,
+        options: &CallOptions,
+    ) -> Result<(), CallError> {
+        let encode = |w: &mut Writer| <P::Args as Wire>::encode(args, w);
+        self.send_encoded(P::INFO.id(), encode, options)
+    }
+}
+
 impl RawCaller for Channel {
     fn call_raw(
         &self,
@@ -218,6 +250,22 @@ impl RawCaller for Channel {
                 Ok(())
             };
             channel.exchange(id, encode, &options)
+        })
+    }
+
+    fn send_raw(
+        &self,
+        id: ProcedureId,
+        args: Bytes,
+        options: CallOptions,
+    ) -> Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>> {
+        let channel = self.clone();
+        Box::pin(async move {
+            let encode = |w: &mut Writer| {
+                w.raw_shared(&args);
+                Ok(())
+            };
+            channel.send_encoded(id, encode, &options)
         })
     }
 }

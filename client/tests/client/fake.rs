@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use oncrpc::proto::portmap::{self, pmapprog};
 use oncrpc::proto::rpcb::rpcbprog::{v3, v4};
 use oncrpc::proto::rpcb::{RpList, Rpcb, RpcblistPtr};
-use oncrpc::{CallContext, Reject, Service, Services, Session};
+use oncrpc::{CallContext, Reject, Service, Services};
 use oncrpc_client::{Endpoint, RpcbindAt};
 use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink, socket};
 use oncrpc_xdr::XdrString;
@@ -143,14 +143,10 @@ impl Fake {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 accepting.accepted.fetch_add(1, Ordering::Relaxed);
-                let session = Session::new(Arc::new(socket::tcp_peer(&stream).unwrap()));
+                let peer = socket::tcp_peer(&stream).unwrap();
                 let link = StreamLink::new(stream, Limits::SERVER.record);
                 let driver = Driver::new(link, Limits::SERVER);
-                connections.spawn(
-                    driver
-                        .serving(ladders.clone(), session, stopped.clone())
-                        .run(),
-                );
+                connections.spawn(driver.serving(ladders.clone(), peer, stopped.clone()).run());
             }
         });
         Self {

@@ -84,6 +84,22 @@ pub trait Caller: Clone + Send + Sync {
     ) -> impl Future<Output = Result<Results<P>, CallError>> + Send;
 }
 
+/// A [`Caller`] that can also make calls without waiting for a reply: one-way calls, known as batched ones.
+///
+/// They are for procedures that the server does not answer (a [`Reject::Silent`](crate::Reject::Silent) where ours
+/// is the server): each is sent as soon as it can be, and all that stand together leave in one write. Whether any
+/// has arrived shows when a later call is answered, since a stream keeps their order. If the server answers one
+/// after all, that reply is dropped.
+pub trait OneWay: Caller {
+    /// Sends a call of `P`; ready when it stands in the connection's output, which waits for room there if
+    /// the server does not keep up, for no longer than the call's timeout. Over datagrams it is sent once.
+    fn send<P: Procedure>(
+        &self,
+        args: &Args<P>,
+        options: &CallOptions,
+    ) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
 /// A [`Caller`] without types: for proxies, and for calls that are put together at run time.
 pub trait RawCaller: Send + Sync {
     /// Calls procedure `id` with arguments that are encoded already; gives back the results as they came.
@@ -93,6 +109,14 @@ pub trait RawCaller: Send + Sync {
         args: Bytes,
         options: CallOptions,
     ) -> Pin<Box<dyn Future<Output = Result<Bytes, CallError>> + Send>>;
+
+    /// Sends a call as [`OneWay::send`] does.
+    fn send_raw(
+        &self,
+        id: ProcedureId,
+        args: Bytes,
+        options: CallOptions,
+    ) -> Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>;
 }
 
 /// Longest time that a call is given: a year. What is longer is taken for this, so that no deadline lies

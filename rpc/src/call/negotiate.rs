@@ -89,6 +89,15 @@ mod tests {
             let has = self.versions.contains(&id.version);
             Box::pin(ready(if has { Ok(Bytes::new()) } else { Err(mismatch) }))
         }
+
+        fn send_raw(
+            &self,
+            id: ProcedureId,
+            _: Bytes,
+            _: CallOptions,
+        ) -> Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>> {
+            panic!("{id}: a question that waits for no answer")
+        }
     }
 
     /// The version that is found, and what was asked for it.

@@ -141,6 +141,20 @@ impl CallTable {
         Ok(xid)
     }
 
+    /// Writes the message of a call that nobody waits for behind what `out` holds; gives back its xid.
+    pub fn send(
+        &mut self,
+        id: ProcedureId,
+        args: &Writer,
+        auth: &dyn ClientAuth,
+        out: &mut Writer,
+    ) -> Result<u32, CallError> {
+        let xid = self.free_xid();
+        message::write_call(out, xid, id);
+        auth.seal(xid, id, args, out)?;
+        Ok(xid)
+    }
+
     /// The next xid that no call in flight has.
     fn free_xid(&mut self) -> u32 {
         loop {

@@ -5,20 +5,21 @@ use std::sync::Arc;
 use crate::auth::Identity;
 use crate::peer::Peer;
 use crate::proto::rpc_msg::AuthsysParms;
+use crate::serve::reverse::{Origin, ReverseCaller};
 
 /// What a handler may know of its call beside the arguments: who calls, from where, by which xid.
 #[derive(Clone, Debug)]
 pub struct CallContext {
-    pub(crate) peer: Arc<Peer>,
+    pub(crate) origin: Arc<Origin>,
     pub(crate) identity: Option<Arc<Identity>>,
     pub(crate) xid: u32,
 }
 
 impl CallContext {
-    /// A call of `peer`; for tests of services without a server.
-    pub fn new(peer: Arc<Peer>, identity: Option<Arc<Identity>>, xid: u32) -> Self {
+    /// A call from `origin`, which may be just a [`Peer`]; for tests of services without a server.
+    pub fn new(origin: impl Into<Origin>, identity: Option<Arc<Identity>>, xid: u32) -> Self {
         Self {
-            peer,
+            origin: Arc::new(origin.into()),
             identity,
             xid,
         }
@@ -26,7 +27,7 @@ impl CallContext {
 
     /// Where the call came from, and to which of our addresses.
     pub fn peer(&self) -> &Peer {
-        &self.peer
+        self.origin.peer()
     }
 
     /// Who the credential names; `None` for AUTH_NONE.
@@ -44,5 +45,29 @@ impl CallContext {
     /// The caller's name for this call; the same for each of its transmissions.
     pub fn xid(&self) -> u32 {
         self.xid
+    }
+
+    /// The way back: calls the programs that the caller itself serves on this connection. `None` for datagrams.
+    ///
+    /// A caller that serves nothing refuses these calls, or does not answer them: a
+    /// [`timeout`](crate::CallOptions::timeout) is in order. Calls both ways go on at once, so a handler may wait
+    /// for what it asks its caller. What is kept of it outlives the handler, not the connection.
+    pub fn reverse(&self) -> Option<ReverseCaller> {
+        let reverse = self.origin.reverse()?;
+        Some(ReverseCaller::new(reverse.caller()))
+    }
+
+    /// Ends when nothing more comes from the caller: it has closed its end, or the connection is lost. It never
+    /// ends for datagrams, of whose senders nobody knows.
+    ///
+    /// A handler that nobody may be waiting for can give up by it. When the connection itself has ended, which
+    /// for a lost one is at once, handlers are given up where they wait, whether they look at this or not. A caller
+    /// that has closed no more than its sending end still reads replies, so what has begun to change things
+    /// should come to its end.
+    pub async fn gone(&self) {
+        match self.origin.reverse() {
+            Some(reverse) => reverse.gone().await,
+            None => std::future::pending().await,
+        }
     }
 }

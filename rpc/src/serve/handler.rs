@@ -60,7 +60,7 @@ where
         let args = match call.args::<P::Args>() {
             Ok(args) => args,
             Err(error) => {
-                log::debug!("{} from {}: {error}", P::INFO.name, call.context.peer);
+                log::debug!("{} from {}: {error}", P::INFO.name, call.context.peer());
                 return reply.reject(Reject::GarbageArgs);
             }
         };

@@ -9,9 +9,9 @@ use oncrpc_xdr::Writer;
 use crate::auth::{AuthCache, AuthVerdict, ServerAuth, StandardAuth};
 use crate::call::error::Refusal;
 use crate::message::{CallFault, CallHeader, RPC_VERSION};
-use crate::peer::Peer;
 use crate::serve::context::CallContext;
 use crate::serve::reply::{Framing, Reply};
+use crate::serve::reverse::Origin;
 use crate::serve::service::{Call, Dispatch, Service};
 use crate::serve::step::Step;
 
@@ -83,22 +83,22 @@ impl fmt::Debug for Services {
 /// What is kept of a peer between its calls.
 #[derive(Debug)]
 pub struct Session {
-    peer: Arc<Peer>,
+    origin: Arc<Origin>,
     auth: AuthCache,
 }
 
 impl Session {
     /// A peer that has not called yet.
-    pub fn new(peer: Arc<Peer>) -> Self {
+    pub fn new(origin: impl Into<Origin>) -> Self {
         Self {
-            peer,
+            origin: Arc::new(origin.into()),
             auth: AuthCache::default(),
         }
     }
 
-    /// Who it is.
-    pub fn peer(&self) -> &Arc<Peer> {
-        &self.peer
+    /// Where its calls come from.
+    pub fn origin(&self) -> &Arc<Origin> {
+        &self.origin
     }
 }
 
@@ -157,7 +157,7 @@ impl Ladder {
             Err(refusal) => return reply.refuse(&refusal),
         };
         let context = CallContext {
-            peer: session.peer.clone(),
+            origin: session.origin.clone(),
             identity,
             xid: header.xid,
         };

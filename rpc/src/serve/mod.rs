@@ -4,5 +4,6 @@ pub mod context;
 pub mod handler;
 pub mod ladder;
 pub mod reply;
+pub mod reverse;
 pub mod service;
 pub mod step;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
-use oncrpc::{Answer, Framing, Session, Step};
+use oncrpc::{Answer, Framing, Origin, Session, Step};
 use oncrpc_xdr::Writer;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -88,7 +88,7 @@ struct DatagramServer {
     buffer: BytesMut,
     /// The last sender, who is often the next one, too.
     session: Option<Session>,
-    later: JoinSet<(Answer, Arc<Peer>)>,
+    later: JoinSet<(Answer, Arc<Origin>)>,
 }
 
 impl DatagramServer {
@@ -124,14 +124,14 @@ impl DatagramServer {
                 max: self.limits.send,
             };
             let session = session(&mut self.session, &self.netid, self.port, &arrived);
-            let peer = session.peer().clone();
+            let origin = session.origin().clone();
             match ladder.answer(session, &arrived.message, framing, &mut out) {
                 Step::Done => {
-                    self.reply(std::mem::take(&mut out), &peer).await;
+                    self.reply(std::mem::take(&mut out), origin.peer()).await;
                 }
                 Step::Silent | Step::Close => {}
                 Step::Later(answer) => {
-                    self.later.spawn(async move { (answer.await, peer) });
+                    self.later.spawn(async move { (answer.await, origin) });
                 }
             }
         }
@@ -164,9 +164,9 @@ impl DatagramServer {
         Ok(Some(Arrived { message, ..arrived }))
     }
 
-    async fn send_later(&self, answer: Result<(Answer, Arc<Peer>), tokio::task::JoinError>) {
-        if let Ok((Answer::Reply(reply), peer)) = answer {
-            self.reply(reply, &peer).await;
+    async fn send_later(&self, answer: Result<(Answer, Arc<Origin>), tokio::task::JoinError>) {
+        if let Ok((Answer::Reply(reply), origin)) = answer {
+            self.reply(reply, origin.peer()).await;
         }
     }
 
@@ -192,7 +192,7 @@ fn session<'a>(
 ) -> &'a mut Session {
     let local = SocketAddr::new(arrived.local, port);
     let same = last.as_ref().is_some_and(|session| {
-        let peer = session.peer();
+        let peer = session.origin().peer();
         peer.remote == Address::Inet(arrived.remote)
             && peer.local == Address::Inet(local)
             && peer.interface == Some(arrived.interface)
@@ -201,11 +201,11 @@ fn session<'a>(
         *last = None;
     }
     last.get_or_insert_with(|| {
-        Session::new(Arc::new(Peer {
+        Session::new(Peer {
             netid: netid.clone(),
             remote: Address::Inet(arrived.remote),
             local: Address::Inet(local),
             interface: Some(arrived.interface),
-        }))
+        })
     })
 }

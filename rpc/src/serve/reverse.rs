@@ -1,0 +1,142 @@
+//! The way back along a connection: calls to whoever calls us.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use oncrpc_xdr::{Reader, Wire, Writer};
+
+use crate::call::caller::{
+    Args, CallOptions, Caller, OneWay, Procedure, ProcedureId, RawCaller, Results,
+};
+use crate::call::error::CallError;
+use crate::peer::Peer;
+
+/// The way back along the connection that a call came by; what drivers give to [`Origin`].
+pub trait Reverse: Send + Sync {
+    /// What calls the peer's own programs on this connection.
+    fn caller(&self) -> Arc<dyn RawCaller>;
+
+    /// Ends when nothing more comes from the peer.
+    fn gone(&self) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+/// Where calls come from: the peer, and the way back to it where a connection leads there.
+pub struct Origin {
+    peer: Peer,
+    reverse: Option<Arc<dyn Reverse>>,
+}
+
+impl Origin {
+    /// A peer that cannot be called, such as the sender of a datagram.
+    pub fn new(peer: Peer) -> Self {
+        Self {
+            peer,
+            reverse: None,
+        }
+    }
+
+    /// The same peer, at the other end of a connection that carries calls both ways.
+    #[must_use]
+    pub fn with_reverse(self, reverse: Arc<dyn Reverse>) -> Self {
+        Self {
+            reverse: Some(reverse),
+            ..self
+        }
+    }
+
+    /// Who it is.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    pub(crate) fn reverse(&self) -> Option<&dyn Reverse> {
+        self.reverse.as_deref()
+    }
+}
+
+impl From<Peer> for Origin {
+    fn from(peer: Peer) -> Self {
+        Self::new(peer)
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Origin({})", self.peer)
+    }
+}
+
+/// Calls the programs that a client serves on its own connection: callbacks.
+///
+/// A handler has it of [`CallContext::reverse`](crate::CallContext::reverse) and may keep it, to call for as long
+/// as the connection lasts; after that every call fails. It is cheap to clone, and takes generated clients
+/// (`Client::new(reverse)`) as any [`Caller`] does.
+#[derive(Clone)]
+pub struct ReverseCaller {
+    caller: Arc<dyn RawCaller>,
+}
+
+impl ReverseCaller {
+    /// A caller that makes its calls through `caller`.
+    pub fn new(caller: Arc<dyn RawCaller>) -> Self {
+        Self { caller }
+    }
+}
+
+impl Caller for ReverseCaller {
+    async fn call<P: Procedure>(
+        &self,
+        args: &Args<P>,
+        options: &CallOptions,
+    ) -> Result<Results<P>, CallError> {
+        let args = encoded::<P>(args)?;
+        let results = self.call_raw(P::INFO.id(), args, options.clone()).await?;
+        Ok(<P::Results as Wire>::decode(&mut Reader::of(&results))?)
+    }
+}
+
+impl OneWay for ReverseCaller {
+    async fn send<P: Procedure>(
+        &self,
+        args: &Args<P>,
+        options: &CallOptions,
+    ) -> Result<(), CallError> {
+        let args = encoded::<P>(args)?;
+        self.send_raw(P::INFO.id(), args, options.clone()).await
+    }
+}
+
+impl RawCaller for ReverseCaller {
+    fn call_raw(
+        &self,
+        id: ProcedureId,
+        args: Bytes,
+        options: CallOptions,
+    ) -> Pin<Box<dyn Future<Output = Result<Bytes, CallError>> + Send>> {
+        self.caller.call_raw(id, args, options)
+    }
+
+    fn send_raw(
+        &self,
+        id: ProcedureId,
+        args: Bytes,
+        options: CallOptions,
+    ) -> Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>> {
+        self.caller.send_raw(id, args, options)
+    }
+}
+
+fn encoded<P: Procedure>(args: &Args<P>) -> Result<Bytes, CallError> {
+    let mut w = Writer::new();
+    <P::Args as Wire>::encode(args, &mut w)?;
+    Ok(w.into_bytes())
+}
+
+impl fmt::Debug for ReverseCaller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReverseCaller")
+    }
+}

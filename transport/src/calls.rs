@@ -1,0 +1,351 @@
+//! What the callers on a connection share with its driver.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use bytes::Bytes;
+use oncrpc::auth::ClientAuth;
+use oncrpc::call::table::{Due, NewCall};
+use oncrpc::{CallError, CallTable, Framing, ProcedureId, record};
+use oncrpc_xdr::{EncodeError, Writer};
+use tokio::sync::Notify;
+
+use crate::{Link, clock};
+
+/// What callers and the driver share: the table, and the messages that are on their way from one to the
+/// other.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    state: Mutex<State>,
+    framing: Framing,
+    /// Told when the driver has taken messages, and when the connection has ended.
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    table: CallTable,
+    /// Messages that the driver has not taken yet: one writer of records, or one for each datagram.
+    queue: Vec<Writer>,
+    /// The calls that these are of.
+    queued: Vec<u32>,
+    /// Where arguments are encoded before they are sealed.
+    args: Writer,
+    driver: Option<Waker>,
+    /// Why the connection ended, if it has.
+    ended: Option<Arc<io::Error>>,
+    /// Nobody can call any more.
+    abandoned: bool,
+}
+
+/// Who calls, and how long that may take.
+pub(crate) struct Caller {
+    pub(crate) auth: Arc<dyn ClientAuth>,
+    pub(crate) deadline: Instant,
+}
+
+impl Calls {
+    pub(crate) fn new(table: CallTable, framing: Framing) -> Self {
+        let state = State {
+            table,
+            queue: Vec::new(),
+            queued: Vec::new(),
+            args: Writer::new(),
+            driver: None,
+            ended: None,
+            abandoned: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            framing,
+            changed: Notify::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a call: its message is in the queue, whole, when this returns its xid.
+    pub(crate) fn begin(
+        &self,
+        id: ProcedureId,
+        encode: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
+        caller: Caller,
+    ) -> Result<u32, CallError> {
+        let now = clock::now();
+        let Caller { auth, deadline } = caller;
+        let timeout = deadline.saturating_duration_since(now);
+        let mut state = self.lock();
+        let xid = state.enqueue(self.framing, encode, |table, args, message| {
+            let call = NewCall {
+                id,
+                args,
+                auth,
+                timeout,
+            };
+            table.begin(now, call, message)
+        })?;
+        state.queued.push(xid);
+        state.wake_driver();
+        Ok(xid)
+    }
+
+    /// Puts the message of a call that nobody waits for in the queue.
+    pub(crate) fn send(
+        &self,
+        id: ProcedureId,
+        encode: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
+        auth: &dyn ClientAuth,
+    ) -> Result<(), CallError> {
+        let mut state = self.lock();
+        state.enqueue(self.framing, encode, |table, args, message| {
+            table.send(id, args, auth, message)
+        })?;
+        state.wake_driver();
+        Ok(())
+    }
+
+    /// Waits until less than `most` bytes are in the queue, or the connection has ended.
+    pub(crate) async fn room(&self, most: usize) {
+        self.until(|state| state.queued_bytes() < most || state.ended.is_some())
+            .await;
+    }
+
+    /// Waits until the connection has ended.
+    pub(crate) async fn ended(&self) {
+        self.until(|state| state.ended.is_some()).await;
+    }
+
+    async fn until(&self, condition: impl Fn(&State) -> bool) {
+        loop {
+            // What changes after this wakes it, so that nothing is missed between looking and waiting.
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if condition(&self.lock()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Asks whether call `xid` has ended; if not, `cx` is woken when it has.
+    pub(crate) fn poll(&self, xid: u32, cx: &Context<'_>) -> Poll<Result<Bytes, CallError>> {
+        self.lock().table.poll(xid, cx)
+    }
+
+    /// Forgets call `xid`.
+    pub(crate) fn cancel(&self, xid: u32) {
+        self.lock().table.cancel(xid);
+    }
+
+    /// Says that nobody can call any more.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.lock();
+        state.abandoned = true;
+        state.wake_driver();
+    }
+
+    /// Whether the connection has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().ended.is_some()
+    }
+
+    /// Gives the driver the messages that wait for it, unless its link has `most` bytes to write already, and
+    /// remembers whom to wake for the next. Gives back whether the queue is empty then.
+    pub(crate) fn collect(&self, cx: &Context<'_>, link: &mut impl Link, most: usize) -> bool {
+        let mut state = self.lock();
+        let state = &mut *state;
+        match &mut state.driver {
+            Some(driver) => driver.clone_from(cx.waker()),
+            driver => *driver = Some(cx.waker().clone()),
+        }
+        if state.is_queue_empty() {
+            return true;
+        }
+        if link.unsent() >= most {
+            return false;
+        }
+        // Whoever waits for room found at least this much here.
+        let was_full = state.queued_bytes() >= most;
+        for message in &mut state.queue {
+            if !message.is_empty() {
+                link.send(message);
+            }
+        }
+        if matches!(self.framing, Framing::Datagram { .. }) {
+            state.queue.clear();
+        }
+        state.queued.clear();
+        if was_full {
+            self.changed.notify_waiters();
+        }
+        true
+    }
+
+    /// Takes replies to the calls that they answer.
+    pub(crate) fn complete(&self, replies: &[Bytes]) {
+        let mut state = self.lock();
+        let woken: Vec<Waker> = replies
+            .iter()
+            .filter_map(|reply| state.table.reply(reply))
+            .collect();
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// Ends the calls whose time is up and sends again what is due; gives back whether it sent anything.
+    pub(crate) fn expire(&self, now: Instant, link: &mut impl Link) -> bool {
+        let mut state = self.lock();
+        let mut woken = Vec::new();
+        let mut sent = false;
+        while let Some(due) = state.table.next_due(now) {
+            match due {
+                Due::Expired(waker) => woken.extend(waker),
+                Due::Resend(mut message) => {
+                    link.send(&mut message);
+                    sent = true;
+                }
+            }
+        }
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+        sent
+    }
+
+    /// When [`expire`](Self::expire) has something to do next.
+    pub(crate) fn next_timer(&self) -> Option<Instant> {
+        self.lock().table.next_timer()
+    }
+
+    /// Whether a reply is waited for.
+    pub(crate) fn in_flight(&self) -> bool {
+        !self.lock().table.is_empty()
+    }
+
+    /// Whether nobody can call any more, nor waits for a reply, nor has sent what is not taken yet.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        let state = self.lock();
+        state.abandoned && state.table.is_empty() && state.is_queue_empty()
+    }
+
+    /// Ends every call in flight, and every later one, with the connection.
+    pub(crate) fn end(&self, ended: &io::Result<()>) {
+        let error = Arc::new(match ended {
+            Ok(()) => io::Error::new(io::ErrorKind::UnexpectedEof, "the peer closed it"),
+            // An io::Error cannot be cloned; what it says can.
+            Err(error) => io::Error::new(error.kind(), error.to_string()),
+        });
+        let mut state = self.lock();
+        if state.ended.is_some() {
+            return;
+        }
+        // What the driver has not taken was never sent: it can be repeated without a doubt.
+        let queued = std::mem::take(&mut state.queued);
+        state.queue.clear();
+        let unsent = CallError::Connect(error.clone());
+        let mut woken: Vec<Waker> = queued
+            .into_iter()
+            .filter_map(|xid| state.table.fail(xid, &unsent))
+            .collect();
+        woken.extend(
+            state
+                .table
+                .fail_all(&CallError::Disconnected(error.clone())),
+        );
+        state.ended = Some(error);
+        drop(state);
+        self.changed.notify_waiters();
+        woken.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl State {
+    /// Puts a message in the queue, whole or not at all: `write` writes it behind its record mark, if it has
+    /// one, and gives back its xid.
+    fn enqueue(
+        &mut self,
+        framing: Framing,
+        encode: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
+        write: impl FnOnce(&mut CallTable, &Writer, &mut Writer) -> Result<u32, CallError>,
+    ) -> Result<u32, CallError> {
+        if let Some(ended) = &self.ended {
+            return Err(CallError::Connect(ended.clone()));
+        }
+        self.args.clear();
+        encode(&mut self.args)?;
+        match framing {
+            Framing::Record => {
+                if self.queue.is_empty() {
+                    self.queue.push(Writer::new());
+                }
+                let queue = &mut self.queue[0];
+                let start = record::begin(queue);
+                let written = write(&mut self.table, &self.args, queue);
+                written
+                    .and_then(|xid| match record::finish(queue, start) {
+                        Ok(()) => Ok(xid),
+                        Err(_) => {
+                            self.table.cancel(xid);
+                            let (len, allowed) = (queue.len_since(start), i32::MAX as usize);
+                            Err(CallError::TooLarge { len, allowed })
+                        }
+                    })
+                    .inspect_err(|_| queue.truncate(start))
+            }
+            Framing::Datagram { max } => {
+                let mut message = Writer::new();
+                let xid = write(&mut self.table, &self.args, &mut message)?;
+                if message.len() > max {
+                    self.table.cancel(xid);
+                    let (len, allowed) = (message.len(), max);
+                    return Err(CallError::TooLarge { len, allowed });
+                }
+                self.queue.push(message);
+                Ok(xid)
+            }
+        }
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.queue.iter().map(Writer::len).sum()
+    }
+
+    fn is_queue_empty(&self) -> bool {
+        self.queue.iter().all(Writer::is_empty)
+    }
+
+    fn wake_driver(&mut self) {
+        if let Some(driver) = self.driver.take() {
+            driver.wake();
+        }
+    }
+}
+
+/// The driver's hold on what it shares with callers: however the driver ends, their calls end with it.
+#[derive(Debug)]
+pub(crate) struct Driven(Arc<Calls>);
+
+impl Driven {
+    pub(crate) fn new(calls: Arc<Calls>) -> Self {
+        Self(calls)
+    }
+}
+
+impl std::ops::Deref for Driven {
+    type Target = Calls;
+
+    fn deref(&self) -> &Calls {
+        &self.0
+    }
+}
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        let dropped = "the task that drove the connection was ended";
+        let aborted = io::Error::new(io::ErrorKind::ConnectionAborted, dropped);
+        self.end(&Err(aborted));
+    }
+}

@@ -1,0 +1,172 @@
+//! What an end that answers calls needs.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use oncrpc::peer::Peer;
+use oncrpc::{Answer, Ladder, Origin, Session, Step};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::backward::Backward;
+use crate::calls::Driven;
+use crate::connection::Handle;
+use crate::stop::Stop;
+use crate::{LadderPool, Limits, Link};
+
+/// What an end that answers calls needs, and how much of it there is at hand.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    ladders: Arc<LadderPool>,
+    session: Session,
+    backward: Arc<Backward>,
+    /// Handlers that wait for something.
+    later: JoinSet<Answer>,
+    /// Calls that were read for the sake of replies behind them, when there was no room for more calls.
+    held: VecDeque<Bytes>,
+    held_bytes: usize,
+    stop: Stop,
+    stopping: bool,
+    /// Who is woken by the end that is wanted, and by calls to the peer.
+    driver: Option<Waker>,
+    limits: Limits,
+}
+
+impl Serving {
+    /// Nothing at hand yet. `handle` is of whoever calls on the same connection anyhow.
+    pub(crate) fn new(
+        ladders: Arc<LadderPool>,
+        peer: Peer,
+        stop: watch::Receiver<bool>,
+        handle: Option<Weak<Handle>>,
+        limits: Limits,
+    ) -> Self {
+        let backward = Arc::new(Backward::new(handle, limits));
+        let origin = Origin::new(peer).with_reverse(backward.clone());
+        Self {
+            ladders,
+            session: Session::new(origin),
+            backward,
+            later: JoinSet::new(),
+            held: VecDeque::new(),
+            held_bytes: 0,
+            stop: Stop::new(stop),
+            stopping: false,
+            driver: None,
+            limits,
+        }
+    }
+
+    /// Looks whether the end is wanted, and has the task woken when it is.
+    pub(crate) fn poll_stop(&mut self, cx: &mut Context<'_>) {
+        let known = self.driver.as_ref();
+        if known.is_none_or(|driver| !driver.will_wake(cx.waker())) {
+            self.backward.register(cx);
+            self.driver = Some(cx.waker().clone());
+        }
+        if self.stop.poll(cx) && !self.stopping {
+            self.stopping = true;
+            // They have not been begun.
+            self.held = VecDeque::new();
+            self.held_bytes = 0;
+        }
+    }
+
+    /// Whether the end is wanted: no more calls are answered than those that were begun.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// Whether there are calls at hand.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.later.is_empty() || !self.held.is_empty()
+    }
+
+    /// Whether another call may be begun while `unsent` bytes of output stand there.
+    pub(crate) fn has_room(&self, unsent: usize) -> bool {
+        self.later.len() < self.limits.in_flight && unsent < self.limits.unsent
+    }
+
+    /// Whether a call may be kept until there is room.
+    pub(crate) fn may_hold(&self) -> bool {
+        self.held_bytes < self.limits.unsent
+    }
+
+    /// Keeps a call until there is room.
+    pub(crate) fn hold(&mut self, call: Bytes) {
+        self.held_bytes += call.len() + size_of::<Bytes>();
+        self.held.push_back(call);
+    }
+
+    /// The next call that was kept, if there is room.
+    pub(crate) fn next_held(&mut self, unsent: usize) -> Option<Bytes> {
+        if !self.has_room(unsent) {
+            return None;
+        }
+        let call = self.held.pop_front()?;
+        self.held_bytes -= call.len() + size_of::<Bytes>();
+        Some(call)
+    }
+
+    /// A ladder for a batch.
+    pub(crate) fn take_ladder(&self) -> Ladder {
+        self.ladders.take()
+    }
+
+    /// Takes a ladder back.
+    pub(crate) fn give_ladder(&self, ladder: Ladder) {
+        self.ladders.give(ladder);
+    }
+
+    /// Takes a call up the ladder.
+    pub(crate) fn answer(
+        &mut self,
+        ladder: &mut Ladder,
+        message: &Bytes,
+        link: &mut impl Link,
+    ) -> Step {
+        if self.stopping {
+            log::debug!("a call that came after the end: dropped");
+            return Step::Silent;
+        }
+        let framing = link.framing();
+        ladder.answer(&mut self.session, message, framing, link.output())
+    }
+
+    /// Has a task wait for an answer that takes time.
+    pub(crate) fn spawn(&mut self, answer: impl Future<Output = Answer> + Send + 'static) {
+        self.later.spawn(answer);
+    }
+
+    /// Takes the replies of handlers that had to wait; gives back whether one of them ends the connection.
+    pub(crate) fn collect(&mut self, cx: &mut Context<'_>, link: &mut impl Link) -> bool {
+        let mut close = false;
+        while let Poll::Ready(Some(answer)) = self.later.poll_join_next(cx) {
+            match answer {
+                Ok(Answer::Reply(mut reply)) => link.send(&mut reply),
+                Ok(Answer::Close) => close = true,
+                // A handler's panic is an answer by now; what ends without one was aborted.
+                Ok(Answer::Silent) | Err(_) => {}
+            }
+        }
+        close
+    }
+
+    /// The calls that handlers make of the peer, from the first of them on.
+    pub(crate) fn attach(&self) -> Option<Driven> {
+        self.backward.attach()
+    }
+
+    /// Says that nothing more comes from the peer.
+    pub(crate) fn peer_gone(&self) {
+        self.backward.peer_gone();
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.backward.end();
+    }
+}
