@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oncrpc::Retransmit;
-use oncrpc::auth::{AuthNone, ClientAuth};
+use oncrpc::auth::ClientAuth;
 use oncrpc::netid::Netid;
 use oncrpc_transport::Limits;
-use oncrpc_transport::connection::DEFAULT_TIMEOUT;
 
 use crate::place::Place;
 use crate::rpcbind::RpcbindAt;
-use crate::{Channel, Endpoint, Target};
+use crate::settings::Settings;
+use crate::{Channel, Endpoint, Reconnect, Target};
 
 /// How a channel is put together; the last step says where the server is.
 #[derive(Clone, Debug)]
@@ -22,15 +22,6 @@ pub struct Builder {
     netid: Netid,
     rpcbind: Option<RpcbindAt>,
     settings: Settings,
-}
-
-/// What a channel does the same way for each call.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) auth: Arc<dyn ClientAuth>,
-    pub(crate) timeout: Duration,
-    pub(crate) limits: Limits,
-    pub(crate) retransmit: Retransmit,
 }
 
 impl Builder {
@@ -74,6 +65,21 @@ impl Builder {
     /// Repeats datagrams by another policy than the default one.
     pub fn retransmit(mut self, retransmit: Retransmit) -> Self {
         self.settings.retransmit = retransmit;
+        self
+    }
+
+    /// Leaves a server that cannot be reached alone by another policy than the default one.
+    pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
+        self.settings.reconnect = reconnect;
+        self
+    }
+
+    /// Whether calls wait for a server that cannot be reached, or that rpcbind does not know yet, until their
+    /// time is up. Each then gets the error of the last attempt. Default: `false`, they fail at once.
+    ///
+    /// What has been sent is not sent again: that a connection was lost is for the caller to judge.
+    pub fn wait_for_server(mut self, wait: bool) -> Self {
+        self.settings.wait_for_server = wait;
         self
     }
 
@@ -133,16 +139,5 @@ fn socket(target: &Target) -> Option<Endpoint> {
         Target::Unix(path) => Some(Endpoint::Unix(path.clone())),
         Target::Abstract(name) => Some(Endpoint::Abstract(name.clone())),
         Target::Host(_) | Target::Address(_) => None,
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            auth: Arc::new(AuthNone),
-            timeout: DEFAULT_TIMEOUT,
-            limits: Limits::CLIENT,
-            retransmit: Retransmit::default(),
-        }
     }
 }

@@ -6,18 +6,16 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use oncrpc::{CallTable, Retransmit};
+use oncrpc::CallTable;
 use oncrpc_transport::{Connection, DatagramLink, Limits, Link, StreamLink, socket};
 use tokio::net::{TcpStream, UdpSocket, UnixStream};
 
 use crate::Endpoint;
+use crate::settings::Settings;
 
 /// Connects to `endpoint`; the connection's driver runs as a task of its own.
-pub(crate) async fn connect(
-    endpoint: &Endpoint,
-    limits: Limits,
-    retransmit: Retransmit,
-) -> io::Result<Connection> {
+pub(crate) async fn connect(endpoint: &Endpoint, settings: &Settings) -> io::Result<Connection> {
+    let limits = settings.limits;
     match endpoint {
         Endpoint::Tcp(address) => {
             let stream = TcpStream::connect(address).await?;
@@ -35,7 +33,7 @@ pub(crate) async fn connect(
             };
             let socket = UdpSocket::bind(any).await?;
             socket.connect(address).await?;
-            let table = CallTable::new(random()).with_retransmit(retransmit);
+            let table = CallTable::new(random()).with_retransmit(settings.retransmit);
             Ok(start(DatagramLink::new(socket), table, limits))
         }
         Endpoint::Unix(path) => connect_unix(path, limits).await,
@@ -66,7 +64,7 @@ fn start(link: impl Link, table: CallTable, limits: Limits) -> Connection {
     connection
 }
 
-/// A number that the process before this one did not have.
-fn random() -> u32 {
+/// A number that nobody can tell beforehand.
+pub(crate) fn random() -> u32 {
     (RandomState::new().hash_one(()) >> 32) as u32
 }

@@ -5,4 +5,5 @@ mod calls;
 mod datagrams;
 mod fake;
 mod lookup;
+mod reconnect;
 mod registration;

@@ -1,0 +1,36 @@
+//! What a channel does the same way for each call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use oncrpc::Retransmit;
+use oncrpc::auth::{AuthNone, ClientAuth};
+use oncrpc_transport::Limits;
+use oncrpc_transport::connection::DEFAULT_TIMEOUT;
+
+use crate::Reconnect;
+
+/// What a channel does the same way for each call.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) auth: Arc<dyn ClientAuth>,
+    pub(crate) timeout: Duration,
+    pub(crate) limits: Limits,
+    pub(crate) retransmit: Retransmit,
+    pub(crate) reconnect: Reconnect,
+    /// Calls wait for a server that cannot be reached until their time is up.
+    pub(crate) wait_for_server: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            auth: Arc::new(AuthNone),
+            timeout: DEFAULT_TIMEOUT,
+            limits: Limits::CLIENT,
+            retransmit: Retransmit::default(),
+            reconnect: Reconnect::default(),
+            wait_for_server: false,
+        }
+    }
+}
