@@ -56,7 +56,42 @@ impl Builder {
         self
     }
 
-    /// Grants the server other limits than [`Limits::CLIENT`].
+    /// Gives each of the server's addresses this much time, looking the program up there included, before the
+    /// next one is tried. Default: 10 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.connect_timeout = timeout;
+        self
+    }
+
+    /// Has this many calls in flight at once; those beyond wait, each in its own time. Default: 128; one at least.
+    pub fn max_in_flight(mut self, calls: usize) -> Self {
+        self.settings.limits.in_flight = calls.max(1);
+        self
+    }
+
+    /// Accepts replies of this many bytes, header included; a longer one ends the connection. Default: 64 MiB.
+    ///
+    /// This is for streams; a datagram has never more than 65,535.
+    pub fn max_reply(mut self, bytes: u32) -> Self {
+        self.settings.limits.record.record = bytes;
+        self
+    }
+
+    /// Closes a connection on which no call has been in flight for this long; `None` keeps it. The next call
+    /// connects anew. Default: 300 s.
+    pub fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.settings.limits.idle = timeout;
+        self
+    }
+
+    /// Has TCP ask after this time of silence whether the server is still there, every 10 s; six questions
+    /// without an answer end the connection. `None` has it never ask. Default: 60 s.
+    pub fn keepalive(mut self, silence: Option<Duration>) -> Self {
+        self.settings.keepalive = silence;
+        self
+    }
+
+    /// Grants the server other limits than [`Limits::CLIENT`], all of them at once.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;
         self

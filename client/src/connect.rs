@@ -19,7 +19,7 @@ pub(crate) async fn connect(endpoint: &Endpoint, settings: &Settings) -> io::Res
     match endpoint {
         Endpoint::Tcp(address) => {
             let stream = TcpStream::connect(address).await?;
-            socket::prepare_tcp(&stream)?;
+            socket::prepare_tcp(&stream, settings.keepalive)?;
             Ok(start(
                 StreamLink::new(stream, limits.record),
                 CallTable::new(random()),

@@ -12,9 +12,6 @@ use crate::connect::connect;
 use crate::place::Place;
 use crate::settings::Settings;
 
-/// Time that connecting to one address may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Connects to the first of the server's addresses that takes it.
 pub(crate) async fn reach(place: &Place, settings: &Settings) -> Result<Connection, CallError> {
     let mut error = CallError::Connect(Arc::new(no_address()));
@@ -24,13 +21,13 @@ pub(crate) async fn reach(place: &Place, settings: &Settings) -> Result<Connecti
             let connection = connect(&endpoint, settings).await;
             connection.map_err(|error| connect_error(&endpoint, &error))
         };
-        match tokio::time::timeout(CONNECT_TIMEOUT, connected).await {
+        match tokio::time::timeout(settings.connect_timeout, connected).await {
             Ok(Ok(connection)) => {
                 let auth = settings.auth.clone();
                 return Ok(connection.with_auth(auth).with_timeout(settings.timeout));
             }
             Ok(Err(refused)) => error = refused,
-            Err(_) => error = connect_error(&place, &no_answer()),
+            Err(_) => error = connect_error(&place, &no_answer(settings.connect_timeout)),
         }
     }
     Err(error)
@@ -44,8 +41,8 @@ fn connect_error(what: &impl fmt::Display, error: &io::Error) -> CallError {
     )))
 }
 
-fn no_answer() -> io::Error {
-    let message = format!("no answer within {CONNECT_TIMEOUT:?}");
+fn no_answer(within: Duration) -> io::Error {
+    let message = format!("no answer within {within:?}");
     io::Error::new(io::ErrorKind::TimedOut, message)
 }
 

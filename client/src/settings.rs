@@ -7,6 +7,7 @@ use oncrpc::Retransmit;
 use oncrpc::auth::{AuthNone, ClientAuth};
 use oncrpc_transport::Limits;
 use oncrpc_transport::connection::DEFAULT_TIMEOUT;
+use oncrpc_transport::socket::KEEPALIVE;
 
 use crate::Reconnect;
 
@@ -15,7 +16,11 @@ use crate::Reconnect;
 pub(crate) struct Settings {
     pub(crate) auth: Arc<dyn ClientAuth>,
     pub(crate) timeout: Duration,
+    /// Time that connecting to one address may take.
+    pub(crate) connect_timeout: Duration,
     pub(crate) limits: Limits,
+    /// Time of silence after which TCP asks whether the server is still there.
+    pub(crate) keepalive: Option<Duration>,
     pub(crate) retransmit: Retransmit,
     pub(crate) reconnect: Reconnect,
     /// Calls wait for a server that cannot be reached until their time is up.
@@ -27,7 +32,9 @@ impl Default for Settings {
         Self {
             auth: Arc::new(AuthNone),
             timeout: DEFAULT_TIMEOUT,
+            connect_timeout: Duration::from_secs(10),
             limits: Limits::CLIENT,
+            keepalive: Some(KEEPALIVE),
             retransmit: Retransmit::default(),
             reconnect: Reconnect::default(),
             wait_for_server: false,
