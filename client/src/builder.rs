@@ -4,15 +4,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oncrpc::auth::{AuthNone, ClientAuth};
+use oncrpc::auth::ClientAuth;
 use oncrpc::netid::Netid;
 use oncrpc::{Retransmit, Service};
 use oncrpc_transport::Limits;
-use oncrpc_transport::connection::DEFAULT_TIMEOUT;
 
 use crate::place::Place;
 use crate::rpcbind::RpcbindAt;
-use crate::{Channel, Endpoint, Target};
+use crate::settings::Settings;
+use crate::{Channel, Endpoint, Reconnect, Target};
 
 /// How a channel is put together; the last step says where the server is.
 #[derive(Clone, Debug)]
@@ -22,16 +22,6 @@ pub struct Builder {
     netid: Netid,
     rpcbind: Option<RpcbindAt>,
     settings: Settings,
-}
-
-/// What a channel does the same way for each call.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) auth: Arc<dyn ClientAuth>,
-    pub(crate) timeout: Duration,
-    pub(crate) limits: Limits,
-    pub(crate) retransmit: Retransmit,
-    pub(crate) services: Vec<Arc<dyn Service>>,
 }
 
 impl Builder {
@@ -66,7 +56,42 @@ impl Builder {
         self
     }
 
-    /// Grants the server other limits than [`Limits::CLIENT`].
+    /// Gives each of the server's addresses this much time, looking the program up there included, before the
+    /// next one is tried. Default: 10 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.connect_timeout = timeout;
+        self
+    }
+
+    /// Has this many calls in flight at once; those beyond wait, each in its own time. Default: 128; one at least.
+    pub fn max_in_flight(mut self, calls: usize) -> Self {
+        self.settings.limits.in_flight = calls.max(1);
+        self
+    }
+
+    /// Accepts replies of this many bytes, header included; a longer one ends the connection. Default: 64 MiB.
+    ///
+    /// This is for streams; a datagram has never more than 65,535.
+    pub fn max_reply(mut self, bytes: u32) -> Self {
+        self.settings.limits.record.record = bytes;
+        self
+    }
+
+    /// Closes a connection on which no call has been in flight for this long; `None` keeps it. The next call
+    /// connects anew. Default: 300 s.
+    pub fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.settings.limits.idle = timeout;
+        self
+    }
+
+    /// Has TCP ask after this time of silence whether the server is still there, every 10 s; six questions
+    /// without an answer end the connection. `None` has it never ask. Default: 60 s.
+    pub fn keepalive(mut self, silence: Option<Duration>) -> Self {
+        self.settings.keepalive = silence;
+        self
+    }
+
+    /// Grants the server other limits than [`Limits::CLIENT`], all of them at once.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;
         self
@@ -78,12 +103,27 @@ impl Builder {
         self
     }
 
+    /// Leaves a server that cannot be reached alone by another policy than the default one.
+    pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
+        self.settings.reconnect = reconnect;
+        self
+    }
+
+    /// Whether calls wait for a server that cannot be reached, or that rpcbind does not know yet, until their
+    /// time is up. Each then gets the error of the last attempt. Default: `false`, they fail at once.
+    ///
+    /// What has been sent is not sent again: that a connection was lost is for the caller to judge.
+    pub fn wait_for_server(mut self, wait: bool) -> Self {
+        self.settings.wait_for_server = wait;
+        self
+    }
+
     /// Serves one more version of a program to the server, on the channel's own connection: callbacks.
     ///
     /// The server calls it through [`CallContext::reverse`](oncrpc::CallContext::reverse), for as long as the
-    /// connection lasts; so the connection is no longer ended for being idle, unless [`limits`](Self::limits)
-    /// that are given after this say so. See [`Channel::disconnected`] for what to do when it ends all the same. A
-    /// handler of a callback may call the server in turn. Over UDP nothing is served.
+    /// connection lasts; so the connection is no longer ended for being idle, unless what is given after this
+    /// says so. See [`Channel::disconnected`] for what to do when it ends all the same. A handler of a callback
+    /// may call the server in turn. Over UDP nothing is served.
     ///
     /// ```
     /// # fn example(events: std::sync::Arc<dyn oncrpc::Service>) -> Result<(), oncrpc_client::TargetError> {
@@ -157,17 +197,5 @@ fn socket(target: &Target) -> Option<Endpoint> {
         Target::Unix(path) => Some(Endpoint::Unix(path.clone())),
         Target::Abstract(name) => Some(Endpoint::Abstract(name.clone())),
         Target::Host(_) | Target::Address(_) => None,
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            auth: Arc::new(AuthNone),
-            timeout: DEFAULT_TIMEOUT,
-            limits: Limits::CLIENT,
-            retransmit: Retransmit::default(),
-            services: Vec::new(),
-        }
     }
 }

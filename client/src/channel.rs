@@ -1,32 +1,29 @@
 //! A way to a server that outlives its connections.
 
 use std::fmt;
-use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use oncrpc::call::caller::{Args, MAX_TIMEOUT, Results};
+use oncrpc::call::caller::{Args, Results};
 use oncrpc::{CallError, CallOptions, Caller, OneWay, Procedure, ProcedureId, RawCaller};
-use oncrpc_transport::Connection;
-use tokio::time::{Instant, timeout_at};
 
-use crate::attempt::Attempt;
-use crate::builder::{Builder, Settings};
-use crate::callbacks::Callbacks;
-use crate::connect::connect;
+use crate::builder::Builder;
 use crate::place::Place;
+use crate::settings::Settings;
+use crate::shared::Shared;
+use crate::tries::Tries;
 use crate::{Endpoint, Target};
-
-/// Time that connecting to one address may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A way to a server: cheap to clone, called through by any number of tasks at once.
 ///
 /// It connects when it is first called, and again when it is called after its connection has ended. A call
 /// that was sent when the connection was lost is not repeated; it fails with
 /// [`CallError::Disconnected`], because the server may have executed it.
+///
+/// A server that cannot be reached fails the calls that find it so. It is then left alone for a while
+/// ([`Reconnect`](crate::Reconnect)), in which calls fail with the same error at once; a channel that
+/// [waits for its server](Builder::wait_for_server) lets them wait until their own time is up.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,24 +42,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// ```
 #[derive(Clone)]
 pub struct Channel {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    place: Place,
-    settings: Settings,
-    callbacks: Option<Callbacks>,
-    state: Mutex<State>,
-}
-
-/// How far the channel is.
-#[derive(Default)]
-enum State {
-    #[default]
-    Idle,
-    /// Weak, because an attempt lasts as long as somebody waits for it.
-    Connecting(Weak<Attempt>),
-    Connected(Connection),
+    shared: Arc<Shared>,
 }
 
 impl Channel {
@@ -78,20 +58,17 @@ impl Channel {
 
     pub(crate) fn new(place: Place, settings: Settings) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                place,
-                callbacks: Callbacks::new(&settings.services),
-                settings,
-                state: Mutex::default(),
-            }),
+            shared: Arc::new(Shared::new(place, settings)),
         }
     }
 
     /// Connects now, so that an error shows now; otherwise the first call does.
+    ///
+    /// It tries even while calls leave a server alone that could not be reached before.
     pub async fn connect(&self) -> Result<(), CallError> {
-        let timeout = self.inner.settings.timeout.min(MAX_TIMEOUT);
-        self.inner
-            .connection(Instant::now() + timeout, timeout)
+        self.shared.end_rest();
+        Tries::new(&self.shared, &CallOptions::default())
+            .next()
             .await
             .map(|_| ())
     }
@@ -102,63 +79,7 @@ impl Channel {
     /// A client that waits for callbacks learns by this that none will come: it then tells the server
     /// anew that it is there, which connects again.
     pub async fn disconnected(&self) {
-        let connection = match &*self.inner.state() {
-            State::Connected(connection) => Some(connection.clone()),
-            State::Idle | State::Connecting(_) => None,
-        };
-        if let Some(connection) = connection {
-            connection.ended().await;
-        }
-    }
-
-    /// The tries that a call has.
-    fn tries(&self, options: &CallOptions) -> Tries<'_> {
-        let timeout = options
-            .timeout
-            .unwrap_or(self.inner.settings.timeout)
-            .min(MAX_TIMEOUT);
-        let deadline = Instant::now() + timeout;
-        Tries {
-            inner: &self.inner,
-            options: options.clone(),
-            timeout,
-            deadline,
-            last: false,
-        }
-    }
-}
-
-/// The tries that a call has: a second one, if the connection had ended before the first could be sent.
-struct Tries<'a> {
-    inner: &'a Arc<Inner>,
-    options: CallOptions,
-    timeout: Duration,
-    deadline: Instant,
-    last: bool,
-}
-
-impl Tries<'_> {
-    /// A connection for the next try, and how to call on it.
-    async fn next(&mut self) -> Result<(Connection, &CallOptions), CallError> {
-        let connection = self.inner.connection(self.deadline, self.timeout).await?;
-        self.options.timeout = Some(self.deadline.saturating_duration_since(Instant::now()));
-        Ok((connection, &self.options))
-    }
-
-    /// Whether a call that failed is worth the other try.
-    fn another(&mut self, error: &CallError) -> bool {
-        matches!(error, CallError::Connect(_)) && !std::mem::replace(&mut self.last, true)
-    }
-
-    /// The error as the caller sees it, who knows nothing of tries.
-    fn whole(&self, error: CallError) -> CallError {
-        match error {
-            CallError::TimedOut { sent, .. } => CallError::TimedOut {
-                after: self.timeout,
-                sent,
-            },
-            error => error,
-        }
+        self.shared.disconnected().await;
     }
 }
 
@@ -168,11 +89,11 @@ impl Caller for Channel {
         args: &Args<P>,
         options: &CallOptions,
     ) -> Result<Results<P>, CallError> {
-        let mut tries = self.tries(options);
+        let mut tries = Tries::new(&self.shared, options);
         loop {
             let (connection, options) = tries.next().await?;
             match connection.call::<P>(args, options).await {
-                Err(error) if tries.another(&error) => {}
+                Err(error) if tries.another(&error).await => {}
                 result => return result.map_err(|error| tries.whole(error)),
             }
         }
@@ -185,11 +106,11 @@ impl OneWay for Channel {
         args: &Args<P>,
         options: &CallOptions,
     ) -> Result<(), CallError> {
-        let mut tries = self.tries(options);
+        let mut tries = Tries::new(&self.shared, options);
         loop {
             let (connection, options) = tries.next().await?;
             match connection.send::<P>(args, options).await {
-                Err(error) if tries.another(&error) => {}
+                Err(error) if tries.another(&error).await => {}
                 result => return result.map_err(|error| tries.whole(error)),
             }
         }
@@ -205,11 +126,11 @@ impl RawCaller for Channel {
     ) -> Pin<Box<dyn Future<Output = Result<Bytes, CallError>> + Send>> {
         let channel = self.clone();
         Box::pin(async move {
-            let mut tries = channel.tries(&options);
+            let mut tries = Tries::new(&channel.shared, &options);
             loop {
                 let (connection, options) = tries.next().await?;
                 match connection.call_raw(id, args.clone(), options.clone()).await {
-                    Err(error) if tries.another(&error) => {}
+                    Err(error) if tries.another(&error).await => {}
                     result => return result.map_err(|error| tries.whole(error)),
                 }
             }
@@ -224,11 +145,11 @@ impl RawCaller for Channel {
     ) -> Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>> {
         let channel = self.clone();
         Box::pin(async move {
-            let mut tries = channel.tries(&options);
+            let mut tries = Tries::new(&channel.shared, &options);
             loop {
                 let (connection, options) = tries.next().await?;
                 match connection.send_raw(id, args.clone(), options.clone()).await {
-                    Err(error) if tries.another(&error) => {}
+                    Err(error) if tries.another(&error).await => {}
                     result => return result.map_err(|error| tries.whole(error)),
                 }
             }
@@ -236,106 +157,8 @@ impl RawCaller for Channel {
     }
 }
 
-impl Inner {
-    /// The connection, made if there is none.
-    async fn connection(
-        self: &Arc<Self>,
-        deadline: Instant,
-        timeout: Duration,
-    ) -> Result<Connection, CallError> {
-        let attempt = match self.current() {
-            Ok(connection) => return Ok(connection),
-            Err(attempt) => attempt,
-        };
-        let out_of_time = |_| CallError::TimedOut {
-            after: timeout,
-            sent: 0,
-        };
-        timeout_at(deadline, attempt.outcome())
-            .await
-            .map_err(out_of_time)?
-    }
-
-    /// The connection, if it has not ended; otherwise the attempt to make one, started if there is none.
-    fn current(self: &Arc<Self>) -> Result<Connection, Arc<Attempt>> {
-        let mut state = self.state();
-        match &*state {
-            State::Connected(connection) if !connection.is_ended() => {
-                return Ok(connection.clone());
-            }
-            State::Connecting(attempt) if let Some(attempt) = attempt.upgrade() => {
-                return Err(attempt);
-            }
-            _ => {}
-        }
-        let inner = self.clone();
-        let attempt = Arc::new(Attempt::start(async move {
-            let connected = inner.make_connection().await;
-            *inner.state() = match &connected {
-                Ok(connection) => State::Connected(connection.clone()),
-                Err(_) => State::Idle,
-            };
-            connected
-        }));
-        *state = State::Connecting(Arc::downgrade(&attempt));
-        Err(attempt)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Connects to the first of the server's addresses that takes it.
-    async fn make_connection(&self) -> Result<Connection, CallError> {
-        let Settings {
-            auth,
-            timeout,
-            limits,
-            retransmit,
-            ..
-        } = &self.settings;
-        let mut error = CallError::Connect(Arc::new(no_address()));
-        for place in self.place.addresses().await? {
-            let connected = async {
-                let endpoint = place.endpoint().await?;
-                let connection =
-                    connect(&endpoint, *limits, *retransmit, self.callbacks.as_ref()).await;
-                connection.map_err(|error| connect_error(&endpoint, &error))
-            };
-            match tokio::time::timeout(CONNECT_TIMEOUT, connected).await {
-                Ok(Ok(connection)) => {
-                    return Ok(connection.with_auth(auth.clone()).with_timeout(*timeout));
-                }
-                Ok(Err(refused)) => error = refused,
-                Err(_) => error = connect_error(&place, &no_answer()),
-            }
-        }
-        Err(error)
-    }
-}
-
-/// What could not be connected to, and why.
-fn connect_error(what: &impl fmt::Display, error: &io::Error) -> CallError {
-    CallError::Connect(Arc::new(io::Error::new(
-        error.kind(),
-        format!("{what}: {error}"),
-    )))
-}
-
-fn no_answer() -> io::Error {
-    let message = format!("no answer within {CONNECT_TIMEOUT:?}");
-    io::Error::new(io::ErrorKind::TimedOut, message)
-}
-
-fn no_address() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::NotFound,
-        "the host has no address for this transport",
-    )
-}
-
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Channel").field(&self.inner.place).finish()
+        f.debug_tuple("Channel").field(&self.shared.place).finish()
     }
 }

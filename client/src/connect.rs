@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use oncrpc::CallTable;
 use oncrpc::peer::Peer;
-use oncrpc::{CallTable, Retransmit};
 use oncrpc_transport::connection::random_xid;
 use oncrpc_transport::stream::ByteStream;
 use oncrpc_transport::{Connection, DatagramLink, Driver, Limits, Link, StreamLink, socket};
@@ -14,19 +14,19 @@ use tokio::net::{TcpStream, UdpSocket, UnixStream};
 
 use crate::Endpoint;
 use crate::callbacks::Callbacks;
+use crate::settings::Settings;
 
-/// Connects to `endpoint`; the connection's driver runs as a task of its own. What is served on streams is
-/// `callbacks`.
+/// Connects to `endpoint`; the connection's driver runs as a task of its own. `callbacks` are served on streams.
 pub(crate) async fn connect(
     endpoint: &Endpoint,
-    limits: Limits,
-    retransmit: Retransmit,
+    settings: &Settings,
     callbacks: Option<&Callbacks>,
 ) -> io::Result<Connection> {
+    let limits = settings.limits;
     match endpoint {
         Endpoint::Tcp(address) => {
             let stream = TcpStream::connect(address).await?;
-            socket::prepare_tcp(&stream)?;
+            socket::prepare_tcp(&stream, settings.keepalive)?;
             let server = socket::tcp_peer(&stream)?;
             Ok(start_stream(stream, server, limits, callbacks))
         }
@@ -37,7 +37,7 @@ pub(crate) async fn connect(
             };
             let socket = UdpSocket::bind(any).await?;
             socket.connect(address).await?;
-            let table = CallTable::new(random_xid()).with_retransmit(retransmit);
+            let table = CallTable::new(random_xid()).with_retransmit(settings.retransmit);
             let (connection, driver) = Connection::new(DatagramLink::new(socket), table, limits);
             start(driver);
             Ok(connection)

@@ -32,14 +32,26 @@ mod connect;
 #[cfg(feature = "tokio")]
 mod place;
 #[cfg(feature = "tokio")]
+mod reach;
+#[cfg(feature = "tokio")]
+mod reconnect;
+#[cfg(feature = "tokio")]
 mod registration;
 #[cfg(feature = "tokio")]
 mod rpcbind;
+#[cfg(feature = "tokio")]
+mod settings;
+#[cfg(feature = "tokio")]
+mod shared;
+#[cfg(feature = "tokio")]
+mod tries;
 
 #[cfg(feature = "tokio")]
 pub use builder::Builder;
 #[cfg(feature = "tokio")]
 pub use channel::Channel;
+#[cfg(feature = "tokio")]
+pub use reconnect::Reconnect;
 #[cfg(feature = "tokio")]
 pub use registration::{Policy, RegisterError, Registration, Renewal};
 #[cfg(feature = "tokio")]

@@ -44,7 +44,7 @@ impl Accept for TcpListener {
     }
 
     fn prepare(stream: &TcpStream) -> io::Result<Peer> {
-        socket::prepare_tcp(stream)?;
+        socket::prepare_tcp(stream, Some(socket::KEEPALIVE))?;
         socket::tcp_peer(stream)
     }
 }

@@ -220,9 +220,9 @@ impl Calls {
         self.lock().table.next_timer()
     }
 
-    /// Whether a reply is waited for.
+    /// Whether a reply is waited for. One that has come and was not taken yet is not: nobody says when it is.
     pub(crate) fn in_flight(&self) -> bool {
-        !self.lock().table.is_empty()
+        self.lock().table.next_timer().is_some()
     }
 
     /// Whether nobody can call any more, nor waits for a reply, nor has sent what is not taken yet.

@@ -17,8 +17,12 @@ use tokio::net::{TcpStream, UnixStream};
 /// Connections that the kernel completes before they are accepted.
 pub const BACKLOG: i32 = 4096;
 
-/// Time of silence after which TCP asks whether the peer is still there.
+/// Time of silence after which TCP asks whether the peer is still there, unless it is told otherwise.
 pub const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// Time after which TCP asks again, and how often it asks in vain before the connection ends. Linux's own 75 s and
+/// 9 times, `tcp(7)`, would keep a connection to nobody for another eleven minutes.
+const KEEPALIVE_AGAIN: (Duration, u32) = (Duration::from_secs(10), 6);
 
 /// A TCP listener; an IPv6 one takes IPv6 alone, since `tcp` and `tcp6` are two netids.
 pub fn tcp(address: SocketAddr) -> io::Result<std::net::TcpListener> {
@@ -80,10 +84,18 @@ fn listen_unix(address: &UnixAddr) -> io::Result<std::os::unix::net::UnixListene
     Ok(listener)
 }
 
-/// Sets an accepted or connected TCP stream up: no delay, for a call is one write; keepalive.
-pub fn prepare_tcp(stream: &TcpStream) -> io::Result<()> {
+/// Sets an accepted or connected TCP stream up: no delay, for a call is one write; and after this time of silence
+/// it asks whether the peer is still there, if it is to ask at all.
+pub fn prepare_tcp(stream: &TcpStream, keepalive: Option<Duration>) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
+    let Some(silence) = keepalive else {
+        return SockRef::from(stream).set_keepalive(false);
+    };
+    let (again, retries) = KEEPALIVE_AGAIN;
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(silence)
+        .with_interval(again)
+        .with_retries(retries);
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 

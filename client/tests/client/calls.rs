@@ -11,7 +11,7 @@ use oncrpc_client::{Channel, Endpoint};
 use crate::fake::{Fake, Script};
 
 fn channel(fake: &Fake) -> Channel {
-    Channel::to(Endpoint::Tcp(fake.address))
+    Channel::to(Endpoint::Tcp(fake.address()))
 }
 
 /// Waits until the server has read the calls that were begun: one behind them on the same connection is
@@ -119,7 +119,7 @@ async fn a_call_in_flight_when_the_connection_ends_may_have_been_executed() {
 #[tokio::test]
 async fn nobody_at_the_address_is_a_connect_error_that_names_it() {
     let fake = Fake::start(Script::default(), &[4]).await;
-    let (channel, address) = (channel(&fake), fake.address);
+    let (channel, address) = (channel(&fake), fake.address());
     fake.end().await;
     let error = channel.connect().await.unwrap_err();
     let said = format!("cannot connect: tcp {address}: Connection refused (os error 111)");

@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use oncrpc::peer::Peer;
 use oncrpc::proto::portmap::{self, pmapprog};
 use oncrpc::proto::rpcb::rpcbprog::{v3, v4};
 use oncrpc::proto::rpcb::{RpList, Rpcb, RpcblistPtr};
 use oncrpc::{CallContext, Reject, Service, Services};
 use oncrpc_client::{Endpoint, RpcbindAt};
+use oncrpc_transport::stream::ByteStream;
 use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink, socket};
 use oncrpc_xdr::XdrString;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -115,7 +117,7 @@ impl pmapprog::v2::Server for Script {
 /// A running fake; ends when dropped.
 pub(crate) struct Fake {
     pub(crate) script: Arc<Script>,
-    pub(crate) address: SocketAddr,
+    pub(crate) endpoint: Endpoint,
     /// Says to its connections that they end.
     pub(crate) stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
@@ -124,6 +126,44 @@ pub(crate) struct Fake {
 impl Fake {
     /// Starts one that speaks these versions, over TCP.
     pub(crate) async fn start(script: Script, versions: &[u32]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
+        let listener = Arc::new(listener);
+        let accept = move || {
+            let listener = listener.clone();
+            async move {
+                let (stream, _) = listener.accept().await.unwrap();
+                let peer = socket::tcp_peer(&stream).unwrap();
+                (stream, peer)
+            }
+        };
+        Self::serve(endpoint, accept, script, versions)
+    }
+
+    /// Starts one at the abstract name of a Unix socket. Connecting to it and calling it takes no time at all,
+    /// which makes it the one for a clock that runs ahead when there is nothing to do.
+    pub(crate) fn local(name: &str, script: Script, versions: &[u32]) -> Self {
+        let listener = socket::unix_abstract(name.as_bytes()).unwrap();
+        let listener = UnixListener::from_std(listener).unwrap();
+        let listener = Arc::new(listener);
+        let accept = move || {
+            let listener = listener.clone();
+            async move {
+                let (stream, _) = listener.accept().await.unwrap();
+                let peer = socket::unix_peer(&stream).unwrap();
+                (stream, peer)
+            }
+        };
+        let endpoint = Endpoint::Abstract(name.into());
+        Self::serve(endpoint, accept, script, versions)
+    }
+
+    fn serve<S: ByteStream, F: Future<Output = (S, Peer)> + Send>(
+        endpoint: Endpoint,
+        accept: impl Fn() -> F + Send + 'static,
+        script: Script,
+        versions: &[u32],
+    ) -> Self {
         let script = Arc::new(script);
         let service = |version: &u32| -> Arc<dyn Service> {
             match version {
@@ -134,16 +174,14 @@ impl Fake {
         };
         let services = Arc::new(Services::new(versions.iter().map(service)));
         let ladders = Arc::new(LadderPool::new(services));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let accepting = script.clone();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
+            loop {
+                let (stream, peer) = accept().await;
                 accepting.accepted.fetch_add(1, Ordering::Relaxed);
-                let peer = socket::tcp_peer(&stream).unwrap();
                 let link = StreamLink::new(stream, Limits::SERVER.record);
                 let driver = Driver::new(link, Limits::SERVER);
                 connections.spawn(driver.serving(ladders.clone(), peer, stopped.clone()).run());
@@ -151,7 +189,7 @@ impl Fake {
         });
         Self {
             script,
-            address,
+            endpoint,
             stop,
             tasks,
         }
@@ -168,6 +206,16 @@ impl Fake {
     }
 
     pub(crate) fn at(&self) -> RpcbindAt {
-        RpcbindAt::Endpoint(Endpoint::Tcp(self.address))
+        RpcbindAt::Endpoint(self.endpoint.clone())
     }
+
+    /// The address of one that is served over TCP.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.endpoint.inet().unwrap()
+    }
+}
+
+/// An abstract name that no other run of these tests has.
+pub(crate) fn unique(name: &str) -> String {
+    format!("oncrpc-test-{}/{name}", std::process::id())
 }

@@ -144,7 +144,7 @@ async fn another_transport_is_looked_up_in_the_list() {
 async fn a_channel_finds_its_program_when_it_connects() {
     let fake = Fake::start(Script::default(), &[4]).await;
     // The program is this rpcbind itself, at the port that another one tells.
-    let port = fake.address.port();
+    let port = fake.address().port();
     let uaddr = format!("127.0.0.1.{}.{}", port >> 8, port & 255);
     let teller = Fake::start(
         Script {
@@ -198,11 +198,11 @@ async fn what_rpcbind_fails_at_is_not_taken_for_the_servers_failure() {
     let said = format!(
         "cannot look the program up: rpcbind at tcp {}: \
          the server does not have the program (PROG_UNAVAIL)",
-        fake.address
+        fake.address()
     );
     assert_eq!(error.to_string(), said);
 
-    let (at, address) = (fake.at(), fake.address);
+    let (at, address) = (fake.at(), fake.address());
     fake.end().await;
     let channel = Channel::builder("127.0.0.1".parse().unwrap())
         .rpcbind(at)
@@ -252,7 +252,7 @@ async fn the_sockets_of_another_host_cannot_be_had() {
 #[tokio::test]
 async fn a_host_is_found_by_its_name() {
     let fake = Fake::start(Script::default(), &[4]).await;
-    let channel = Channel::builder("localhost".parse().unwrap()).port(fake.address.port());
+    let channel = Channel::builder("localhost".parse().unwrap()).port(fake.address().port());
     channel.connect().await.unwrap();
     assert_eq!(fake.accepted(), 1);
 }

@@ -4,5 +4,7 @@
 mod calls;
 mod datagrams;
 mod fake;
+mod limits;
 mod lookup;
+mod reconnect;
 mod registration;

@@ -85,7 +85,7 @@ async fn what_is_taken_is_named_and_the_rest_undone() {
         format!(
             "rpcbind at tcp {} refuses program 536870913 version 1 at udp 0.0.0.0.8.1: \
              it is registered at another address, or by somebody else",
-            fake.address
+            fake.address()
         )
     );
     assert_eq!(fake.script.asked().last().unwrap(), "v4 UNSET \"tcp\"");
@@ -113,7 +113,7 @@ async fn best_effort_goes_on_without() {
 #[tokio::test]
 async fn require_fails_where_no_rpcbind_is() {
     let fake = Fake::start(Script::default(), &[4]).await;
-    let (at, address) = (fake.at(), fake.address);
+    let (at, address) = (fake.at(), fake.address());
     fake.end().await;
     let error = Registration::register(at, mappings(), Policy::Require)
         .await

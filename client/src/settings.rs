@@ -1,0 +1,46 @@
+//! What a channel does the same way for each call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use oncrpc::auth::{AuthNone, ClientAuth};
+use oncrpc::{Retransmit, Service};
+use oncrpc_transport::Limits;
+use oncrpc_transport::connection::DEFAULT_TIMEOUT;
+use oncrpc_transport::socket::KEEPALIVE;
+
+use crate::Reconnect;
+
+/// What a channel does the same way for each call.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) auth: Arc<dyn ClientAuth>,
+    pub(crate) timeout: Duration,
+    /// Time that connecting to one address may take.
+    pub(crate) connect_timeout: Duration,
+    pub(crate) limits: Limits,
+    /// Time of silence after which TCP asks whether the server is still there.
+    pub(crate) keepalive: Option<Duration>,
+    pub(crate) retransmit: Retransmit,
+    pub(crate) reconnect: Reconnect,
+    /// Calls wait for a server that cannot be reached until their time is up.
+    pub(crate) wait_for_server: bool,
+    /// What is served on the channel's own connection.
+    pub(crate) services: Vec<Arc<dyn Service>>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            auth: Arc::new(AuthNone),
+            timeout: DEFAULT_TIMEOUT,
+            connect_timeout: Duration::from_secs(10),
+            limits: Limits::CLIENT,
+            keepalive: Some(KEEPALIVE),
+            retransmit: Retransmit::default(),
+            reconnect: Reconnect::default(),
+            wait_for_server: false,
+            services: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The tries that a call has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use oncrpc::call::caller::MAX_TIMEOUT;
+use oncrpc::{CallError, CallOptions};
+use oncrpc_transport::Connection;
+use oncrpc_transport::connection::random_xid;
+use tokio::time::{Instant, sleep_until};
+
+use crate::shared::Shared;
+
+/// The tries that a call has within its time: a second one, if the connection had ended before the first could
+/// be sent; and as many as it takes, where the channel waits for its server.
+pub(crate) struct Tries<'a> {
+    shared: &'a Arc<Shared>,
+    options: CallOptions,
+    timeout: Duration,
+    deadline: Instant,
+    /// Tries that were never sent.
+    unsent: u32,
+}
+
+impl<'a> Tries<'a> {
+    pub(crate) fn new(shared: &'a Arc<Shared>, options: &CallOptions) -> Self {
+        let timeout = options.timeout.unwrap_or(shared.settings.timeout);
+        let timeout = timeout.min(MAX_TIMEOUT);
+        Self {
+            shared,
+            options: options.clone(),
+            timeout,
+            deadline: Instant::now() + timeout,
+            unsent: 0,
+        }
+    }
+
+    /// A connection for the next try, and how to call on it.
+    pub(crate) async fn next(&mut self) -> Result<(Connection, &CallOptions), CallError> {
+        let connection = self.shared.connection(self.deadline, self.timeout).await?;
+        self.options.timeout = Some(self.deadline.saturating_duration_since(Instant::now()));
+        Ok((connection, &self.options))
+    }
+
+    /// Whether a call that failed is worth another try; waits until it is time for it.
+    pub(crate) async fn another(&mut self, error: &CallError) -> bool {
+        if !matches!(error, CallError::Connect(_)) {
+            return false;
+        }
+        self.unsent += 1;
+        if self.unsent == 1 {
+            return true;
+        }
+        let settings = &self.shared.settings;
+        if !settings.wait_for_server {
+            return false;
+        }
+        // The server takes connections and closes them at once: that is no reason to make more of them.
+        let wait = settings.reconnect.wait(self.unsent - 1, random_xid());
+        sleep_until(self.deadline.min(Instant::now() + wait)).await;
+        Instant::now() < self.deadline
+    }
+
+    /// The error as the caller sees it, who knows nothing of tries.
+    pub(crate) fn whole(&self, error: CallError) -> CallError {
+        match error {
+            CallError::TimedOut { sent, .. } => CallError::TimedOut {
+                after: self.timeout,
+                sent,
+            },
+            error => error,
+        }
+    }
+}
