@@ -118,6 +118,19 @@ impl Connections {
         while connections.join_next().await.is_some() {}
     }
 
+    /// Serves a connection that somebody else has accepted, to its end.
+    pub(crate) async fn serve_only<A: Accept>(self, stream: A::Stream) {
+        match A::prepare(&stream) {
+            Ok(peer) => {
+                if let Some(share) = self.gate.share(&peer) {
+                    let place = share.place().await;
+                    self.serve(stream, peer, place).await;
+                }
+            }
+            Err(error) => log::debug!("connection lost: {error}"),
+        }
+    }
+
     /// Waits for something while ended connections are cleared away; `None` if the server is to end.
     async fn until<T>(
         &mut self,

@@ -8,6 +8,7 @@
 
 mod accept;
 mod access;
+mod blocking;
 mod gate;
 mod intercept;
 mod listen;
@@ -19,6 +20,7 @@ mod server;
 pub use oncrpc_client::{Policy, RpcbindAt};
 
 pub use access::Access;
+pub use blocking::blocking;
 pub use intercept::{Intercept, intercepted};
 pub use listen::{Bound, Listen};
 pub use observe::{Finished, Observer, Outcome};

@@ -15,7 +15,7 @@ use oncrpc::uaddr::Uaddr;
 use oncrpc_transport::socket;
 use oncrpc_xdr::XdrString;
 use socket2::{Socket, Type};
-use tokio::net::{TcpListener, UdpSocket, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
 
 /// A place to listen at: an address to bind, or a socket that is bound already.
 #[derive(Debug)]
@@ -35,6 +35,10 @@ pub enum Listen {
     UdpSocket(std::net::UdpSocket),
     /// A Unix stream socket that listens already.
     UnixListener(std::os::unix::net::UnixListener),
+    /// A TCP connection that somebody has accepted already; nobody is told of it, and nobody else comes by it.
+    TcpStream(std::net::TcpStream),
+    /// The same by a Unix socket.
+    UnixStream(std::os::unix::net::UnixStream),
 }
 
 /// Where a server can be reached, as rpcbind is told.
@@ -61,6 +65,8 @@ pub(crate) enum Listener {
     Tcp(TcpListener),
     Udp(UdpSocket),
     Unix(UnixListener, Option<SocketFile>),
+    TcpStream(TcpStream),
+    UnixStream(UnixStream),
 }
 
 /// The file of a Unix socket that we bound; removed with it.
@@ -75,8 +81,10 @@ impl Drop for SocketFile {
 }
 
 impl Listen {
-    /// The socket that whoever started this process has bound for it: inetd hands it over as standard input
-    /// (`wait`), as systemd does (`StandardInput=socket`). `None` for what is no socket, such as a terminal.
+    /// The socket that whoever started this process has opened for it: inetd hands it over as standard input, as
+    /// systemd does (`StandardInput=socket`). It is a bound socket (`wait`), or a connection that was accepted
+    /// (`nowait`); a server of the latter is done when that ends
+    /// ([`Running::finished`](crate::Running::finished)). `None` for what is no socket, such as a terminal.
     ///
     /// ```no_run
     /// use std::os::fd::AsFd;
@@ -93,8 +101,7 @@ impl Listen {
     ///
     /// # Errors
     ///
-    /// It is a socket at which nobody can listen: a connection that inetd has accepted (`nowait`), or one of
-    /// another kind than those of this type.
+    /// It is a socket at which nobody can listen: it is not bound, or of another kind than those of this type.
     pub fn inherited(fd: OwnedFd) -> io::Result<Option<Self>> {
         let file = File::from(fd);
         if !file.metadata()?.file_type().is_socket() {
@@ -109,9 +116,11 @@ impl Listen {
                 socket::prepare_udp(&socket)?;
                 Ok(Some(Self::UdpSocket(socket)))
             }
-            Type::STREAM if !socket.is_listener()? => {
-                refused("a connection, not a socket that listens: inetd has to say `wait`")
-            }
+            Type::STREAM if !socket.is_listener()? => match socket.peer_addr() {
+                Err(_) => refused("a socket that neither listens nor is connected"),
+                Ok(_) if is_unix => Ok(Some(Self::UnixStream(socket.into()))),
+                Ok(_) => Ok(Some(Self::TcpStream(socket.into()))),
+            },
             Type::STREAM if is_unix => Ok(Some(Self::UnixListener(socket.into()))),
             Type::STREAM => Ok(Some(Self::TcpListener(socket.into()))),
             _ => refused("a socket of a kind that no RPC travels by"),
@@ -156,8 +165,8 @@ impl Listen {
             .collect()
     }
 
-    /// Binds what is not bound yet.
-    pub(crate) fn bind(self) -> io::Result<(Listener, Bound)> {
+    /// Binds what is not bound yet; a connection is bound to nothing that others could use.
+    pub(crate) fn bind(self) -> io::Result<(Listener, Option<Bound>)> {
         let listener = match self {
             Self::Tcp(address) => Listener::tcp(socket::tcp(address)?)?,
             Self::TcpListener(listener) => Listener::tcp(listener)?,
@@ -173,6 +182,14 @@ impl Listen {
             Self::UnixListener(listener) => {
                 listener.set_nonblocking(true)?;
                 Listener::Unix(UnixListener::from_std(listener)?, None)
+            }
+            Self::TcpStream(stream) => {
+                stream.set_nonblocking(true)?;
+                Listener::TcpStream(TcpStream::from_std(stream)?)
+            }
+            Self::UnixStream(stream) => {
+                stream.set_nonblocking(true)?;
+                Listener::UnixStream(UnixStream::from_std(stream)?)
             }
         };
         let bound = listener.bound()?;
@@ -194,6 +211,8 @@ impl fmt::Display for Listen {
             Self::TcpListener(_) => f.write_str("a TCP listener"),
             Self::UdpSocket(_) => f.write_str("a UDP socket"),
             Self::UnixListener(_) => f.write_str("a Unix listener"),
+            Self::TcpStream(_) => f.write_str("a TCP connection"),
+            Self::UnixStream(_) => f.write_str("a Unix connection"),
         }
     }
 }
@@ -209,7 +228,7 @@ impl Listener {
         Ok(Self::Udp(UdpSocket::from_std(socket)?))
     }
 
-    fn bound(&self) -> io::Result<Bound> {
+    fn bound(&self) -> io::Result<Option<Bound>> {
         let (netid, uaddr) = match self {
             Self::Tcp(listener) => {
                 let address = listener.local_addr()?;
@@ -237,8 +256,9 @@ impl Listener {
                 let address = std::os::unix::net::SocketAddr::from(listener.local_addr()?);
                 (Netid::Local, Uaddr::Local(unix_name(&address)))
             }
+            Self::TcpStream(_) | Self::UnixStream(_) => return Ok(None),
         };
-        Ok(Bound { netid, uaddr })
+        Ok(Some(Bound { netid, uaddr }))
     }
 }
 

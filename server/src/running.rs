@@ -23,7 +23,7 @@ pub struct Running {
     /// First to be dropped: nobody is to be sent to a door that is closed.
     registration: Option<Registration>,
     stop: watch::Sender<bool>,
-    /// One for each listener; each ends with its last connection.
+    /// One for each listener or connection that was handed over; each ends with its last connection.
     tasks: JoinSet<()>,
 }
 
@@ -53,6 +53,14 @@ impl Running {
             .as_ref()
             .map(Registration::mappings)
             .unwrap_or_default()
+    }
+
+    /// Waits until nothing is left to be served: every connection that was handed over has ended. A server with a
+    /// listener never comes to that.
+    ///
+    /// It can be dropped and called again, so that a signal may come first.
+    pub async fn finished(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
     }
 
     /// Ends the server gracefully, in this order:

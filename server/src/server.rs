@@ -11,6 +11,7 @@ use oncrpc_client::{Mapping, Policy, RegisterError, Registration, RpcbindAt};
 use oncrpc_transport::datagram::DatagramLimits;
 use oncrpc_transport::{LadderPool, Limits};
 use oncrpc_xdr::XdrString;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -241,6 +242,7 @@ impl Server {
             .collect::<Result<Vec<_>, _>>()?
             .into_iter()
             .unzip();
+        let bound: Vec<Bound> = bound.into_iter().flatten().collect();
         let mappings = mappings(&services, &bound);
         let ladders = Arc::new(LadderPool::new(Arc::new(services)));
         let gate = Gate::new(limits);
@@ -263,6 +265,13 @@ impl Server {
                         let _file = file;
                         accepting.await;
                     });
+                }
+                Listener::TcpStream(stream) => {
+                    tasks.spawn(connections(limits.connection).serve_only::<TcpListener>(stream));
+                }
+                Listener::UnixStream(stream) => {
+                    let connections = connections(limits.unix_connection);
+                    tasks.spawn(connections.serve_only::<UnixListener>(stream));
                 }
                 Listener::Udp(socket) => {
                     let (ladders, stop) = (ladders.clone(), stopped.clone());

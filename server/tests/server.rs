@@ -128,17 +128,41 @@ async fn sockets_that_another_process_has_bound_are_served() {
     }
 }
 
+#[tokio::test]
+async fn connections_that_another_process_has_accepted_are_served_to_their_end() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let over_tcp = client(Endpoint::Tcp(listener.local_addr().unwrap()));
+    let at = path("accepted.sock");
+    let _ = std::fs::remove_file(&at);
+    let unix = std::os::unix::net::UnixListener::bind(&at).unwrap();
+    let over_unix = client(Endpoint::Unix(at));
+    let accepting = tokio::task::spawn_blocking(move || {
+        let (tcp, unix) = (listener.accept().unwrap().0, unix.accept().unwrap().0);
+        [handed(tcp), handed(unix)].map(|socket| socket.unwrap().unwrap())
+    });
+    // Both are asked before anybody serves them.
+    let answers = tokio::spawn(async move {
+        let (tcp, unix) = tokio::join!(over_tcp.gettime(), over_unix.gettime());
+        (tcp.unwrap(), unix.unwrap())
+    });
+    let listen = accepting.await.unwrap().into();
+    let mut running = serve(&Clock::new(2), listen, ServerLimits::default()).await;
+    assert!(running.bound().is_empty(), "nobody else can come");
+    assert_eq!(answers.await.unwrap(), (42, 42));
+    // The clients are gone with their task: there is nothing left to do.
+    running.finished().await;
+}
+
 #[test]
 fn what_is_handed_over_and_cannot_be_served_says_why() {
     let file = std::fs::File::open("/dev/null").unwrap();
     assert!(handed(file).unwrap().is_none(), "no socket");
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let connection = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let unbound = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     let (datagrams, _other) = std::os::unix::net::UnixDatagram::pair().unwrap();
     assert_eq!(
-        [handed(connection), handed(datagrams)].map(|refused| refused.unwrap_err().to_string()),
+        [handed(unbound), handed(datagrams)].map(|refused| refused.unwrap_err().to_string()),
         [
-            "a connection, not a socket that listens: inetd has to say `wait`",
+            "a socket that neither listens nor is connected",
             "a socket of a kind that no RPC travels by",
         ]
     );

@@ -113,6 +113,14 @@ impl Samples {
                  const IDLE: Duration = Duration::from_secs({seconds});\n"
             )
         });
+        let mut ends = String::new();
+        if idle.is_some() {
+            ends += "        () = idle(&calls) => {}\n";
+        }
+        if serving.inetd {
+            // A connection that inetd has accepted (`nowait`) is all there is to serve.
+            ends += "        () = running.finished() => {}\n";
+        }
         let listen: Vec<_> = transports
             .iter()
             .map(|transport| transport.listen())
@@ -146,14 +154,8 @@ impl Samples {
                     },
                 ),
                 ("say", say),
-                (
-                    "idle",
-                    if idle.is_some() {
-                        "        () = idle(&calls) => {}\n"
-                    } else {
-                        ""
-                    },
-                ),
+                ("mut", if serving.inetd { "mut " } else { "" }),
+                ("idle", &ends),
                 ("listen", &chain("server", &listen)),
                 ("functions", &functions),
             ],
