@@ -103,6 +103,13 @@ impl Builder {
         self
     }
 
+    /// Comes from a port below 1024, over TCP and UDP, as NFS servers want it that take such a port for proof that
+    /// root is calling. Connecting fails for whoever may not have one; the look-up at rpcbind does without.
+    pub fn reserved_port(mut self) -> Self {
+        self.settings.reserved_port = true;
+        self
+    }
+
     /// Leaves a server that cannot be reached alone by another policy than the default one.
     pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
         self.settings.reconnect = reconnect;

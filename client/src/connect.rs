@@ -14,6 +14,7 @@ use tokio::net::{TcpStream, UdpSocket, UnixStream};
 
 use crate::Endpoint;
 use crate::callbacks::Callbacks;
+use crate::reserved;
 use crate::settings::Settings;
 
 /// Connects to `endpoint`; the connection's driver runs as a task of its own. `callbacks` are served on streams.
@@ -25,7 +26,10 @@ pub(crate) async fn connect(
     let limits = settings.limits;
     match endpoint {
         Endpoint::Tcp(address) => {
-            let stream = TcpStream::connect(address).await?;
+            let stream = match settings.reserved_port {
+                true => reserved::connect_tcp(*address).await?,
+                false => TcpStream::connect(address).await?,
+            };
             socket::prepare_tcp(&stream, settings.keepalive)?;
             let server = socket::tcp_peer(&stream)?;
             Ok(start_stream(stream, server, limits, callbacks))
@@ -35,7 +39,10 @@ pub(crate) async fn connect(
                 SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
                 SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
             };
-            let socket = UdpSocket::bind(any).await?;
+            let socket = match settings.reserved_port {
+                true => reserved::bind_udp(*address).await?,
+                false => UdpSocket::bind(any).await?,
+            };
             socket.connect(address).await?;
             let table = CallTable::new(random_xid()).with_retransmit(settings.retransmit);
             let (connection, driver) = Connection::new(DatagramLink::new(socket), table, limits);

@@ -38,6 +38,8 @@ mod reconnect;
 #[cfg(feature = "tokio")]
 mod registration;
 #[cfg(feature = "tokio")]
+mod reserved;
+#[cfg(feature = "tokio")]
 mod rpcbind;
 #[cfg(feature = "tokio")]
 mod settings;

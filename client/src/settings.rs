@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// Time of silence after which TCP asks whether the server is still there.
     pub(crate) keepalive: Option<Duration>,
+    /// TCP and UDP come from a port that only root may use.
+    pub(crate) reserved_port: bool,
     pub(crate) retransmit: Retransmit,
     pub(crate) reconnect: Reconnect,
     /// Calls wait for a server that cannot be reached until their time is up.
@@ -37,6 +39,7 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(10),
             limits: Limits::CLIENT,
             keepalive: Some(KEEPALIVE),
+            reserved_port: false,
             retransmit: Retransmit::default(),
             reconnect: Reconnect::default(),
             wait_for_server: false,

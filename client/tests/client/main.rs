@@ -8,3 +8,4 @@ mod limits;
 mod lookup;
 mod reconnect;
 mod registration;
+mod reserved;
