@@ -302,12 +302,12 @@ impl Calls {
         }
     }
 
-    /// Takes replies to the calls that they answer.
-    pub(crate) fn complete(&self, replies: &[Bytes]) {
+    /// Takes replies that arrived at `now` to the calls that they answer.
+    pub(crate) fn complete(&self, now: Instant, replies: &[Bytes]) {
         let mut state = self.lock();
         let woken: Vec<Waker> = replies
             .iter()
-            .filter_map(|reply| state.table.reply(reply))
+            .filter_map(|reply| state.table.reply(now, reply))
             .collect();
         drop(state);
         woken.into_iter().for_each(Waker::wake);

@@ -272,7 +272,7 @@ impl<L: Link> Driver<L> {
             serving.ladders.give(ladder);
         }
         if let (Some(calls), false) = (&self.calls, batch.replies.is_empty()) {
-            calls.complete(&batch.replies);
+            calls.complete(self.clock.now, &batch.replies);
         }
     }
 

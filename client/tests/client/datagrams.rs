@@ -9,10 +9,7 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 
 fn client(address: SocketAddr) -> v4::Client<Channel> {
-    let retransmit = Retransmit {
-        first: Duration::from_millis(20),
-        ..Retransmit::default()
-    };
+    let retransmit = Retransmit::exponential(Duration::from_millis(20));
     let channel = Channel::builder(Target::Address(address.ip()))
         .netid(oncrpc::netid::Netid::from(if address.is_ipv4() {
             "udp"

@@ -13,6 +13,7 @@ use crate::auth::{ClientAuth, Token};
 use crate::call::caller::ProcedureId;
 use crate::call::error::CallError;
 use crate::call::retransmit::Retransmit;
+use crate::call::round_trip::RoundTrips;
 use crate::message::{self, ReplyHeader};
 
 /// The calls that a connection has in flight: by xid, with their deadlines and retransmissions.
@@ -26,8 +27,8 @@ pub struct CallTable {
     /// When each waiting call expires or is sent again, the earliest first.
     timers: BTreeSet<(Instant, u32)>,
     next_xid: u32,
-    /// How calls are repeated; `None` on a stream, where nothing is lost.
-    retransmit: Option<Retransmit>,
+    /// When calls are repeated; `None` on a stream, where nothing is lost.
+    round_trips: Option<RoundTrips>,
 }
 
 /// A call to be made.
@@ -62,6 +63,8 @@ struct Entry {
     /// What the flavor remembers of each transmission, if anything.
     tokens: Vec<Token>,
     sent: u32,
+    /// Times that the wait between transmissions has been doubled.
+    backoff: u32,
     timeout: Duration,
     deadline: Instant,
     /// This call's entry among the timers.
@@ -85,7 +88,7 @@ impl CallTable {
             calls,
             timers,
             next_xid: first_xid,
-            retransmit: None,
+            round_trips: None,
         }
     }
 
@@ -93,7 +96,7 @@ impl CallTable {
     #[must_use]
     pub fn with_retransmit(self, retransmit: Retransmit) -> Self {
         Self {
-            retransmit: Some(retransmit),
+            round_trips: Some(RoundTrips::new(retransmit)),
             ..self
         }
     }
@@ -127,14 +130,16 @@ impl CallTable {
             args: Writer::new(),
             tokens: Vec::new(),
             sent: 1,
+            backoff: 0,
             timeout,
             deadline,
             timer: deadline,
         };
         entry.remember(token);
-        if let Some(retransmit) = &self.retransmit {
+        if let Some(round_trips) = &self.round_trips {
             entry.args.extend_from(args);
-            entry.timer = deadline.min(now + retransmit.wait(1, xid));
+            entry.backoff = round_trips.backoff(id);
+            entry.timer = deadline.min(now + round_trips.wait(id, entry.backoff, xid));
         }
         self.timers.insert((entry.timer, xid));
         self.calls.insert(xid, entry);
@@ -152,10 +157,10 @@ impl CallTable {
         }
     }
 
-    /// Takes a message that arrived; gives back who waits for it.
+    /// Takes a message that arrived at `now`; gives back who waits for it.
     ///
     /// A reply that nobody waits for is dropped: its call was given up, or answered before.
-    pub fn reply(&mut self, message: &Bytes) -> Option<Waker> {
+    pub fn reply(&mut self, now: Instant, message: &Bytes) -> Option<Waker> {
         let xid = ReplyHeader::xid(message)?;
         let entry = self.calls.get_mut(&xid)?;
         if !matches!(entry.state, State::Waiting(_)) {
@@ -163,12 +168,16 @@ impl CallTable {
         }
         let result = match entry.open(message) {
             // Datagrams come from anywhere: what cannot be read does not end a call.
-            Err(CallError::Decode(_) | CallError::Auth(_)) if self.retransmit.is_some() => {
+            Err(CallError::Decode(_) | CallError::Auth(_)) if self.round_trips.is_some() => {
                 return None;
             }
             result => result,
         };
         self.timers.remove(&(entry.timer, xid));
+        if let Some(round_trips) = &mut self.round_trips {
+            let after = now.saturating_duration_since(entry.begun());
+            round_trips.replied(entry.id, entry.sent, entry.backoff, after);
+        }
         entry.finish(result)
     }
 
@@ -243,7 +252,7 @@ impl CallTable {
                 entry.finish(Err(CallError::TimedOut { after, sent })),
             ));
         }
-        let retransmit = self.retransmit.as_ref()?;
+        let round_trips = self.round_trips.as_ref()?;
         let mut out = Writer::new();
         message::write_call(&mut out, xid, entry.id);
         match entry.auth.seal(xid, entry.id, &entry.args, &mut out) {
@@ -251,13 +260,20 @@ impl CallTable {
             Err(error) => return Some(Due::Expired(entry.finish(Err(error.into())))),
         }
         entry.sent += 1;
-        entry.timer = entry.deadline.min(now + retransmit.wait(entry.sent, xid));
+        entry.backoff = entry.backoff.saturating_add(1);
+        let wait = round_trips.wait(entry.id, entry.backoff, xid);
+        entry.timer = entry.deadline.min(now + wait);
         self.timers.insert((entry.timer, xid));
         Some(Due::Resend(out))
     }
 }
 
 impl Entry {
+    /// When the call was sent first.
+    fn begun(&self) -> Instant {
+        self.deadline - self.timeout
+    }
+
     /// Keeps what a transmission needs to be recognised by, if that is anything.
     fn remember(&mut self, token: Token) {
         if token != Token::default() {
