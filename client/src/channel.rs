@@ -129,7 +129,9 @@ impl Tries<'_> {
 
     /// Whether a call that failed is worth the other try.
     fn another(&mut self, error: &CallError) -> bool {
-        matches!(error, CallError::Connect(_)) && !std::mem::replace(&mut self.last, true)
+        let in_time = Instant::now() < self.deadline;
+        let unsent = matches!(error, CallError::Connect(_));
+        in_time && unsent && !std::mem::replace(&mut self.last, true)
     }
 
     /// The error as the caller sees it, who knows nothing of tries.

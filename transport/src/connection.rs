@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use oncrpc::auth::{AuthNone, ClientAuth};
 use oncrpc::call::caller::{Args, MAX_TIMEOUT, Results};
-use oncrpc::call::table::{Due, NewCall};
+use oncrpc::call::table::{Due, NewCall, Refused};
 use oncrpc::{
     CallError, CallOptions, CallTable, Caller, Framing, Procedure, ProcedureId, RawCaller, record,
 };
@@ -84,9 +84,11 @@ impl Connection {
         Self { timeout, ..self }
     }
 
-    /// Whether the connection has ended; every call fails from then on.
+    /// Whether the connection has ended; every new call fails from then on. Datagrams have no connection: theirs
+    /// ends with the first call that fails because nobody listens at the server's port.
     pub fn is_ended(&self) -> bool {
-        self.handle.calls.lock().ended.is_some()
+        let state = self.handle.calls.lock();
+        state.ended.is_some() || state.refused
     }
 
     /// Makes one call, whose arguments `encode` writes; gives back the body of its reply.
@@ -193,6 +195,8 @@ struct State {
     driver: Option<Waker>,
     /// Why the connection ended, if it has.
     ended: Option<Arc<io::Error>>,
+    /// Nobody listens at the peer's port; calls in flight may still be repeated, but there will be no more.
+    refused: bool,
     /// Nobody can call any more.
     abandoned: bool,
 }
@@ -206,6 +210,7 @@ impl Calls {
             args: Writer::new(),
             driver: None,
             ended: None,
+            refused: false,
             abandoned: false,
         };
         Self {
@@ -231,6 +236,10 @@ impl Calls {
         let state = &mut *state;
         if let Some(ended) = &state.ended {
             return Err(CallError::Connect(ended.clone()));
+        }
+        if state.refused {
+            let refused = io::ErrorKind::ConnectionRefused.into();
+            return Err(CallError::Connect(Arc::new(refused)));
         }
         state.args.clear();
         encode(&mut state.args)?;
@@ -309,6 +318,21 @@ impl Calls {
             .iter()
             .filter_map(|reply| state.table.reply(now, reply))
             .collect();
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// Takes note that nobody listened for the message of which `quoted` is the beginning.
+    pub(crate) fn refused(&self, now: Instant, quoted: &[u8]) {
+        let mut state = self.lock();
+        let woken = match state.table.refused(now, quoted) {
+            // The driver, who asks, looks at its timers after this.
+            Refused::Noted | Refused::Hastened(_) => None,
+            Refused::GivenUp(waker) => {
+                state.refused = true;
+                waker
+            }
+        };
         drop(state);
         woken.into_iter().for_each(Waker::wake);
     }

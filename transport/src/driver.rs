@@ -123,6 +123,7 @@ impl<L: Link> Driver<L> {
             self.collect_answers(cx);
             self.collect_calls(cx);
             let flushed = self.flush(cx)?;
+            self.collect_refusals(cx);
             if flushed && self.is_done() {
                 return Poll::Ready(std::mem::replace(&mut self.ended, Ok(())));
             }
@@ -170,6 +171,15 @@ impl<L: Link> Driver<L> {
     fn collect_calls(&mut self, cx: &mut Context<'_>) {
         if let Some(calls) = &self.calls {
             calls.collect(cx, &mut self.link);
+        }
+    }
+
+    /// Takes note of calls for which nobody listens.
+    fn collect_refusals(&mut self, cx: &mut Context<'_>) {
+        if let Some(calls) = &self.calls {
+            while let Poll::Ready(quoted) = self.link.poll_refused(cx) {
+                calls.refused(self.clock.now, &quoted);
+            }
         }
     }
 

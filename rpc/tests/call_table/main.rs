@@ -1,5 +1,6 @@
 //! The call table on a clock of the test's own: every call ends once, with its reply or in time.
 
+mod refusal;
 mod retransmission;
 
 use std::sync::Arc;
