@@ -97,7 +97,7 @@ impl Builder {
         self
     }
 
-    /// Repeats datagrams by another policy than the default one.
+    /// Repeats datagrams by another policy than [`Retransmit::adaptive`].
     pub fn retransmit(mut self, retransmit: Retransmit) -> Self {
         self.settings.retransmit = retransmit;
         self

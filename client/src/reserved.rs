@@ -4,9 +4,8 @@ use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use oncrpc_transport::connection::random_xid;
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
-
-use crate::connect::random;
 
 /// Ports that are tried first: what `bindresvport(3)` picks from. Lower ones belong to well-known services.
 const PORTS: std::ops::RangeInclusive<u16> = 600..=1023;
@@ -53,7 +52,7 @@ pub(crate) async fn bind_udp(to: SocketAddr) -> io::Result<UdpSocket> {
 /// The addresses to come from, of the family of the one to go to.
 fn sources(to: SocketAddr) -> impl Iterator<Item = SocketAddr> {
     let left_alone = numbers(&fs::read_to_string(LEFT_ALONE).unwrap_or_default());
-    let ports = ports(random()).filter(move |port| !left_alone.contains(port));
+    let ports = ports(random_xid()).filter(move |port| !left_alone.contains(port));
     ports.map(move |port| match to {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, port).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, port).into(),

@@ -44,7 +44,8 @@ impl<'a> Tries<'a> {
 
     /// Whether a call that failed is worth another try; waits until it is time for it.
     pub(crate) async fn another(&mut self, error: &CallError) -> bool {
-        if !matches!(error, CallError::Connect(_)) {
+        let in_time = Instant::now() < self.deadline;
+        if !in_time || !matches!(error, CallError::Connect(_)) {
             return false;
         }
         self.unsent += 1;

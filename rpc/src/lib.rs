@@ -33,7 +33,7 @@ pub use call::caller::{
     CallOptions, Caller, OneWay, Procedure, ProcedureId, ProcedureInfo, RawCaller,
 };
 pub use call::error::{CallError, Refusal};
-pub use call::retransmit::Retransmit;
+pub use call::retransmit::{Pace, Retransmit};
 pub use call::table::CallTable;
 pub use call::{ClntStat, negotiate};
 pub use serve::context::CallContext;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use oncrpc::auth::ClientAuth;
-use oncrpc::call::table::{Due, NewCall};
+use oncrpc::call::table::{Due, NewCall, Refused};
 use oncrpc::{CallError, CallTable, Framing, ProcedureId, record};
 use oncrpc_xdr::{EncodeError, Writer};
 use tokio::sync::Notify;
@@ -36,6 +36,8 @@ struct State {
     driver: Option<Waker>,
     /// Why the connection ended, if it has.
     ended: Option<Arc<io::Error>>,
+    /// Nobody listens at the peer's port; calls in flight may still be repeated, but there will be no more.
+    refused: bool,
     /// Nobody can call any more.
     abandoned: bool,
 }
@@ -55,6 +57,7 @@ impl Calls {
             args: Writer::new(),
             driver: None,
             ended: None,
+            refused: false,
             abandoned: false,
         };
         Self {
@@ -116,7 +119,8 @@ impl Calls {
 
     /// Waits until the connection has ended.
     pub(crate) async fn ended(&self) {
-        self.until(|state| state.ended.is_some()).await;
+        self.until(|state| state.ended.is_some() || state.refused)
+            .await;
     }
 
     async fn until(&self, condition: impl Fn(&State) -> bool) {
@@ -150,7 +154,8 @@ impl Calls {
 
     /// Whether the connection has ended.
     pub(crate) fn has_ended(&self) -> bool {
-        self.lock().ended.is_some()
+        let state = self.lock();
+        state.ended.is_some() || state.refused
     }
 
     /// Gives the driver the messages that wait for it, unless its link has `most` bytes to write already, and
@@ -185,13 +190,29 @@ impl Calls {
         true
     }
 
-    /// Takes replies to the calls that they answer.
-    pub(crate) fn complete(&self, replies: &[Bytes]) {
+    /// Takes replies that arrived at `now` to the calls that they answer.
+    pub(crate) fn complete(&self, now: Instant, replies: &[Bytes]) {
         let mut state = self.lock();
         let woken: Vec<Waker> = replies
             .iter()
-            .filter_map(|reply| state.table.reply(reply))
+            .filter_map(|reply| state.table.reply(now, reply))
             .collect();
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// Takes note that nobody listened for the message of which `quoted` is the beginning.
+    pub(crate) fn refused(&self, now: Instant, quoted: &[u8]) {
+        let mut state = self.lock();
+        let woken = match state.table.refused(now, quoted) {
+            // The driver, who asks, looks at its timers after this.
+            Refused::Noted | Refused::Hastened(_) => None,
+            Refused::GivenUp(waker) => {
+                state.refused = true;
+                self.changed.notify_waiters();
+                waker
+            }
+        };
         drop(state);
         woken.into_iter().for_each(Waker::wake);
     }
@@ -273,6 +294,10 @@ impl State {
     ) -> Result<u32, CallError> {
         if let Some(ended) = &self.ended {
             return Err(CallError::Connect(ended.clone()));
+        }
+        if self.refused {
+            let refused = io::ErrorKind::ConnectionRefused.into();
+            return Err(CallError::Connect(Arc::new(refused)));
         }
         self.args.clear();
         encode(&mut self.args)?;

@@ -100,7 +100,8 @@ impl Connection {
         Self { timeout, ..self }
     }
 
-    /// Whether the connection has ended; every call fails from then on.
+    /// Whether the connection has ended; every new call fails from then on. Datagrams have no connection: theirs
+    /// ends with the first call that fails because nobody listens at the server's port.
     pub fn is_ended(&self) -> bool {
         self.handle.calls.has_ended()
     }

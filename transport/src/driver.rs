@@ -113,6 +113,7 @@ impl<L: Link> Driver<L> {
             self.collect_answers(cx);
             let collected = self.collect_calls(cx);
             let flushed = self.flush(cx)?;
+            self.collect_refusals(cx);
             if flushed && !collected {
                 continue;
             }
@@ -167,6 +168,15 @@ impl<L: Link> Driver<L> {
         self.calls
             .as_ref()
             .is_none_or(|calls| calls.collect(cx, &mut self.link, self.limits.unsent))
+    }
+
+    /// Takes note of calls for which nobody listens.
+    fn collect_refusals(&mut self, cx: &mut Context<'_>) {
+        if let Some(calls) = &self.calls {
+            while let Poll::Ready(quoted) = self.link.poll_refused(cx) {
+                calls.refused(self.clock.now, &quoted);
+            }
+        }
     }
 
     /// Writes; gives back whether everything is written.
@@ -296,7 +306,7 @@ impl<L: Link> Driver<L> {
             return;
         };
         if !batch.replies.is_empty() {
-            calls.complete(&batch.replies);
+            calls.complete(self.clock.now, &batch.replies);
         }
         if self.read_ended && self.serving.is_some() {
             // A handler that waits for a reply of its caller waits in vain.

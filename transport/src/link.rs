@@ -34,6 +34,12 @@ pub trait Link: Send + Unpin + 'static {
     /// The next message, or `None` at the end of the stream.
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>>;
 
+    /// The beginning of a message that we sent and that nobody listened for at the peer's port, as much of it as the
+    /// peer's host has sent back. A stream never has one.
+    fn poll_refused(&mut self, _: &mut Context<'_>) -> Poll<Bytes> {
+        Poll::Pending
+    }
+
     /// Says that nothing more is sent, then drops what arrives until the peer has said the same.
     ///
     /// A link that is dropped without this may take back what is still on its way: a kernel that closes a

@@ -206,7 +206,7 @@ impl State {
             return Err(std::io::ErrorKind::NotConnected.into());
         };
         if let Some(message) = link.receive(until)? {
-            self.table.reply(&message);
+            self.table.reply(Instant::now(), &message);
         }
         Ok(())
     }

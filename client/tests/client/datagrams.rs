@@ -1,18 +1,16 @@
 //! Calls over UDP, to a socket that loses and garbles what it likes.
 
 use oncrpc::CallError;
+use oncrpc::CallOptions;
 use oncrpc::Retransmit;
 use oncrpc::proto::rpcb::rpcbprog::v4;
-use oncrpc_client::{Channel, Target};
+use oncrpc_client::{Channel, Endpoint, Target};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 
 fn client(address: SocketAddr) -> v4::Client<Channel> {
-    let retransmit = Retransmit {
-        first: Duration::from_millis(20),
-        ..Retransmit::default()
-    };
+    let retransmit = Retransmit::exponential(Duration::from_millis(20));
     let channel = Channel::builder(Target::Address(address.ip()))
         .netid(oncrpc::netid::Netid::from(if address.is_ipv4() {
             "udp"
@@ -96,4 +94,48 @@ async fn what_no_datagram_holds_is_an_error_before_it_is_sent() {
         "{error}"
     );
     assert!(!error.may_have_executed());
+}
+
+/// A port that is closed to us, and stays so as long as the socket is there: it listens to one other alone.
+async fn closed(address: &str) -> UdpSocket {
+    let socket = UdpSocket::bind(address).await.unwrap();
+    let mut other = socket.local_addr().unwrap();
+    other.set_port(9);
+    socket.connect(other).await.unwrap();
+    socket
+}
+
+#[tokio::test]
+async fn a_call_to_a_closed_port_fails_long_before_its_deadline() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let closed = closed(address).await;
+        let endpoint = Endpoint::Udp(closed.local_addr().unwrap());
+        let client = v4::Client::new(Channel::to(endpoint));
+        // The deadline is a day away: without word from the port the test would not end.
+        let day = CallOptions::default().timeout(Duration::from_secs(24 * 3600));
+        let client = client.with_options(day);
+        let (one, other) = tokio::join!(client.gettime(), client.gettime());
+        for error in [one.unwrap_err(), other.unwrap_err()] {
+            assert!(matches!(error, CallError::Connect(_)), "{error}");
+            assert!(!error.may_have_executed());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_closed_port_is_waited_for_until_the_deadline_if_one_wants_that() {
+    let closed = closed("127.0.0.1:0").await;
+    let at = closed.local_addr().unwrap();
+    let channel = Channel::builder(Target::Address(at.ip()))
+        .netid(oncrpc::netid::Netid::Udp)
+        .retransmit(Retransmit {
+            despite_refusals: true,
+            ..Retransmit::exponential(Duration::from_millis(10))
+        })
+        .timeout(Duration::from_millis(200))
+        .port(at.port());
+    let begun = Instant::now();
+    let error = v4::Client::new(channel).gettime().await.unwrap_err();
+    assert!(begun.elapsed() >= Duration::from_millis(200));
+    assert!(!error.may_have_executed(), "{error}");
 }

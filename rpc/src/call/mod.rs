@@ -6,6 +6,7 @@ pub mod error;
 mod negotiate;
 mod procedures;
 pub mod retransmit;
+mod round_trip;
 pub mod table;
 
 pub use clnt_stat::ClntStat;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use crate::auth::{ClientAuth, Token};
 use crate::call::caller::ProcedureId;
 use crate::call::error::CallError;
 use crate::call::retransmit::Retransmit;
+use crate::call::round_trip::RoundTrips;
 use crate::message::{self, ReplyHeader};
 
 /// The calls that a connection has in flight: by xid, with their deadlines and retransmissions.
@@ -26,8 +28,8 @@ pub struct CallTable {
     /// When each waiting call expires or is sent again, the earliest first.
     timers: BTreeSet<(Instant, u32)>,
     next_xid: u32,
-    /// How calls are repeated; `None` on a stream, where nothing is lost.
-    retransmit: Option<Retransmit>,
+    /// When calls are repeated; `None` on a stream, where nothing is lost.
+    round_trips: Option<RoundTrips>,
 }
 
 /// A call to be made.
@@ -52,6 +54,17 @@ pub enum Due {
     Resend(Writer),
 }
 
+/// What comes of it that nobody listens for a transmission.
+#[derive(Debug)]
+pub enum Refused {
+    /// Nothing, yet.
+    Noted,
+    /// The call is sent again sooner than it would have been, and somebody waits who may have to know.
+    Hastened(Option<Waker>),
+    /// Nobody listened for any transmission: the call has ended, and somebody waits to hear it.
+    GivenUp(Option<Waker>),
+}
+
 #[derive(Debug)]
 struct Entry {
     state: State,
@@ -62,6 +75,12 @@ struct Entry {
     /// What the flavor remembers of each transmission, if anything.
     tokens: Vec<Token>,
     sent: u32,
+    /// Times that the wait between transmissions has been doubled.
+    backoff: u32,
+    /// Transmissions of which the peer's host has said that nobody listens for them.
+    refused: u32,
+    /// Whether the last transmission is one of these.
+    last_refused: bool,
     timeout: Duration,
     deadline: Instant,
     /// This call's entry among the timers.
@@ -85,7 +104,7 @@ impl CallTable {
             calls,
             timers,
             next_xid: first_xid,
-            retransmit: None,
+            round_trips: None,
         }
     }
 
@@ -93,7 +112,7 @@ impl CallTable {
     #[must_use]
     pub fn with_retransmit(self, retransmit: Retransmit) -> Self {
         Self {
-            retransmit: Some(retransmit),
+            round_trips: Some(RoundTrips::new(retransmit)),
             ..self
         }
     }
@@ -127,14 +146,18 @@ impl CallTable {
             args: Writer::new(),
             tokens: Vec::new(),
             sent: 1,
+            backoff: 0,
+            refused: 0,
+            last_refused: false,
             timeout,
             deadline,
             timer: deadline,
         };
         entry.remember(token);
-        if let Some(retransmit) = &self.retransmit {
+        if let Some(round_trips) = &self.round_trips {
             entry.args.extend_from(args);
-            entry.timer = deadline.min(now + retransmit.wait(1, xid));
+            entry.backoff = round_trips.backoff(id);
+            entry.timer = deadline.min(now + round_trips.wait(id, entry.backoff, xid));
         }
         self.timers.insert((entry.timer, xid));
         self.calls.insert(xid, entry);
@@ -166,10 +189,10 @@ impl CallTable {
         }
     }
 
-    /// Takes a message that arrived; gives back who waits for it.
+    /// Takes a message that arrived at `now`; gives back who waits for it.
     ///
     /// A reply that nobody waits for is dropped: its call was given up, or answered before.
-    pub fn reply(&mut self, message: &Bytes) -> Option<Waker> {
+    pub fn reply(&mut self, now: Instant, message: &Bytes) -> Option<Waker> {
         let xid = ReplyHeader::xid(message)?;
         let entry = self.calls.get_mut(&xid)?;
         if !matches!(entry.state, State::Waiting(_)) {
@@ -177,13 +200,53 @@ impl CallTable {
         }
         let result = match entry.open(message) {
             // Datagrams come from anywhere: what cannot be read does not end a call.
-            Err(CallError::Decode(_) | CallError::Auth(_)) if self.retransmit.is_some() => {
+            Err(CallError::Decode(_) | CallError::Auth(_)) if self.round_trips.is_some() => {
                 return None;
             }
             result => result,
         };
         self.timers.remove(&(entry.timer, xid));
+        if let Some(round_trips) = &mut self.round_trips {
+            let after = now.saturating_duration_since(entry.begun());
+            round_trips.replied(entry.id, entry.sent, entry.backoff, after);
+        }
         entry.finish(result)
+    }
+
+    /// Takes note that nobody listens at the peer's port for a message of ours, of which `quoted` is as much as the
+    /// peer's host has sent back.
+    ///
+    /// The first time may be while a server is started anew, so the call has a second transmission. When each
+    /// one was refused, the server cannot have executed the call: it ends with [`CallError::Connect`], at its deadline if
+    /// the policy says so.
+    pub fn refused(&mut self, now: Instant, quoted: &[u8]) -> Refused {
+        let Some(policy) = self.round_trips.as_ref().map(RoundTrips::policy) else {
+            return Refused::Noted;
+        };
+        let xid = match quoted.first_chunk() {
+            Some(xid) => Some(u32::from_be_bytes(*xid)),
+            // Some hosts quote no more than the header of UDP.
+            None if self.calls.len() == 1 => self.calls.keys().next().copied(),
+            None => None,
+        };
+        let Some((xid, entry)) = xid.and_then(|xid| Some((xid, self.calls.get_mut(&xid)?))) else {
+            return Refused::Noted;
+        };
+        if !matches!(entry.state, State::Waiting(_)) {
+            return Refused::Noted;
+        }
+        entry.refused = entry.sent.min(entry.refused + 1);
+        entry.last_refused = true;
+        if policy.despite_refusals || entry.refused < entry.sent {
+            return Refused::Noted;
+        }
+        self.timers.remove(&(entry.timer, xid));
+        if entry.sent > 1 {
+            return Refused::GivenUp(entry.finish(Err(nobody_listens())));
+        }
+        entry.timer = entry.timer.min(now + AFTER_REFUSAL);
+        self.timers.insert((entry.timer, xid));
+        Refused::Hastened(entry.waiter().cloned())
     }
 
     /// Asks whether call `xid` has ended; if not, `cx` is woken when it has. A call that has ended is
@@ -252,12 +315,10 @@ impl CallTable {
         self.timers.remove(&(at, xid));
         let entry = self.calls.get_mut(&xid)?;
         if entry.deadline <= now {
-            let (after, sent) = (entry.timeout, entry.sent);
-            return Some(Due::Expired(
-                entry.finish(Err(CallError::TimedOut { after, sent })),
-            ));
+            let error = entry.out_of_time();
+            return Some(Due::Expired(entry.finish(Err(error))));
         }
-        let retransmit = self.retransmit.as_ref()?;
+        let round_trips = self.round_trips.as_ref()?;
         let mut out = Writer::new();
         message::write_call(&mut out, xid, entry.id);
         match entry.auth.seal(xid, entry.id, &entry.args, &mut out) {
@@ -265,13 +326,21 @@ impl CallTable {
             Err(error) => return Some(Due::Expired(entry.finish(Err(error.into())))),
         }
         entry.sent += 1;
-        entry.timer = entry.deadline.min(now + retransmit.wait(entry.sent, xid));
+        entry.last_refused = false;
+        entry.backoff = entry.backoff.saturating_add(1);
+        let wait = round_trips.wait(entry.id, entry.backoff, xid);
+        entry.timer = entry.deadline.min(now + wait);
         self.timers.insert((entry.timer, xid));
         Some(Due::Resend(out))
     }
 }
 
 impl Entry {
+    /// When the call was sent first.
+    fn begun(&self) -> Instant {
+        self.deadline - self.timeout
+    }
+
     /// Keeps what a transmission needs to be recognised by, if that is anything.
     fn remember(&mut self, token: Token) {
         if token != Token::default() {
@@ -288,6 +357,27 @@ impl Entry {
             .open(&self.tokens, body.verifier, message.slice(body.body..))?)
     }
 
+    /// What the caller is told at the deadline.
+    fn out_of_time(&self) -> CallError {
+        let (after, sent) = (self.timeout, self.sent);
+        if !self.last_refused {
+            CallError::TimedOut { after, sent }
+        } else if self.refused == sent {
+            nobody_listens()
+        } else {
+            // The server may have executed the call before it went away.
+            CallError::Disconnected(Arc::new(io::ErrorKind::ConnectionRefused.into()))
+        }
+    }
+
+    /// Who is woken when the call has ended.
+    fn waiter(&self) -> Option<&Waker> {
+        match &self.state {
+            State::Waiting(waker) => waker.as_ref(),
+            State::Done(_) => None,
+        }
+    }
+
     /// Ends the call; gives back who waits for it.
     fn finish(&mut self, result: Result<Bytes, CallError>) -> Option<Waker> {
         match std::mem::replace(&mut self.state, State::Done(result)) {
@@ -296,6 +386,14 @@ impl Entry {
         }
     }
 }
+
+/// Nothing that was sent for a call had anybody to listen for it.
+fn nobody_listens() -> CallError {
+    CallError::Connect(Arc::new(io::ErrorKind::ConnectionRefused.into()))
+}
+
+/// Time that a server has to listen again before a call that was refused once is sent the second time.
+const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
 /// Spreads xids, which we count up ourselves: nobody else chooses what goes into the map.
 #[derive(Debug, Default)]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -11,12 +12,14 @@ use oncrpc_xdr::Writer;
 use tokio::net::UdpSocket;
 
 use super::MAX_DATAGRAM;
+use super::refusals::Refusals;
 use crate::{Link, worker};
 
 /// A connected UDP socket: the kernel keeps strangers' datagrams away from it.
 #[derive(Debug)]
 pub struct DatagramLink {
-    socket: UdpSocket,
+    socket: Arc<UdpSocket>,
+    refusals: Refusals,
     /// The message that is being written.
     current: Writer,
     queue: VecDeque<Bytes>,
@@ -25,8 +28,11 @@ pub struct DatagramLink {
 impl DatagramLink {
     /// A link over a socket that is connected to the server.
     pub fn new(socket: UdpSocket) -> Self {
+        let socket = Arc::new(socket);
+        let refusals = Refusals::of(socket.clone());
         Self {
             socket,
+            refusals,
             current: Writer::new(),
             queue: VecDeque::new(),
         }
@@ -87,6 +93,10 @@ impl Link for DatagramLink {
         }
     }
 
+    fn poll_refused(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
+        self.refusals.poll_next(cx)
+    }
+
     /// Each datagram is on its own; the last is no different.
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
@@ -99,7 +109,8 @@ impl Link for DatagramLink {
 }
 
 /// Whether an error of receiving says something of one datagram only: what ICMP had to say of one that we
-/// sent. The call is repeated until its time is up; the server may come back.
+/// sent. That nobody listens comes by [`Refusals`] as well, with what it is about; of the rest nothing ends, the server may
+/// come back.
 fn is_passing(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -2,6 +2,7 @@
 
 mod link;
 mod message;
+mod refusals;
 mod serve;
 
 pub use link::DatagramLink;

@@ -1,5 +1,8 @@
 //! The call table on a clock of the test's own: every call ends once, with its reply or in time.
 
+mod refusal;
+mod retransmission;
+
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -7,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use oncrpc::auth::AuthNone;
 use oncrpc::call::table::{Due, NewCall};
-use oncrpc::{CallError, CallTable, ProcedureId, Refusal, Retransmit};
+use oncrpc::{CallError, CallTable, ProcedureId, Refusal};
 use oncrpc_xdr::Writer;
 
 const ID: ProcedureId = ProcedureId {
@@ -65,13 +68,17 @@ fn a_call_is_written_and_its_reply_found_by_xid() {
     assert_eq!(second, 0);
     assert!(poll(&mut table, first).is_pending() && poll(&mut table, second).is_pending());
     // The second is answered first.
-    assert!(table.reply(&bytes(&[second, 1, 0, 0, 0, 0, 42])).is_some());
+    assert!(
+        table
+            .reply(now, &bytes(&[second, 1, 0, 0, 0, 0, 42]))
+            .is_some()
+    );
     assert!(poll(&mut table, first).is_pending());
     let Poll::Ready(Ok(body)) = poll(&mut table, second) else {
         panic!()
     };
     assert_eq!(body, bytes(&[42]));
-    table.reply(&bytes(&[first, 1, 0, 0, 0, 0]));
+    table.reply(now, &bytes(&[first, 1, 0, 0, 0, 0]));
     let Poll::Ready(Ok(body)) = poll(&mut table, first) else {
         panic!()
     };
@@ -83,12 +90,16 @@ fn a_call_is_written_and_its_reply_found_by_xid() {
 fn replies_that_nobody_waits_for_are_dropped() {
     let (mut table, now) = (CallTable::new(7), Instant::now());
     let (xid, _) = begin(&mut table, now, 25);
-    assert!(table.reply(&bytes(&[8, 1, 0, 0, 0, 0])).is_none());
-    assert!(table.reply(&bytes(&[xid, 0, 2, 1, 1, 1])).is_none());
-    assert!(table.reply(&Bytes::from_static(b"\0\0\0\x07")).is_none());
+    assert!(table.reply(now, &bytes(&[8, 1, 0, 0, 0, 0])).is_none());
+    assert!(table.reply(now, &bytes(&[xid, 0, 2, 1, 1, 1])).is_none());
+    assert!(
+        table
+            .reply(now, &Bytes::from_static(b"\0\0\0\x07"))
+            .is_none()
+    );
     assert!(poll(&mut table, xid).is_pending());
     table.cancel(xid);
-    assert!(table.reply(&bytes(&[xid, 1, 0, 0, 0, 0])).is_none());
+    assert!(table.reply(now, &bytes(&[xid, 1, 0, 0, 0, 0])).is_none());
     assert!(table.is_empty() && table.next_timer().is_none());
 }
 
@@ -110,7 +121,7 @@ fn every_refusal_reaches_the_caller() {
     ] {
         let (mut table, now) = (CallTable::new(7), Instant::now());
         let (xid, _) = begin(&mut table, now, 25);
-        table.reply(&bytes(&[&[xid, 1][..], reply].concat()));
+        table.reply(now, &bytes(&[&[xid, 1][..], reply].concat()));
         let Poll::Ready(Err(CallError::Refused(found))) = poll(&mut table, xid) else {
             panic!()
         };
@@ -122,7 +133,7 @@ fn every_refusal_reaches_the_caller() {
 fn on_a_stream_a_reply_that_cannot_be_read_ends_its_call() {
     let (mut table, now) = (CallTable::new(7), Instant::now());
     let (xid, _) = begin(&mut table, now, 25);
-    table.reply(&bytes(&[xid, 1, 0, 0]));
+    table.reply(now, &bytes(&[xid, 1, 0, 0]));
     assert!(matches!(
         poll(&mut table, xid),
         Poll::Ready(Err(CallError::Decode(_)))
@@ -151,54 +162,11 @@ fn a_call_expires_at_its_deadline() {
 }
 
 #[test]
-fn a_datagram_is_sent_again_with_the_same_xid_until_its_time_is_up() {
-    let policy = Retransmit {
-        jitter: 0,
-        ..Retransmit::default()
-    };
-    let mut table = CallTable::new(7).with_retransmit(policy);
-    let start = Instant::now();
-    let (xid, message) = begin(&mut table, start, 25);
-    let mut sent_at = vec![];
-    let mut now = start;
-    let error = loop {
-        now = table.next_timer().unwrap_or(now);
-        match table.next_due(now) {
-            Some(Due::Resend(out)) => {
-                assert_eq!(words(out), message);
-                sent_at.push((now - start).as_secs());
-            }
-            Some(Due::Expired(_)) => match poll(&mut table, xid) {
-                Poll::Ready(Err(error)) => break error,
-                other => panic!("{other:?}"),
-            },
-            None => panic!("nothing due at its time"),
-        }
-    };
-    assert_eq!(sent_at, [1, 3, 7, 15]);
-    assert_eq!(now - start, SECOND * 25);
-    assert!(
-        matches!(error, CallError::TimedOut { sent: 5, .. }),
-        "{error}"
-    );
-}
-
-#[test]
-fn garbage_in_a_datagram_does_not_end_the_call_that_it_names() {
-    let mut table = CallTable::new(7).with_retransmit(Retransmit::default());
-    let (xid, _) = begin(&mut table, Instant::now(), 25);
-    assert!(table.reply(&bytes(&[xid, 1, 9])).is_none());
-    assert!(poll(&mut table, xid).is_pending());
-    table.reply(&bytes(&[xid, 1, 0, 0, 0, 0, 1]));
-    assert!(matches!(poll(&mut table, xid), Poll::Ready(Ok(_))));
-}
-
-#[test]
 fn the_end_of_the_connection_ends_every_call_that_still_waits() {
     let (mut table, now) = (CallTable::new(7), Instant::now());
     let (answered, _) = begin(&mut table, now, 25);
     let (waiting, _) = begin(&mut table, now, 25);
-    table.reply(&bytes(&[answered, 1, 0, 0, 0, 0]));
+    table.reply(now, &bytes(&[answered, 1, 0, 0, 0, 0]));
     let lost = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
     table.fail_all(&CallError::Disconnected(Arc::new(lost)));
     assert!(matches!(poll(&mut table, answered), Poll::Ready(Ok(_))));
