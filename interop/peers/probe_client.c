@@ -11,6 +11,7 @@
  *     null            version         which version the client has
  *     echo:BYTES      add:NUMBER      wait:MILLISECONDS
  *     batch:TIMES     a call without a reply and without a wait, so often
+ *     sys             the calls behind it are made in this user's name
  *
  * It is compiled twice: for what rpcgen makes, and, with MT, for what rpcgen -M makes.
  */
@@ -97,6 +98,9 @@ call(char *name)
 	} else if (strcmp(name, "wait") == 0) {
 		if (!failed(CALL(probe_wait_2, number, result)))
 			printf("%u\n", result);
+	} else if (strcmp(name, "sys") == 0) {
+		auth_destroy(client->cl_auth);
+		client->cl_auth = authunix_create_default();
 	} else if (strcmp(name, "batch") == 0) {
 		u_int one = 1;
 		while (number-- > 0)

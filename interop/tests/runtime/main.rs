@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a helper of a test may fail it")]
 #![allow(unreachable_pub, reason = "the modules of a test are for each other")]
 
+mod clients;
 mod differences;
 mod probes;
 mod streams;
