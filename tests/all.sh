@@ -24,7 +24,7 @@ cargo deny --version 2>/dev/null || cargo install cargo-deny@0.20.2 --locked --d
 cargo deny check bans licenses sources
 
 step "packages"
-cargo package --workspace --exclude oncrpc-hello --exclude oncrpc-nfs --exclude oncrpc-tests --exclude oncrpc-interop \
+cargo package --workspace --exclude oncrpc-hello --exclude oncrpc-nfs --exclude oncrpc-tests --exclude oncrpc-interop --exclude oncrpc-probe \
     --no-verify --locked --quiet
 
 step "tests"

@@ -22,6 +22,7 @@
 mod daemon;
 mod host;
 mod peers;
+mod probe;
 mod programs;
 mod root;
 mod socket;
@@ -29,6 +30,7 @@ mod wire;
 
 pub use daemon::{Daemon, Ready};
 pub use host::{Host, Output};
+pub use probe::{PROBE, PROBE_PORT, probe};
 pub use programs::{Which, ours};
 pub use root::{compile_or_note, run_or_note};
 pub use socket::{Answer, Caller, Transport};

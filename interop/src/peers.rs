@@ -60,7 +60,7 @@ impl Host {
 }
 
 /// A C peer, built by `peers/Makefile` if it is older than its sources.
-fn c_peer(name: &str) -> PathBuf {
+pub(crate) fn c_peer(name: &str) -> PathBuf {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY
         .get_or_init(|| {

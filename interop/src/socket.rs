@@ -166,9 +166,12 @@ impl Host {
                 stream
                     .set_read_timeout(Some(PATIENCE))
                     .expect("it is a socket");
-                ask_stream(&mut stream, message)
+                converse(&mut stream, &message.record(), &Message::last_word())
             }
-            Transport::Local => ask_stream(&mut Relay::start(self, caller.uid()), message),
+            Transport::Local => {
+                let mut relay = Relay::start(self, caller.uid());
+                converse(&mut relay, &message.record(), &Message::last_word())
+            }
         }
     }
 
@@ -188,7 +191,7 @@ impl Host {
         let mut buffer = vec![0; 1 << 16];
         loop {
             let length = socket.recv(&mut buffer).expect("rpcbind answers NULL");
-            if Message::answers_last_word(&buffer[..length]) {
+            if Message::last_word().is_answered_by(&buffer[..length]) {
                 return answer;
             }
             answer.replies.push(buffer[..length].to_vec());
@@ -276,17 +279,17 @@ impl Drop for Relay {
     }
 }
 
-fn ask_stream(stream: &mut (impl Read + Write), message: &Message) -> Answer {
+/// Sends bytes on a stream and then `last`, whose answer shows that these have got all the answers that they will get.
+pub(crate) fn converse(stream: &mut (impl Read + Write), bytes: &[u8], last: &Message) -> Answer {
     let mut answer = Answer::silence();
-    let both = [message.record(), Message::last_word().record()].concat();
     // A peer that closes at once may do so while we write: what it said before can still be read.
-    let _ = stream.write_all(&both);
+    let _ = stream.write_all(&[bytes, &last.record()].concat());
     loop {
         match read_record(stream) {
-            Ok(record) if Message::answers_last_word(&record) => return answer,
+            Ok(record) if last.is_answered_by(&record) => return answer,
             Ok(record) => answer.replies.push(record),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                panic!("rpcbind does not answer NULL after {answer:?}")
+                panic!("the peer does not answer NULL after {answer:?}")
             }
             Err(_) => {
                 answer.closed = true;

@@ -71,9 +71,19 @@ impl Message {
         self
     }
 
+    /// Calls this version.
+    pub fn version(self, version: u32) -> Self {
+        Self { version, ..self }
+    }
+
     /// Calls this program instead of rpcbind.
     pub fn program(self, program: u32) -> Self {
         Self { program, ..self }
+    }
+
+    /// Is known by this xid.
+    pub fn xid(self, xid: u32) -> Self {
+        Self { xid, ..self }
     }
 
     /// Says that it is of this version of the RPC protocol.
@@ -173,14 +183,12 @@ impl Message {
     /// The call that follows every other on its connection or socket: its answer shows that the
     /// other has got all the answers that it will get.
     pub(crate) fn last_word() -> Self {
-        Self {
-            xid: LAST_XID,
-            ..call(2, 0)
-        }
+        call(2, 0).xid(LAST_XID)
     }
 
-    pub(crate) fn answers_last_word(reply: &[u8]) -> bool {
-        reply.starts_with(&LAST_XID.to_be_bytes())
+    /// Whether a message is a reply to it.
+    pub fn is_answered_by(&self, reply: &[u8]) -> bool {
+        reply.starts_with(&self.xid.to_be_bytes())
     }
 }
 

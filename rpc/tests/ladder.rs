@@ -167,6 +167,19 @@ fn auth_sys_reaches_the_handler() {
 }
 
 #[test]
+fn auth_sys_is_answered_with_a_verifier_of_auth_none() {
+    // Whatever the call's own verifier is: RFC 5531 appendix A has it be AUTH_NONE, and many are not.
+    let call = |flavor, len| {
+        [
+            7, 0, 2, P, 2, 0, 1, 20, 0, 0, 1000, 100, 0, flavor, len, 0xabcd,
+        ]
+    };
+    for verifier in [0, 1, 99] {
+        assert_eq!(ask(&call(verifier, 4)), [7, 1, 0, 0, 0, 0]);
+    }
+}
+
+#[test]
 fn another_credential_on_the_same_connection_is_another_caller() {
     let mut ladder = Ladder::new(Arc::new(versions(&[2])));
     let mut session = session();
