@@ -67,6 +67,6 @@ fn start(link: impl Link, table: CallTable, limits: Limits) -> Connection {
 }
 
 /// A number that the process before this one did not have.
-fn random() -> u32 {
+pub(crate) fn random() -> u32 {
     (RandomState::new().hash_one(()) >> 32) as u32
 }

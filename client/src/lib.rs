@@ -7,7 +7,7 @@
 //! there is nothing else, and no tokio among the dependencies.
 //!
 //! [`Rpcbind`] asks and tells rpcbind itself; a [`Registration`] keeps services registered for as long as
-//! it lives.
+//! it lives. A [`Broadcast`] asks everybody on the network at once, such as who has a program.
 
 pub mod blocking;
 mod credential;
@@ -22,6 +22,8 @@ pub use target::{Target, TargetError};
 #[cfg(feature = "tokio")]
 mod attempt;
 #[cfg(feature = "tokio")]
+pub mod broadcast;
+#[cfg(feature = "tokio")]
 mod builder;
 #[cfg(feature = "tokio")]
 mod channel;
@@ -34,6 +36,8 @@ mod registration;
 #[cfg(feature = "tokio")]
 mod rpcbind;
 
+#[cfg(feature = "tokio")]
+pub use broadcast::Broadcast;
 #[cfg(feature = "tokio")]
 pub use builder::Builder;
 #[cfg(feature = "tokio")]
