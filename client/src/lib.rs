@@ -7,7 +7,7 @@
 //! there is nothing else, and no tokio among the dependencies.
 //!
 //! [`Rpcbind`] asks and tells rpcbind itself; a [`Registration`] keeps services registered for as long as
-//! it lives.
+//! it lives. A [`Broadcast`] asks everybody on the network at once, such as who has a program.
 
 pub mod blocking;
 mod credential;
@@ -21,6 +21,8 @@ pub use target::{Target, TargetError};
 
 #[cfg(feature = "tokio")]
 mod attempt;
+#[cfg(feature = "tokio")]
+pub mod broadcast;
 #[cfg(feature = "tokio")]
 mod builder;
 #[cfg(feature = "tokio")]
@@ -48,6 +50,8 @@ mod shared;
 #[cfg(feature = "tokio")]
 mod tries;
 
+#[cfg(feature = "tokio")]
+pub use broadcast::Broadcast;
 #[cfg(feature = "tokio")]
 pub use builder::Builder;
 #[cfg(feature = "tokio")]

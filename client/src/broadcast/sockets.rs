@@ -1,0 +1,95 @@
+//! The sockets: one for each family of addresses.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::task::Poll;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::ReadBuf;
+use tokio::net::UdpSocket;
+
+use super::question::Question;
+
+/// A socket for each family of addresses, and where it sends to.
+#[derive(Debug)]
+pub(super) struct Sockets(Vec<(UdpSocket, Vec<SocketAddr>)>);
+
+impl Sockets {
+    /// Opens what these destinations need. A family that this host does not have is left out; it is an error
+    /// only if nothing is left.
+    pub(super) async fn open(destinations: &[SocketAddr]) -> io::Result<Self> {
+        let mut sockets = Vec::new();
+        let mut failed = io::Error::new(io::ErrorKind::NotFound, "no interface to broadcast on");
+        let families: [SocketAddr; 2] = [
+            (Ipv4Addr::UNSPECIFIED, 0).into(),
+            (Ipv6Addr::UNSPECIFIED, 0).into(),
+        ];
+        for any in families {
+            let mut to = destinations.to_vec();
+            to.retain(|to| to.is_ipv4() == any.is_ipv4());
+            if to.is_empty() {
+                continue;
+            }
+            match open(any).await {
+                Ok(socket) => sockets.push((socket, to)),
+                Err(error) => failed = error,
+            }
+        }
+        if sockets.is_empty() {
+            return Err(failed);
+        }
+        Ok(Self(sockets))
+    }
+
+    /// Sends the question to everybody. A destination that cannot be reached is left out; it is an error only
+    /// if none can be.
+    pub(super) fn send(&self, question: &Question) -> io::Result<()> {
+        let mut sent = Err(io::ErrorKind::NotFound.into());
+        for (socket, destinations) in &self.0 {
+            for &to in destinations {
+                for message in question.messages(to) {
+                    match socket.try_send_to(message, to) {
+                        Ok(_) => sent = Ok(()),
+                        Err(error) => {
+                            log::debug!("nobody at {to} is asked: {error}");
+                            sent = sent.map_err(|_| error);
+                        }
+                    }
+                }
+            }
+        }
+        sent
+    }
+
+    /// Waits for a datagram from anybody: its length and whom it is from. Nothing is lost if the future is dropped.
+    pub(super) async fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        poll_fn(|cx| {
+            for (socket, _) in &self.0 {
+                let mut buffer = ReadBuf::new(buffer);
+                if let Poll::Ready(from) = socket.poll_recv_from(cx, &mut buffer) {
+                    let len = buffer.filled().len();
+                    return Poll::Ready(from.map(|from| (len, from)));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+/// A socket that may broadcast, ready to send.
+async fn open(any: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(any), Type::DGRAM, Some(Protocol::UDP))?;
+    if any.is_ipv4() {
+        socket.set_broadcast(true)?;
+    } else {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&any.into())?;
+    let socket = UdpSocket::from_std(socket.into())?;
+    // Only from then on tokio knows that there is room, and `send` need not wait.
+    socket.writable().await?;
+    Ok(socket)
+}
