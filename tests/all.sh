@@ -24,8 +24,8 @@ cargo deny --version 2>/dev/null || cargo install cargo-deny@0.20.2 --locked --d
 cargo deny check bans licenses sources
 
 step "packages"
-cargo package --workspace --exclude oncrpc-hello --exclude oncrpc-nfs --exclude oncrpc-tests --exclude oncrpc-interop --exclude oncrpc-probe \
-    --no-verify --locked --quiet
+cargo package --package oncrpc-xdr --package oncrpc --package oncrpc-transport --package oncrpc-client --package oncrpc-server \
+    --package oncrpc-portmapper --package oncrpc-rpcgen --no-verify --locked --quiet
 
 step "tests"
 not_run=${CARGO_TARGET_DIR:-target}/not-run

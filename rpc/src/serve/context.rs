@@ -53,8 +53,7 @@ impl CallContext {
     /// [`timeout`](crate::CallOptions::timeout) is in order. Calls both ways go on at once, so a handler may wait
     /// for what it asks its caller. What is kept of it outlives the handler, not the connection.
     pub fn reverse(&self) -> Option<ReverseCaller> {
-        let reverse = self.origin.reverse()?;
-        Some(ReverseCaller::new(reverse.caller()))
+        self.origin.reverse().cloned().map(ReverseCaller::new)
     }
 
     /// Ends when nothing more comes from the caller: it has closed its end, or the connection is lost. It never

@@ -52,8 +52,8 @@ impl Origin {
         &self.peer
     }
 
-    pub(crate) fn reverse(&self) -> Option<&dyn Reverse> {
-        self.reverse.as_deref()
+    pub(crate) fn reverse(&self) -> Option<&Arc<dyn Reverse>> {
+        self.reverse.as_ref()
     }
 }
 
@@ -77,12 +77,18 @@ impl fmt::Debug for Origin {
 #[derive(Clone)]
 pub struct ReverseCaller {
     caller: Arc<dyn RawCaller>,
+    reverse: Arc<dyn Reverse>,
 }
 
 impl ReverseCaller {
-    /// A caller that makes its calls through `caller`.
-    pub fn new(caller: Arc<dyn RawCaller>) -> Self {
-        Self { caller }
+    pub(crate) fn new(reverse: Arc<dyn Reverse>) -> Self {
+        let caller = reverse.caller();
+        Self { caller, reverse }
+    }
+
+    /// Ends when nothing more comes from the peer: whoever keeps it for later learns by this that it is over.
+    pub async fn gone(&self) {
+        self.reverse.gone().await;
     }
 }
 
