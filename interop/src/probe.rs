@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::daemon::{Daemon, Ready};
-use crate::host::{Host, Output};
+use crate::host::Host;
 use crate::peers::c_peer;
 use crate::programs::ours;
 use crate::socket::{Answer, converse};
@@ -53,12 +53,12 @@ impl Host {
         c_peer(name).display().to_string()
     }
 
-    /// Runs our client of probe.x with these arguments.
-    pub fn our_probe_client(&self, arguments: &str) -> Output {
+    /// How a line of shell names our client of probe.x.
+    pub fn our_probe_client(&self) -> String {
         static OURS: OnceLock<PathBuf> = OnceLock::new();
         let program =
             OURS.get_or_init(|| ours("ONCRPC_PROBE_CLIENT", "oncrpc-probe", "probe-client"));
-        self.run(&format!("{} {arguments}", program.display()))
+        program.display().to_string()
     }
 
     /// A connection to the probe server over TCP.

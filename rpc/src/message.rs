@@ -214,7 +214,7 @@ impl<'a> ReplyHeader<'a> {
         expect(&mut r, REPLY)?;
         let outcome = match r.u32()? {
             MSG_ACCEPTED => {
-                let verifier = AuthRef::read(&mut r)?;
+                let verifier = AuthRef::read_bounded(&mut r)?;
                 match r.u32()? {
                     SUCCESS => Ok(ReplyBody {
                         verifier,

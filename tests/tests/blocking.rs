@@ -163,6 +163,8 @@ fn a_stream_that_ends_or_is_none_ends_the_call() {
     for answer in [
         &b""[..],
         b"\x80\0\0\x04abc",
+        b"\x80\0\0\x03abc",
+        b"\x80\0\0\x08abcd\0\0\0\x05",
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
     ] {
         let listener = TcpListener::bind(LOOPBACK).unwrap_or_else(|error| panic!("{error}"));

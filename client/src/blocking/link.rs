@@ -1,10 +1,12 @@
 //! A socket that a thread waits at.
 
+use std::error::Error;
 use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use oncrpc::message::{CALL, REPLY, message_type};
 use oncrpc::record::{RecordLimits, RecordReader};
 use oncrpc_xdr::Writer;
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -92,10 +94,13 @@ impl Link {
         loop {
             if let Some(records) = &mut self.records {
                 let next = records.next_record(&mut self.input);
-                let next =
-                    next.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-                if next.is_some() {
-                    return Ok(next);
+                if let Some(record) = next.map_err(invalid_data)? {
+                    return match message_type(&record) {
+                        Some(CALL | REPLY) => Ok(Some(record)),
+                        _ => Err(invalid_data(
+                            "the peer sent what is neither a call nor a reply",
+                        )),
+                    };
                 }
             }
             let left = until.saturating_duration_since(Instant::now());
@@ -122,6 +127,10 @@ impl Link {
             self.input = bytes;
         }
     }
+}
+
+fn invalid_data(error: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 /// A timeout that the system takes: none at all would be none for ever.

@@ -2,10 +2,11 @@
 
 use oncrpc_interop::{Daemon, Host, Which, needs_root};
 
-const NETIDS: [&str; 5] = ["udp", "tcp", "udp6", "tcp6", "local"];
+/// The transports of both.
+pub const NETIDS: [&str; 5] = ["udp", "tcp", "udp6", "tcp6", "local"];
 
 /// The host by the name that leads to it over this transport.
-fn host_of(netid: &str) -> &'static str {
+pub fn host_of(netid: &str) -> &'static str {
     match netid {
         "udp6" | "tcp6" => "::1",
         "local" => "localhost",
@@ -14,7 +15,7 @@ fn host_of(netid: &str) -> &'static str {
 }
 
 /// The most that goes over this transport: the bound of probe.x, or what libtirpc's datagrams hold.
-fn largest(netid: &str) -> usize {
+pub fn largest(netid: &str) -> usize {
     if netid.starts_with("udp") {
         8_000
     } else {

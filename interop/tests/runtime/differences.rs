@@ -1,6 +1,6 @@
 //! Where ours deliberately does otherwise: each has its line in server/COMPATIBILITY.md.
 
-use crate::{probes, streams};
+use crate::{oddities, probes, streams};
 
 /// A difference from libtirpc 1.3.3, by the name that it has in COMPATIBILITY.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub const FRAGMENTS: Difference = Difference("fragments");
 pub const STRAY_REPLY: Difference = Difference("stray-reply");
 pub const SHORT_DATAGRAM: Difference = Difference("short-datagram");
 pub const ONE_FRAGMENT: Difference = Difference("one-fragment");
+pub const NO_MESSAGE: Difference = Difference("no-message");
+pub const CONNECTS_AGAIN: Difference = Difference("connects-again");
 
 const ALL: &[Difference] = &[
     RPC_MISMATCH,
@@ -26,6 +28,8 @@ const ALL: &[Difference] = &[
     STRAY_REPLY,
     SHORT_DATAGRAM,
     ONE_FRAGMENT,
+    NO_MESSAGE,
+    CONNECTS_AGAIN,
 ];
 
 /// A file of the workspace.
@@ -51,6 +55,7 @@ fn every_difference_has_its_line_in_compatibility_md_and_is_shown() {
     known.sort_unstable();
     assert_eq!(lines, known, "the named lines of COMPATIBILITY.md");
     let mut shown = probes::differences();
+    shown.extend(oddities::differences());
     shown.push(streams::SHOWN);
     for difference in ALL {
         assert!(shown.contains(difference), "nothing shows {difference:?}");

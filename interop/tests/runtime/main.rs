@@ -4,6 +4,9 @@
 
 mod clients;
 mod differences;
+mod odd;
+mod oddities;
 mod probes;
+mod servers;
 mod streams;
 mod whose;

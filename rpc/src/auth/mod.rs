@@ -54,6 +54,14 @@ impl<'a> AuthRef<'a> {
         })
     }
 
+    /// Reads one that is no longer than RFC 5531 allows.
+    pub(crate) fn read_bounded(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            flavor: r.u32()?,
+            body: r.opaque_borrowed(MAX_AUTH_BODY)?,
+        })
+    }
+
     /// Whether the body is longer than RFC 5531 allows.
     pub(crate) fn is_too_long(&self) -> bool {
         self.body.len() > MAX_AUTH_BODY as usize

@@ -141,6 +141,25 @@ fn on_a_stream_a_reply_that_cannot_be_read_ends_its_call() {
 }
 
 #[test]
+fn a_verifier_may_be_of_any_flavor_and_have_400_bytes_and_no_more() {
+    let reply = |xid, flavor, words: u32| {
+        let body = vec![7; words as usize];
+        bytes(&[&[xid, 1, 0, flavor, 4 * words][..], &body, &[0, 42]].concat())
+    };
+    for flavor in [0, 2, 99] {
+        let (mut table, now) = (CallTable::new(7), Instant::now());
+        let (xid, _) = begin(&mut table, now, 25);
+        table.reply(now, &reply(xid, flavor, 100));
+        let body = poll(&mut table, xid);
+        assert!(matches!(body, Poll::Ready(Ok(body)) if body == bytes(&[42])));
+        let (xid, _) = begin(&mut table, now, 25);
+        table.reply(now, &reply(xid, flavor, 101));
+        let error = poll(&mut table, xid);
+        assert!(matches!(error, Poll::Ready(Err(CallError::Decode(_)))));
+    }
+}
+
+#[test]
 fn a_call_expires_at_its_deadline() {
     let (mut table, now) = (CallTable::new(7), Instant::now());
     let (late, _) = begin(&mut table, now, 25);
