@@ -12,7 +12,7 @@ use oncrpc_xdr::{Mark, Writer};
 const LAST: u32 = 1 << 31;
 
 /// Bytes of a mark.
-const MARK_LEN: usize = 4;
+pub(crate) const MARK_LEN: usize = 4;
 
 /// What a record may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

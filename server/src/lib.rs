@@ -4,11 +4,12 @@
 //! (`service(…)` in the module of each version). [`Listen`] says where calls come from. [`Running`] is what
 //! comes of starting it: dropping it ends the server, [`Running::shutdown`] waits for what is at hand.
 //! [`Access`] says who may call, by default everybody; an [`Intercept`] is any other check before a call,
-//! and an [`Observer`] hears what became of each.
+//! and an [`Observer`] hears what became of each. [`Duplicates`] are for procedures that must not be executed twice.
 
 mod accept;
 mod access;
 mod blocking;
+mod duplicates;
 mod gate;
 mod intercept;
 mod listen;
@@ -17,10 +18,12 @@ mod renewal;
 mod running;
 mod server;
 
+pub use oncrpc::serve::duplicates::DuplicatePolicy;
 pub use oncrpc_client::{Policy, RpcbindAt};
 
 pub use access::Access;
 pub use blocking::blocking;
+pub use duplicates::{Duplicates, remembered};
 pub use intercept::{Intercept, intercepted};
 pub use listen::{Bound, Listen};
 pub use observe::{Finished, Observer, Outcome};

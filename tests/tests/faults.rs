@@ -1,18 +1,23 @@
 //! The fault matrix: whatever happens on the way, every call ends exactly once, with the right answer or an error of
 //! its own kind, by its deadline. In virtual time.
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
 use oncrpc::{
-    Call, CallError, CallOptions, CallTable, ProcedureId, RawCaller, Reply, Retransmit, Services,
-    service,
+    Answer, Call, CallError, CallOptions, CallTable, ProcedureId, RawCaller, Reply, Retransmit,
+    Service, Services, Step, service,
 };
+use oncrpc_server::{Duplicates, intercepted, remembered};
 use oncrpc_transport::testing::{Cut, Dice, End, Faults, FaultyStream, datagrams};
 use oncrpc_transport::{Connection, Driver, LadderPool, Limits, Link, StreamLink};
+use oncrpc_xdr::Writer;
 use tokio::io::duplex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -27,13 +32,17 @@ const ECHO: ProcedureId = ProcedureId {
 /// How much later than its deadline a call may end.
 const SLACK: Duration = Duration::from_millis(10);
 
-/// Serves a link: every procedure gives its arguments back. The server ends with what is given back.
-fn serve(link: impl Link) -> watch::Sender<bool> {
-    let (stop, stopped) = watch::channel(false);
-    let echo = service(ECHO.program, ECHO.version, &[], Arc::new(()), |_| {
+/// Every procedure gives its arguments back.
+fn echo() -> Arc<dyn Service> {
+    service(ECHO.program, ECHO.version, &[], Arc::new(()), |_| {
         Box::new(|call: &Call<'_>, reply: &mut Reply<'_>| reply.success_raw(&call.raw_args()))
-    });
-    let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([echo]))));
+    })
+}
+
+/// Serves a link. The server ends with what is given back.
+fn serve(link: impl Link, service: Arc<dyn Service>) -> watch::Sender<bool> {
+    let (stop, stopped) = watch::channel(false);
+    let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([service]))));
     let peer = Peer {
         netid: Netid::Local,
         remote: Address::Local,
@@ -99,8 +108,18 @@ async fn ends(
 
 /// Calls over datagrams that suffer these faults.
 async fn over_datagrams(faults: Faults, seed: u64, calls: u32, timeout: Duration) -> Ends {
+    over_datagrams_to(echo(), faults, seed, calls, timeout).await
+}
+
+async fn over_datagrams_to(
+    service: Arc<dyn Service>,
+    faults: Faults,
+    seed: u64,
+    calls: u32,
+    timeout: Duration,
+) -> Ends {
     let (ours, theirs) = datagrams(faults, seed);
-    let _stop = serve(theirs);
+    let _stop = serve(theirs, service);
     // Xids that wrap around within the test.
     let table = CallTable::new(u32::MAX - 7).with_retransmit(Retransmit::default());
     let (connection, driver) = Connection::new(ours, table, Limits::CLIENT);
@@ -184,6 +203,70 @@ async fn a_fifth_of_all_datagrams_lost_costs_one_call_in_a_thousand() {
     assert!(right >= 3_996, "{right} of 4,000");
 }
 
+/// How often each call was executed, by its arguments.
+type Executed = Arc<Mutex<HashMap<Bytes, u32>>>;
+
+/// Gives arguments back, every other time after longer than it takes until a call is sent again.
+fn counting(executed: &Executed) -> Arc<dyn Service> {
+    let executed = executed.clone();
+    service(ECHO.program, ECHO.version, &[], executed, |executed| {
+        let mut slow = false;
+        Box::new(move |call: &Call<'_>, reply: &mut Reply<'_>| {
+            let args = call.raw_args();
+            *executed.lock().unwrap().entry(args.clone()).or_default() += 1;
+            slow = !slow;
+            if !slow {
+                return reply.success_raw(&args);
+            }
+            let (framing, xid) = (reply.framing(), call.context().xid());
+            Step::Later(Box::pin(async move {
+                tokio::time::sleep(Duration::from_millis(2_500)).await;
+                let mut out = Writer::new();
+                let _ = Reply::new(&mut out, framing, xid).success_raw(&args);
+                Answer::Reply(out)
+            }))
+        })
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_reply_is_remembered_is_executed_once_whatever_happens_to_it() {
+    let (arrived, mut executed_in_all) = (Arc::new(AtomicUsize::new(0)), 0);
+    for (drop, duplicate) in [(0, 300), (200, 0), (200, 200), (500, 100)] {
+        let faults = Faults {
+            drop,
+            duplicate,
+            delay: Duration::from_millis(50),
+            jitter: Duration::from_millis(2_000),
+            ..Faults::default()
+        };
+        for seed in 0..10 {
+            let executed = Executed::default();
+            let once = remembered(counting(&executed), &Duplicates::default(), [ECHO]);
+            let arrived = arrived.clone();
+            let service = intercepted(once, move |_: &Call<'_>| {
+                arrived.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            });
+            let timeout = Duration::from_secs(60);
+            let ends = over_datagrams_to(service, faults, seed, 40, timeout).await;
+            let executed = executed.lock().unwrap();
+            assert!(
+                executed.values().all(|times| *times == 1),
+                "{faults:?} seed {seed}: {executed:?}"
+            );
+            assert_eq!(ends.wrong, 0, "{faults:?} seed {seed}");
+            assert!(ends.right <= executed.len(), "{faults:?} seed {seed}");
+            executed_in_all += executed.len();
+        }
+    }
+    let arrived = arrived.load(Ordering::Relaxed);
+    assert!(
+        arrived > 2 * executed_in_all,
+        "{arrived} calls arrived, {executed_in_all} in all"
+    );
+}
+
 /// Calls over a stream between two ends of which each may suffer.
 async fn over_a_stream(
     piece: usize,
@@ -195,7 +278,7 @@ async fn over_a_stream(
     let (ours, theirs) = duplex(1 << 16);
     let theirs = FaultyStream::new(theirs, piece, theirs_cut);
     let ours = FaultyStream::new(ours, piece, ours_cut);
-    let _stop = serve(StreamLink::new(theirs, Limits::SERVER.record));
+    let _stop = serve(StreamLink::new(theirs, Limits::SERVER.record), echo());
     let link = StreamLink::new(ours, Limits::CLIENT.record);
     let (connection, driver) = Connection::new(link, CallTable::new(u32::MAX), Limits::CLIENT);
     tokio::spawn(driver.run());

@@ -57,6 +57,12 @@ impl ProcedureInfo {
     }
 }
 
+impl From<ProcedureInfo> for ProcedureId {
+    fn from(info: ProcedureInfo) -> Self {
+        info.id()
+    }
+}
+
 /// A procedure, as a type: its numbers, and the shapes of its arguments and results.
 pub trait Procedure: 'static {
     /// Numbers and name.

@@ -1,0 +1,142 @@
+//! What a call came to, before it is wrapped for a transport.
+
+use bytes::Bytes;
+use oncrpc_xdr::Writer;
+
+use crate::call::error::Refusal;
+use crate::message::ReplyHeader;
+use crate::record;
+use crate::serve::reply::{Framing, Reply};
+use crate::serve::step::Step;
+
+/// What a call came to, before it is wrapped for a transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// Results, encoded.
+    Results(Bytes),
+    /// A refusal.
+    Refused(Refusal),
+    /// No reply.
+    Silent,
+    /// No reply, and the end of the connection.
+    Close,
+}
+
+impl Answered {
+    /// Reads back the one reply that was written to `written`, for `framing`. The results are copied, so that
+    /// they keep nothing but themselves in memory.
+    pub fn read(written: &Writer, framing: Framing) -> Self {
+        let mark = match framing {
+            Framing::Record => record::MARK_LEN,
+            Framing::Datagram { .. } => 0,
+        };
+        let mut chunks = written.chunks();
+        // A header is written in one piece, with its mark.
+        let first = chunks.next().and_then(|chunk| chunk.get(mark..));
+        let first = first.unwrap_or_default();
+        match ReplyHeader::parse(first).map(|header| header.outcome) {
+            Ok(Ok(body)) => {
+                let mut results = Vec::with_capacity(written.len() - mark - body.body);
+                results.extend_from_slice(&first[body.body..]);
+                chunks.for_each(|chunk| results.extend_from_slice(chunk));
+                Self::Results(results.into())
+            }
+            Ok(Err(refusal)) => Self::Refused(refusal),
+            Err(error) => {
+                log::error!("a reply of our own cannot be read: {error}");
+                Self::Refused(Refusal::SystemErr)
+            }
+        }
+    }
+
+    /// Answers with it.
+    pub fn answer(&self, reply: &mut Reply<'_>) -> Step {
+        match self {
+            Self::Results(results) => reply.success_raw(results),
+            Self::Refused(refusal) => reply.refuse(refusal),
+            Self::Silent => Step::Silent,
+            Self::Close => Step::Close,
+        }
+    }
+
+    /// Bytes of results.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Results(results) => results.len(),
+            Self::Refused(_) | Self::Silent | Self::Close => 0,
+        }
+    }
+
+    /// Whether the call has been executed, or would come to the same if it were again.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => !matches!(refusal, Refusal::SystemErr | Refusal::Auth(_)),
+            Self::Results(_) | Self::Silent => true,
+            Self::Close => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::rpc_msg::AuthStat;
+
+    const FRAMINGS: [Framing; 2] = [Framing::Record, Framing::Datagram { max: 100 }];
+
+    /// Writes a reply and reads it back.
+    fn read(framing: Framing, write: impl FnOnce(&mut Reply<'_>) -> Step) -> Answered {
+        let mut written = Writer::new();
+        let _ = write(&mut Reply::new(&mut written, framing, 7));
+        Answered::read(&written, framing)
+    }
+
+    #[test]
+    fn what_is_said_again_is_what_was_said() {
+        let mismatch = Refusal::ProgMismatch { low: 2, high: 4 };
+        for framing in FRAMINGS {
+            for answered in [
+                Answered::Results(Bytes::new()),
+                Answered::Results(Bytes::from_static(&[1, 2, 3, 4])),
+                Answered::Refused(Refusal::GarbageArgs),
+                Answered::Refused(mismatch),
+                Answered::Refused(Refusal::Auth(AuthStat::Tooweak)),
+            ] {
+                let again = read(framing, |reply| answered.answer(reply));
+                assert_eq!(again, answered);
+            }
+        }
+    }
+
+    #[test]
+    fn results_in_several_pieces_are_read_in_one() {
+        let large = Bytes::from(vec![3; 2 * Writer::CHAIN_FROM]);
+        let results = read(Framing::Record, |reply| {
+            reply.success::<(oncrpc_xdr::wire::Opaque<{ u32::MAX }>, u32)>(&(large.clone(), 5))
+        });
+        let Answered::Results(results) = results else {
+            panic!("{results:?}");
+        };
+        assert_eq!(results.len(), 4 + large.len() + 4);
+        assert_eq!(results[4..4 + large.len()], large);
+    }
+
+    #[test]
+    fn what_is_too_long_for_one_datagram_may_be_said_in_another_framing() {
+        let results = Answered::Results(vec![0; 200].into());
+        let refused = Answered::Refused(Refusal::SystemErr);
+        assert_eq!(read(FRAMINGS[1], |reply| results.answer(reply)), refused);
+        assert_eq!(read(FRAMINGS[0], |reply| results.answer(reply)), results);
+    }
+
+    #[test]
+    fn only_what_a_call_came_to_for_good_is_final() {
+        let refused = |refusal| Answered::Refused(refusal).is_final();
+        assert!(Answered::Results(Bytes::new()).is_final());
+        assert!(Answered::Silent.is_final());
+        assert!(refused(Refusal::GarbageArgs));
+        assert!(!refused(Refusal::SystemErr));
+        assert!(!refused(Refusal::Auth(AuthStat::Tooweak)));
+        assert!(!Answered::Close.is_final());
+    }
+}

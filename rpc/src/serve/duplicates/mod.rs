@@ -1,0 +1,146 @@
+//! The duplicate request cache: a call that is sent twice is executed once.
+//!
+//! Over UDP a client sends its call again when the reply is late, and after a connection broke, over TCP, too. For
+//! most procedures it does no harm to execute such a call again. For one that is not idempotent it does: the
+//! second REMOVE of a file finds none. So calls of these are noted while they are executed, and what they came to
+//! is kept for a while, to be said again.
+//!
+//! [`DuplicateCache::begin`] says what is to be done about a call; [`finish`](DuplicateCache::finish) or
+//! [`forget`](DuplicateCache::forget) ends what was to be executed. What is kept is what a call came to and not
+//! the reply's bytes: it is framed, and held to what a datagram may have, anew each time.
+
+mod answered;
+mod key;
+mod shard;
+
+use std::array;
+use std::fmt;
+use std::hash::RandomState;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use answered::Answered;
+pub use shard::{MAX_RESULTS, MAX_WAITING};
+
+use crate::serve::reply::Framing;
+use crate::serve::service::Call;
+use key::CallKey;
+use shard::Shard;
+
+/// Calls are spread over this many parts, each behind a lock of its own.
+const SHARDS: usize = 8;
+
+/// What a [`DuplicateCache`] keeps, and how it tells calls apart.
+#[derive(Clone, Copy, Debug)]
+pub struct DuplicatePolicy {
+    /// Bytes that it may hold in all, its own bookkeeping included. Default 8 MiB, which is room for 16,000 short
+    /// replies. Nobody holds more than an eighth of it: neither an IPv4 address, nor an IPv6 /64, nor a user of
+    /// this host.
+    pub bytes: usize,
+    /// How long a reply is kept. Default 120 s, as Linux's NFS server has it: longer than clients go on sending.
+    pub ttl: Duration,
+    /// Whether calls from another port of the same host are other calls. By default they are not, so that a
+    /// client is known again when it has connected anew; its xid, its credential, its arguments and its address are
+    /// the same. With programs about that begin to count their xids at the same number each time they are
+    /// started, this is to be set: what they ask would otherwise be taken for what was asked before.
+    pub by_port: bool,
+}
+
+impl Default for DuplicatePolicy {
+    fn default() -> Self {
+        Self {
+            bytes: 8 << 20,
+            ttl: Duration::from_secs(120),
+            by_port: false,
+        }
+    }
+}
+
+/// What is to be done about a call.
+#[derive(Debug)]
+pub enum Begun<R> {
+    /// It is executed, and then [`finish`](DuplicateCache::finish) or [`forget`](DuplicateCache::forget) is told.
+    Execute(Ticket),
+    /// It has been executed, and this is what it came to.
+    Done(Answered),
+    /// It is being executed for another connection, and here one waits for what it comes to.
+    Wait(R),
+    /// It is being executed for this very connection, or for whoever sent this datagram: nothing is to be done.
+    Drop,
+    /// It is executed as if there were no cache: there is no place to note it, or not for this peer.
+    Full,
+}
+
+/// The proof that a call is noted as being executed, until it is given back.
+#[derive(Debug)]
+#[must_use = "the call would be taken for one that is being executed for ever"]
+pub struct Ticket(CallKey);
+
+/// Calls that are being executed, and what others came to. `W` is how somebody who waits for one is told.
+pub struct DuplicateCache<W> {
+    shards: [Mutex<Shard<W>>; SHARDS],
+    hasher: RandomState,
+    by_port: bool,
+}
+
+impl<W> DuplicateCache<W> {
+    /// An empty cache, which owns no memory yet.
+    pub fn new(policy: DuplicatePolicy) -> Self {
+        Self {
+            shards: array::from_fn(|_| Mutex::new(Shard::new(policy.bytes / SHARDS, policy.ttl))),
+            hasher: RandomState::new(),
+            by_port: policy.by_port,
+        }
+    }
+
+    /// Says what is to be done about a call. `wait` makes both ends of a way to be told, if that is what it is; of
+    /// those who wait for one call, only the [last few](MAX_WAITING) are told, and the others' end is dropped.
+    pub fn begin<R>(
+        &self,
+        call: &Call<'_>,
+        framing: Framing,
+        now: Instant,
+        wait: impl FnOnce() -> (W, R),
+    ) -> Begun<R> {
+        let key = CallKey::of(call, self.by_port, &self.hasher);
+        let datagram = matches!(framing, Framing::Datagram { .. });
+        let origin = &call.context.origin;
+        self.shard(&key).begin(key, origin, datagram, now, wait)
+    }
+
+    /// A call has been executed: keeps what it came to, if that is worth it, and gives back who is to be told.
+    ///
+    /// SYSTEM_ERR, refused credentials and [long](MAX_RESULTS) results are not kept: such a call is executed when it
+    /// comes again.
+    #[must_use = "somebody waits for it"]
+    pub fn finish(&self, ticket: Ticket, answered: &Answered, now: Instant) -> Vec<W> {
+        self.shard(&ticket.0).finish(ticket.0, answered, now)
+    }
+
+    /// A call that was to be executed has not been, or not to its end: it may be executed again. Those who waited
+    /// for it are not told; their end is dropped.
+    pub fn forget(&self, ticket: Ticket) {
+        // They hear of it when the lock is free.
+        let waiting = self.shard(&ticket.0).forget(ticket.0);
+        drop(waiting);
+    }
+
+    /// Bytes that it holds, at most what the policy allows.
+    pub fn bytes(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).bytes()).sum()
+    }
+
+    fn shard(&self, key: &CallKey) -> MutexGuard<'_, Shard<W>> {
+        lock(&self.shards[key.spread() % SHARDS])
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<W> fmt::Debug for DuplicateCache<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DuplicateCache({} bytes)", self.bytes())
+    }
+}
