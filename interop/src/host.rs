@@ -129,6 +129,37 @@ impl Host {
         Daemon::start(self, command, Ready::Notify)
     }
 
+    /// Lays cable `number` to another host. Its ends are interfaces `c` and the number, with the addresses
+    /// that [`cable_end`](Self::cable_end) tells and, link-local, fe80::1 here and fe80::2 there.
+    pub fn cable(&self, number: u8, other: &Self) {
+        let name = format!("c{number}");
+        let peer = other.init.to_string();
+        let (name, peer) = (name.as_str(), peer.as_str());
+        let ip = |host: &Self, words: &[&str]| {
+            // As a child of ours it knows the other host's first process by the number that we do.
+            let done = host.in_network(|| Command::new("ip").args(words).output());
+            let done = Output::from(done.expect("ip runs"));
+            assert!(done.code == Some(0), "ip {words:?}: {done:?}");
+        };
+        let laid = [
+            "link", "add", name, "type", "veth", "peer", "name", name, "netns", peer,
+        ];
+        ip(self, &laid);
+        for (end, host) in [(1, self), (2, other)] {
+            let ipv4 = format!("{}/24", Self::cable_end(number, end));
+            let link_local = format!("fe80::{end}/64");
+            ip(host, &["link", "set", name, "addrgenmode", "none"]);
+            ip(host, &["address", "add", &ipv4, "dev", name]);
+            ip(host, &["address", "add", &link_local, "dev", name, "nodad"]);
+            ip(host, &["link", "set", name, "up"]);
+        }
+    }
+
+    /// The address at an end of a cable: 1 is where it was laid from.
+    pub fn cable_end(number: u8, end: u8) -> String {
+        format!("198.18.{number}.{end}")
+    }
+
     /// Starts a program that stays in the foreground.
     pub fn start(&self, command: Command, ready: Ready) -> Daemon {
         Daemon::start(self, command, ready)

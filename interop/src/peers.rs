@@ -57,6 +57,14 @@ impl Host {
             OURS.get_or_init(|| ours("ONCRPC_HELLO_THREAD", "oncrpc-hello", "hello-thread"));
         self.run(&format!("{} {arguments}", program.display()))
     }
+
+    /// Runs our program that asks everybody for hello.x.
+    pub fn our_hello_everybody(&self, arguments: &str) -> Output {
+        static OURS: OnceLock<PathBuf> = OnceLock::new();
+        let program =
+            OURS.get_or_init(|| ours("ONCRPC_HELLO_EVERYBODY", "oncrpc-hello", "hello-everybody"));
+        self.run(&format!("{} {arguments}", program.display()))
+    }
 }
 
 /// A C peer, built by `peers/Makefile` if it is older than its sources.

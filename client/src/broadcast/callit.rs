@@ -48,90 +48,76 @@ fn encoded(args: &impl Encode) -> Result<Writer, EncodeError> {
     Ok(w)
 }
 
-/// Reads what version 3 answers; `None` if it does not say where the program is.
+/// Reads what version 3 answers; `None` if it does not say which port the program has.
 pub(super) fn answer3(body: &Bytes, from: SocketAddr) -> Result<Option<Answer>, DecodeError> {
     let RpcbRmtcallres { addr, results } = RpcbRmtcallres::decode(&mut Reader::of(body))?;
-    Ok(program_at(addr.as_bytes(), from).map(|program| (program, results)))
+    let program = port_of(addr.as_bytes()).and_then(|port| program_at(from, port));
+    Ok(program.map(|program| (program, results)))
 }
 
-/// Reads what version 2 answers; `None` if it does not say where the program is.
+/// Reads what version 2 answers; `None` if it does not say which port the program has.
 pub(super) fn answer2(body: &Bytes, from: SocketAddr) -> Result<Option<Answer>, DecodeError> {
     let CallResult { port, res } = CallResult::decode(&mut Reader::of(body))?;
-    let port = u16::try_from(port).ok().filter(|&port| port != 0);
-    Ok(port.map(|port| (with_port(from, port), res)))
+    let port = u16::try_from(port).ok();
+    let program = port.and_then(|port| program_at(from, port));
+    Ok(program.map(|program| (program, res)))
 }
 
-/// Where a program is, by the universal address that the rpcbind at `from` gives it.
+/// The port in a universal address. Some rpcbinds name an IPv6 address to who asks over IPv4.
+fn port_of(uaddr: &[u8]) -> Option<u16> {
+    let uaddr = Uaddr::parse(uaddr, Family::Inet).or_else(|_| Uaddr::parse(uaddr, Family::Inet6));
+    Some(uaddr.ok()?.socket_addr()?.port())
+}
+
+/// Where the program is that the rpcbind at `from` has called: at this port of the address that its answer came
+/// from.
 ///
-/// Its address is taken if it means here what it means there; otherwise it is the one that the answer came
-/// from, with the port that was told. So it is for a wildcard, for an address of the other family (some rpcbinds
-/// name an IPv6 address to who asks over IPv4), for a link-local one, whose interface the text does not say,
-/// and for another host's loopback, which is not to become ours.
-fn program_at(uaddr: &[u8], from: SocketAddr) -> Option<SocketAddr> {
-    let told = Uaddr::parse(uaddr, Family::Inet)
-        .or_else(|_| Uaddr::parse(uaddr, Family::Inet6))
-        .inspect_err(|error| log::debug!("{from} answers a broadcast with no address: {error}"))
-        .ok()?
-        .socket_addr()
-        .filter(|told| told.port() != 0)?;
-    let means_the_same = match told {
-        SocketAddr::V4(_) => from.is_ipv4(),
-        SocketAddr::V6(told) => from.is_ipv6() && !told.ip().is_unicast_link_local(),
-    } && !told.ip().is_unspecified()
-        && (!told.ip().is_loopback() || from.ip().is_loopback());
-    Some(if means_the_same {
-        told
-    } else {
-        with_port(from, told.port())
-    })
-}
-
-/// Another port of the same host; an IPv6 address keeps its scope.
-fn with_port(mut host: SocketAddr, port: u16) -> SocketAddr {
-    host.set_port(port);
-    host
+/// The address that the answer names is none to rely on. It may be a wildcard, a link-local one without its
+/// interface, the loopback of another host, which would become ours, or (rpcbind 1.2.6) that of an interface which we
+/// have no way to. Nothing is lost: a program that rpcbind can call listens at any address.
+fn program_at(from: SocketAddr, port: u16) -> Option<SocketAddr> {
+    let mut program = from;
+    program.set_port(port);
+    (port != 0).then_some(program)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn at(uaddr: &str, from: &str) -> Option<String> {
-        let program = program_at(uaddr.as_bytes(), from.parse().unwrap());
-        program.map(|program| program.to_string())
+    use oncrpc_xdr::to_bytes;
+
+    fn answer(uaddr: &str, from: &str) -> Option<String> {
+        let body = RpcbRmtcallres {
+            addr: uaddr.into(),
+            results: Bytes::from_static(b"1234"),
+        };
+        let body = to_bytes(&body).unwrap();
+        let (program, results) = answer3(&body, from.parse().unwrap()).unwrap()?;
+        assert_eq!(results, "1234");
+        Some(program.to_string())
     }
 
     #[test]
-    fn the_program_is_where_rpcbind_says() {
+    fn the_program_is_at_the_port_told_of_the_host_that_answers() {
         for (uaddr, from, program) in [
-            ("192.0.2.1.8.1", "192.0.2.9:700", "192.0.2.1:2049"),
-            ("127.0.0.1.8.1", "127.0.0.1:700", "127.0.0.1:2049"),
-            ("2001:db8::1.8.1", "[fe80::9%3]:700", "[2001:db8::1]:2049"),
-        ] {
-            assert_eq!(at(uaddr, from).as_deref(), Some(program), "{uaddr}");
-        }
-    }
-
-    #[test]
-    fn an_address_that_means_nothing_here_is_the_one_that_answered() {
-        for (uaddr, from, program) in [
+            ("192.0.2.9.8.1", "192.0.2.9:700", "192.0.2.9:2049"),
             ("0.0.0.0.8.1", "192.0.2.9:700", "192.0.2.9:2049"),
-            ("::.8.1", "[2001:db8::9]:700", "[2001:db8::9]:2049"),
-            ("::ffff:192.0.2.1.8.1", "192.0.2.9:700", "192.0.2.9:2049"),
-            ("::.8.1", "192.0.2.9:700", "192.0.2.9:2049"),
-            ("192.0.2.1.8.1", "[fe80::9%3]:700", "[fe80::9%3]:2049"),
-            ("fe80::1.8.1", "[fe80::9%3]:700", "[fe80::9%3]:2049"),
             ("127.0.0.1.8.1", "192.0.2.9:700", "192.0.2.9:2049"),
-            ("::1.8.1", "[2001:db8::9]:700", "[2001:db8::9]:2049"),
+            ("198.51.100.1.8.1", "192.0.2.9:700", "192.0.2.9:2049"),
+            ("::.8.1", "192.0.2.9:700", "192.0.2.9:2049"),
+            ("::ffff:192.0.2.9.8.1", "192.0.2.9:700", "192.0.2.9:2049"),
+            ("::.8.1", "[2001:db8::9]:700", "[2001:db8::9]:2049"),
+            ("fe80::9.8.1", "[fe80::9%3]:700", "[fe80::9%3]:2049"),
         ] {
-            assert_eq!(at(uaddr, from).as_deref(), Some(program), "{uaddr}");
+            assert_eq!(answer(uaddr, from).as_deref(), Some(program), "{uaddr}");
         }
     }
 
     #[test]
     fn what_is_no_address_is_no_answer() {
         for uaddr in ["", "192.0.2.1", "192.0.2.1.0.0", "/run/sock", "::1"] {
-            assert_eq!(at(uaddr, "192.0.2.9:700"), None, "{uaddr}");
+            assert_eq!(answer(uaddr, "192.0.2.9:700"), None, "{uaddr}");
         }
     }
 

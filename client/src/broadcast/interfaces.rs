@@ -58,13 +58,14 @@ fn destination(
 }
 
 /// The broadcast address that was set, or else the last address of the network: iproute2 sets none unless told
-/// to, and the kernel takes that one for a broadcast all the same.
+/// to, and the kernel takes that one for a broadcast all the same. (glibc then has the interface's own address
+/// in its place.)
 fn broadcast_address(interface: &InterfaceAddress, address: Ipv4Addr) -> Option<Ipv4Addr> {
     let ipv4 = |address: &Option<SockaddrStorage>| match inet(address.as_ref()?)? {
         SocketAddr::V4(address) if !address.ip().is_unspecified() => Some(*address.ip()),
         _ => None,
     };
-    if let Some(set) = ipv4(&interface.broadcast) {
+    if let Some(set) = ipv4(&interface.broadcast).filter(|set| *set != address) {
         return Some(set);
     }
     let hosts = !ipv4(&interface.netmask)?.to_bits();
@@ -129,8 +130,10 @@ mod tests {
             ..address("eth2", LAN, "192.0.2.7")
         };
         assert_eq!(asked([with("255.255.252.0", None)]), ["192.0.3.255:0"]);
-        let unset = with("255.255.255.0", Some("0.0.0.0"));
-        assert_eq!(asked([unset]), ["192.0.2.255:0"]);
+        for unset in ["0.0.0.0", "192.0.2.7"] {
+            let unset = with("255.255.255.0", Some(unset));
+            assert_eq!(asked([unset]), ["192.0.2.255:0"]);
+        }
         for no_others in ["255.255.255.254", "255.255.255.255"] {
             assert!(asked([with(no_others, None)]).is_empty(), "{no_others}");
         }

@@ -176,9 +176,9 @@ impl Broadcast {
 
     /// Has every rpcbind call `P` on its host: CALLIT.
     ///
-    /// Answers come from the address of the program, by which it can be called from then on. A host whose
-    /// rpcbind does not call for others is silent, and so is one without the program and one where the
-    /// call fails. There is an error only if nothing can be sent at all.
+    /// Answers come with the address of the program, by which it can be called from then on: its port, and the
+    /// address that the answer came from. A host whose rpcbind does not call for others is silent, and so is
+    /// one without the program and one where the call fails. There is an error only if nothing can be sent at all.
     ///
     /// It is asked in version 3, and over IPv4 in version 2, too. An rpcbind that understands both answers
     /// both, which is one answer here.
