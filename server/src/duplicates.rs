@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 ///
 /// How calls are told apart, and how much is kept for how long, is the [`DuplicatePolicy`]'s to say. It is memory, so
 /// it ends with the process, and what does not fit is executed twice after all: short results of calls that come
-/// again soon are what it is made for. Results of more than 64 KiB, SYSTEM_ERR and AUTH_ERROR are not remembered.
+/// again soon are what it is made for. Results of more than 16 KiB, SYSTEM_ERR and AUTH_ERROR are not remembered.
 ///
 /// Clones are the same cache. One may be used for all services of a server; servers that serve the same program,
 /// but not the same things, want one each.

@@ -18,15 +18,15 @@ const LOOKED_AT: usize = 256;
 /// arguments: how long they are, and how they begin. All of it is in one hash, whose key nobody else knows: no peer
 /// can find two calls that are taken for each other. The xid stands beside it once more, so that chance cannot
 /// either.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct CallKey {
-    pub(super) xid: u32,
     pub(super) hash: u64,
+    pub(super) xid: u32,
     pub(super) holder: Holder,
 }
 
 /// In whose share of the cache a call is: an address, as [`DuplicatePolicy`](super::DuplicatePolicy) counts them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Holder {
     V4(u32),
     /// A /64: whoever has one address of it has them all.

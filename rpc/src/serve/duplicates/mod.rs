@@ -13,7 +13,6 @@ mod answered;
 mod key;
 mod shard;
 
-use std::array;
 use std::fmt;
 use std::hash::RandomState;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,15 +26,18 @@ use crate::serve::service::Call;
 use key::CallKey;
 use shard::Shard;
 
-/// Calls are spread over this many parts, each behind a lock of its own.
-const SHARDS: usize = 8;
+/// Calls are spread over at most this many parts, each behind a lock of its own, so that cores seldom meet.
+const SHARDS: usize = 32;
+
+/// Fewest bytes of a part, so that everybody's share of it is room for the longest results.
+const SHARD_BYTES: usize = 256 * 1024;
 
 /// What a [`DuplicateCache`] keeps, and how it tells calls apart.
 #[derive(Clone, Copy, Debug)]
 pub struct DuplicatePolicy {
-    /// Bytes that it may hold in all, its own bookkeeping included. Default 8 MiB, which is room for 16,000 short
+    /// Bytes that it may hold in all, its own bookkeeping included. Default 8 MiB, which is room for 20,000 short
     /// replies. Nobody holds more than an eighth of it: neither an IPv4 address, nor an IPv6 /64, nor a user of
-    /// this host.
+    /// this host. With less than 3 KiB there is no room for a call, and nothing is remembered.
     pub bytes: usize,
     /// How long a reply is kept. Default 120 s, as Linux's NFS server has it: longer than clients go on sending.
     pub ttl: Duration,
@@ -78,16 +80,18 @@ pub struct Ticket(CallKey);
 
 /// Calls that are being executed, and what others came to. `W` is how somebody who waits for one is told.
 pub struct DuplicateCache<W> {
-    shards: [Mutex<Shard<W>>; SHARDS],
+    shards: Box<[Mutex<Shard<W>>]>,
     hasher: RandomState,
     by_port: bool,
 }
 
 impl<W> DuplicateCache<W> {
-    /// An empty cache, which owns no memory yet.
+    /// An empty cache.
     pub fn new(policy: DuplicatePolicy) -> Self {
+        let shards = (policy.bytes / SHARD_BYTES).clamp(1, SHARDS);
+        let shard = |_| Mutex::new(Shard::new(policy.bytes / shards, policy.ttl));
         Self {
-            shards: array::from_fn(|_| Mutex::new(Shard::new(policy.bytes / SHARDS, policy.ttl))),
+            shards: (0..shards).map(shard).collect(),
             hasher: RandomState::new(),
             by_port: policy.by_port,
         }
@@ -131,7 +135,7 @@ impl<W> DuplicateCache<W> {
     }
 
     fn shard(&self, key: &CallKey) -> MutexGuard<'_, Shard<W>> {
-        lock(&self.shards[key.spread() % SHARDS])
+        lock(&self.shards[key.spread() % self.shards.len()])
     }
 }
 

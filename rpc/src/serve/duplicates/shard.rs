@@ -1,6 +1,6 @@
 //! One part of the cache, without its lock.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,8 +10,9 @@ use super::key::{CallKey, Holder};
 use super::{Begun, Ticket};
 use crate::serve::reverse::Origin;
 
-/// Longest results that are kept, in bytes: whatever a datagram can carry.
-pub const MAX_RESULTS: usize = 64 * 1024;
+/// Longest results that are kept, in bytes. Procedures that change something say little: Linux's NFS server keeps
+/// 256 bytes.
+pub const MAX_RESULTS: usize = 16 * 1024;
 
 /// How many may wait, by other connections, for what one call comes to. A client has one; that there is more
 /// than one connection to wait by is because it has given up the one before.
@@ -22,17 +23,20 @@ const SHARE: usize = 8;
 
 /// Bytes that an entry is counted with, beside its results: a bound for what it costs in all the maps below, their
 /// unused places included (`tests/tests/duplicates.rs` measures).
-const ENTRY: usize = 512;
+const ENTRY: usize = 384;
 
 /// One part of the cache, without its lock.
+///
+/// Its maps are trees, because these never hold much more memory than what is in them, nor take long for a single
+/// call when they grow.
 pub(super) struct Shard<W> {
-    calls: HashMap<CallKey, State<W>>,
+    calls: BTreeMap<CallKey, State<W>>,
     /// Calls that have been executed, from the one that has not been asked for the longest.
     by_age: BTreeMap<Tick, CallKey>,
     /// The same for each holder.
     by_holder: BTreeSet<(Holder, Tick)>,
     /// Bytes that each holder has, those of calls that are being executed among them.
-    held: HashMap<Holder, usize>,
+    held: BTreeMap<Holder, usize>,
     /// Bytes that all have.
     bytes: usize,
     max_bytes: usize,
@@ -62,10 +66,10 @@ enum State<W> {
 impl<W> Shard<W> {
     pub(super) fn new(max_bytes: usize, ttl: Duration) -> Self {
         Self {
-            calls: HashMap::new(),
+            calls: BTreeMap::new(),
             by_age: BTreeMap::new(),
             by_holder: BTreeSet::new(),
-            held: HashMap::new(),
+            held: BTreeMap::new(),
             bytes: 0,
             max_bytes,
             ttl,
