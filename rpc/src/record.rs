@@ -282,6 +282,14 @@ mod tests {
     }
 
     #[test]
+    fn more_fragments_than_the_limit_are_refused_though_few_bytes_came() {
+        let expected = Err(RecordError::TooManyFragments { allowed: 4 });
+        at_every_step(&b"\0\0\0\x01a".repeat(5), &expected);
+        let last = [&b"\0\0\0\x01a".repeat(3)[..], b"\x80\0\0\x01b"].concat();
+        at_every_step(&last, &Ok(vec![b"aaab".to_vec()]));
+    }
+
+    #[test]
     fn an_empty_record_is_refused() {
         at_every_step(b"\x80\0\0\0", &Err(RecordError::Empty));
         at_every_step(b"\0\0\0\0\x80\0\0\0", &Err(RecordError::Empty));

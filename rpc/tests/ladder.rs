@@ -45,6 +45,14 @@ async fn double(cx: CallContext, number: i32) -> Result<i32, Reject> {
             .await;
             Ok(10)
         }
+        7 => {
+            let mut waited = false;
+            std::future::poll_fn(|_| match std::mem::replace(&mut waited, true) {
+                true => panic!("seven has waited for nothing"),
+                false => std::task::Poll::Pending,
+            })
+            .await
+        }
         6 => Ok(cx.auth_sys().map_or(-1, |parms| parms.uid as i32)),
         number => Ok(2 * number),
     }
@@ -140,6 +148,54 @@ fn the_credential_is_judged_before_the_program() {
     many.extend([0; 17]);
     many.extend([0, 0]);
     assert_eq!(ask(&many), [7, 1, 1, 1, 1]);
+}
+
+#[test]
+fn of_all_that_is_wrong_the_lowest_rung_gives_the_answer() {
+    // Each call mends what was answered to the one before.
+    let (mismatch, rejected) = (&[1, 0, 2, 2][..], &[1, 1, 2][..]);
+    for (rpcvers, flavor, program, version, procedure, arg, answer) in [
+        (3, 99, 1, 9, 77, 0, mismatch),
+        (2, 99, 1, 9, 77, 0, rejected),
+        (2, 0, 1, 9, 77, 0, &[0, 0, 0, 1]),
+        (2, 0, P, 9, 77, 0, &[0, 0, 0, 2, 2, 4]),
+        (2, 0, P, 2, 77, 0, &[0, 0, 0, 3]),
+        (2, 0, P, 2, 1, 0, &[0, 0, 0, 4]),
+        (2, 0, P, 2, 1, 1, &[0, 0, 0, 0, 42]),
+    ] {
+        let mut call = vec![7, 0, rpcvers, program, version, procedure, flavor, 0, 0, 0];
+        call.extend([21].iter().take(arg));
+        assert_eq!(ask(&call), [&[7, 1], answer].concat());
+    }
+}
+
+#[test]
+fn auth_sys_has_a_name_of_255_bytes_and_16_groups_and_no_more() {
+    // What stands behind the groups within the credential is ignored, as libtirpc does.
+    for (name, groups, behind, accepted) in [
+        (0, 0, 0, true),
+        (255, 16, 0, true),
+        (255, 16, 1, true),
+        (256, 0, 0, false),
+        (0, 17, 0, false),
+    ] {
+        let name_words = u32::div_ceil(name, 4);
+        let mut body = vec![0, name];
+        body.extend(vec![0x6161_6161; name_words as usize]);
+        if name % 4 == 3 {
+            // Three bytes, and one of zero to fill the word.
+            *body.last_mut().unwrap_or(&mut 0) = 0x6161_6100;
+        }
+        body.extend([1000, 100, groups]);
+        body.extend(vec![5; (groups + behind) as usize]);
+        let len = 4 * body.len() as u32;
+        let call = [&[7, 0, 2, P, 2, 0, 1, len][..], &body, &[0, 0]].concat();
+        let expected: &[u32] = match accepted {
+            true => &[7, 1, 0, 0, 0, 0],
+            false => &[7, 1, 1, 1, 1],
+        };
+        assert_eq!(ask(&call), expected, "{name} bytes, {groups} groups");
+    }
 }
 
 #[test]
@@ -249,6 +305,19 @@ fn a_handler_that_waits_answers_later() {
         words(&reply.into_bytes()),
         [0x8000_0000 | 28, 7, 1, 0, 0, 0, 0, 10]
     );
+}
+
+#[test]
+fn a_handler_that_panics_when_it_has_waited_costs_one_system_err_too() {
+    let (step, _) = step(&bytes(&[7, 0, 2, P, 2, 1, 0, 0, 0, 0, 7]), DATAGRAM);
+    let Step::Later(mut answer) = step else {
+        panic!("{step:?}")
+    };
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let std::task::Poll::Ready(Answer::Reply(reply)) = answer.as_mut().poll(&mut cx) else {
+        panic!("no reply");
+    };
+    assert_eq!(words(&reply.into_bytes()), [7, 1, 0, 0, 0, 5]);
 }
 
 #[test]

@@ -269,6 +269,35 @@ async fn a_server_that_stops_waits_for_the_callbacks_of_calls_at_hand() {
     assert_eq!(rest, answer.concat());
 }
 
+#[tokio::test]
+async fn the_same_xid_may_be_in_flight_both_ways() {
+    let (mut ours, theirs) = duplex(4096);
+    let _serving = serve(theirs, Limits::SERVER);
+    let send = |words: &[u32]| -> Vec<u8> {
+        let mark = (1 << 31) | (4 * words.len() as u32);
+        let words = [&[mark], words].concat();
+        words.iter().flat_map(|word| word.to_be_bytes()).collect()
+    };
+    // Asked, the server calls back; of the xid that it takes it is called, too, before it is answered.
+    ours.write_all(&send(&[7, 0, 2, P, 1, 2, 0, 0, 0, 0, 41]))
+        .await
+        .unwrap();
+    let mut callback = [0; 48];
+    ours.read_exact(&mut callback).await.unwrap();
+    let xid = u32::from_be_bytes(*callback[4..].first_chunk().unwrap());
+    ours.write_all(&send(&[xid, 0, 2, P, 1, 1, 0, 0, 0, 0, 1]))
+        .await
+        .unwrap();
+    let mut reply = [0; 32];
+    ours.read_exact(&mut reply).await.unwrap();
+    assert_eq!(reply[..], send(&[xid, 1, 0, 0, 0, 0, 2]));
+    ours.write_all(&send(&[xid, 1, 0, 0, 0, 0, 42]))
+        .await
+        .unwrap();
+    ours.read_exact(&mut reply).await.unwrap();
+    assert_eq!(reply[..], send(&[7, 1, 0, 0, 0, 0, 42]));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_handler_hears_that_its_caller_is_gone_and_may_answer_all_the_same() {
     let (ours, theirs) = duplex(4096);

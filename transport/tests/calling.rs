@@ -118,6 +118,21 @@ async fn a_call_that_is_out_of_time_leaves_the_connection_to_the_next() {
     assert_eq!(echo(&connection, args.clone()).await.unwrap(), args);
 }
 
+#[tokio::test]
+async fn a_call_to_who_only_calls_is_dropped() {
+    let (ours, mut theirs) = duplex(1 << 16);
+    let (connection, driver) = connect(ours);
+    tokio::spawn(driver.run());
+    let calling = tokio::spawn(async move { echo(&connection, Bytes::new()).await });
+    let mut call = [0; 44];
+    theirs.read_exact(&mut call).await.unwrap();
+    // The call itself, under its own xid, and then the reply to it.
+    theirs.write_all(&call).await.unwrap();
+    let reply = [1 << 31 | 28, 1, 1, 0, 0, 0, 0, 42].map(u32::to_be_bytes);
+    theirs.write_all(&reply.concat()).await.unwrap();
+    assert_eq!(calling.await.unwrap().unwrap(), 42_u32.to_be_bytes()[..]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_nobody_calls_on_ends_after_five_minutes() {
     let (ours, theirs) = duplex(1 << 16);

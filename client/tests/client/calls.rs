@@ -43,6 +43,16 @@ async fn many_calls_are_in_flight_at_once_and_answered_in_any_order() {
 }
 
 #[tokio::test]
+async fn each_channel_begins_with_an_xid_of_its_own() {
+    let fake = Fake::start(Script::default(), &[4]).await;
+    fake.script.permits.0.add_permits(2);
+    // They are random: two of 32 bits are near each other once in a hundred million times.
+    let first = v4::Client::new(channel(&fake)).gettime().await.unwrap();
+    let second = v4::Client::new(channel(&fake)).gettime().await.unwrap();
+    assert!(first.abs_diff(second) > 20, "{first} {second}");
+}
+
+#[tokio::test]
 async fn a_call_that_is_dropped_leaves_the_others_alone() {
     let fake = Fake::start(Script::default(), &[4]).await;
     let client = v4::Client::new(channel(&fake));

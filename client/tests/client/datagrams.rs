@@ -75,6 +75,25 @@ async fn garbage_before_the_reply_does_not_matter() {
 }
 
 #[tokio::test]
+async fn a_reply_from_elsewhere_is_nobodys() {
+    let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let elsewhere = [
+        UdpSocket::bind("127.0.0.1:0").await.unwrap(),
+        UdpSocket::bind("127.0.0.2:0").await.unwrap(),
+    ];
+    let client = client(server.local_addr().unwrap());
+    let answering = async {
+        let (call, from) = receive(&server).await;
+        for (socket, word) in elsewhere.iter().zip(1..) {
+            socket.send_to(&reply(&call, word), from).await.unwrap();
+        }
+        server.send_to(&reply(&call, 42), from).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(client.gettime(), answering);
+    assert_eq!(answer.unwrap(), 42);
+}
+
+#[tokio::test]
 async fn what_no_datagram_holds_is_an_error_before_it_is_sent() {
     let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let client = client(server.local_addr().unwrap());

@@ -395,6 +395,39 @@ fn nobody_listens() -> CallError {
 /// Time that a server has to listen again before a call that was refused once is sent the second time.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::AuthNone;
+
+    /// Begins a call; gives back its xid.
+    fn begin(table: &mut CallTable) -> u32 {
+        let call = NewCall {
+            id: ProcedureId {
+                program: 1,
+                version: 1,
+                procedure: 1,
+            },
+            args: &Writer::new(),
+            auth: Arc::new(AuthNone),
+            timeout: Duration::from_secs(25),
+        };
+        let begun = table.begin(Instant::now(), call, &mut Writer::new());
+        begun.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn an_xid_that_a_call_in_flight_has_is_not_given_to_another() {
+        let mut table = CallTable::new(u32::MAX - 1);
+        let taken = [begin(&mut table), begin(&mut table), begin(&mut table)];
+        assert_eq!(taken, [u32::MAX - 1, u32::MAX, 0]);
+        table.cancel(u32::MAX);
+        // As it is when they have all been given once.
+        table.next_xid = u32::MAX - 1;
+        assert_eq!([begin(&mut table), begin(&mut table)], [u32::MAX, 1]);
+    }
+}
+
 /// Spreads xids, which we count up ourselves: nobody else chooses what goes into the map.
 #[derive(Debug, Default)]
 struct XidHasher(u64);

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use oncrpc::auth::AuthNone;
 use oncrpc::call::table::{Due, NewCall};
 use oncrpc::{CallError, CallTable, ProcedureId, Refusal};
-use oncrpc_xdr::Writer;
+use oncrpc_xdr::{Enumeration, Writer};
 
 const ID: ProcedureId = ProcedureId {
     program: 100_003,
@@ -118,14 +118,19 @@ fn every_refusal_reaches_the_caller() {
         (&[0, 0, 0, 77], Refusal::Unknown(77)),
         (&[1, 0, 2, 2], Refusal::RpcMismatch { low: 2, high: 2 }),
         (&[1, 1, 5], Refusal::Auth(AuthStat::Tooweak)),
+        (&[1, 1, 13], Refusal::Auth(AuthStat::RpcsecGssCredproblem)),
+        (&[1, 1, 99], Refusal::Auth(Enumeration::from_value(99))),
     ] {
         let (mut table, now) = (CallTable::new(7), Instant::now());
         let (xid, _) = begin(&mut table, now, 25);
+        let (other, _) = begin(&mut table, now, 25);
         table.reply(now, &bytes(&[&[xid, 1][..], reply].concat()));
         let Poll::Ready(Err(CallError::Refused(found))) = poll(&mut table, xid) else {
             panic!()
         };
         assert_eq!(found, refusal);
+        // It is a matter of that call alone.
+        assert!(poll(&mut table, other).is_pending());
     }
 }
 

@@ -78,8 +78,17 @@ fn a_datagram_is_sent_again_with_the_same_xid_until_its_time_is_up() {
 fn garbage_in_a_datagram_does_not_end_the_call_that_it_names() {
     let (mut table, now) = (exact(Retransmit::default()), Instant::now());
     let (xid, _) = begin(&mut table, now, 25);
-    assert!(table.reply(now, &bytes(&[xid, 1, 9])).is_none());
-    assert!(poll(&mut table, xid).is_pending());
+    for other in [
+        &[xid, 1, 9][..],
+        &[xid ^ 1, 1, 0, 0, 0, 0],
+        &[xid, 0, 2],
+        &[],
+    ] {
+        assert!(table.reply(now, &bytes(other)).is_none());
+        assert!(poll(&mut table, xid).is_pending());
+        // Nor is it a reason to send it again.
+        assert!(table.next_due(now).is_none());
+    }
     answer(&mut table, now, xid);
 }
 
