@@ -93,11 +93,15 @@ impl Host {
 
     /// The same with a datagram for each of these.
     pub fn probe_datagrams(&self, datagrams: &[Vec<u8>]) -> Answer {
-        let socket = self.in_network(|| UdpSocket::bind("127.0.0.1:0"));
+        self.probe_datagrams_at(([127, 0, 0, 1], PROBE_PORT).into(), datagrams)
+    }
+
+    /// The same, at any of this host's addresses.
+    pub fn probe_datagrams_at(&self, at: SocketAddr, datagrams: &[Vec<u8>]) -> Answer {
+        let any = if at.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        let socket = self.in_network(|| UdpSocket::bind(any));
         let socket = socket.expect("there is a free port");
-        socket
-            .connect(("127.0.0.1", PROBE_PORT))
-            .expect("an address");
+        socket.connect(at).expect("an address of this host");
         socket
             .set_read_timeout(Some(PATIENCE))
             .expect("it is a socket");
@@ -108,7 +112,9 @@ impl Host {
         let mut answer = Answer::silence();
         let mut buffer = vec![0; 1 << 16];
         loop {
-            let length = socket.recv(&mut buffer).expect("the server answers NULL");
+            let received = socket.recv(&mut buffer);
+            let length =
+                received.unwrap_or_else(|error| panic!("no answer to NULL at {at}: {error}"));
             if last.is_answered_by(&buffer[..length]) {
                 return answer;
             }

@@ -2,8 +2,11 @@
 //! comes, libtirpc's where they do not (`RPC_SVC_CONNMAXREC_SET`, as rpcbind has it), and ours.
 
 use std::fmt::Write as _;
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use oncrpc_interop::{Answer, Host, Message, PROBE, Reply, Which, needs_root, probe, words};
+use oncrpc_interop::{
+    Answer, Host, Message, PROBE, PROBE_PORT, Reply, Which, needs_root, probe, words,
+};
 
 use crate::differences::{
     AUTH_DES, Difference, FRAGMENTS, LONG_CREDENTIAL, RPC_MISMATCH, RPCSEC_GSS, SHORT_DATAGRAM,
@@ -85,6 +88,16 @@ fn echoed() -> Answer {
 fn echoed_verifier() -> Answer {
     let header = words(&[7, 1, 0, 0, 4, 0xabcd, 0, 4]);
     Answer::reply([header, b"echo".to_vec()].concat())
+}
+
+/// The body of an AUTH_SYS credential whose machine has a name of so many bytes.
+fn named(length: usize) -> Vec<u8> {
+    let name = [
+        vec![b'a'; length],
+        vec![0; length.next_multiple_of(4) - length],
+    ]
+    .concat();
+    [words(&[0, length as u32]), name, words(&[0, 0, 0])].concat()
 }
 
 fn mismatch() -> Vec<u8> {
@@ -180,6 +193,21 @@ fn over_streams() -> Vec<Probe> {
             "AUTH_SYS with 17 groups",
             &probe(0).auth_sys(1000, &[5; 17]),
             Reply::auth_error(1),
+        ),
+        answered(
+            "AUTH_SYS with a name of 255 bytes",
+            &probe(0).credential(1, named(255)),
+            Reply::success(&[]),
+        ),
+        answered(
+            "AUTH_SYS with a name of 256 bytes",
+            &probe(0).credential(1, named(256)),
+            Reply::auth_error(1),
+        ),
+        answered(
+            "AUTH_SYS with more behind the groups",
+            &probe(0).credential(1, [named(4), vec![1; 8]].concat()),
+            Reply::success(&[]),
         ),
         answered(
             "AUTH_SYS with nothing in it",
@@ -340,6 +368,37 @@ fn datagrams_are_answered_as_the_table_says() {
     needs_root!();
     let servers = Servers::start(&["udp"]);
     compare(&servers, &over_datagrams(), Host::probe_datagrams);
+}
+
+#[test]
+fn a_reply_leaves_from_the_address_that_was_asked() {
+    needs_root!();
+    Servers::start(&["udp", "udp6"]).each(|whose, host| {
+        let link_local = "ip address add fe80::1/64 dev v0 nodad && ip -oneline link show v0";
+        let interface = host.run(link_local).success();
+        let number = interface.split(':').next().unwrap_or_default();
+        let scope = number.parse().expect("an interface has a number");
+        let own = Host::ADDRESSES
+            .iter()
+            .chain(&["127.0.0.1", "127.0.0.9", "::1"]);
+        let own = own.map(|address| address.parse().expect("an address"));
+        let own = own.map(|address| SocketAddr::new(address, PROBE_PORT));
+        let link_local = SocketAddrV6::new(
+            Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1),
+            PROBE_PORT,
+            0,
+            scope,
+        );
+        for at in own.chain([SocketAddr::from(link_local)]) {
+            // It is connected, and so hears nothing from any other address.
+            let answer = host.probe_datagrams_at(at, &[probe(0).bytes()]);
+            assert_eq!(
+                answer,
+                Answer::reply(Reply::success(&[])),
+                "{whose:?} at {at}"
+            );
+        }
+    });
 }
 
 /// ADD 1 three times in the same words, and what is answered.

@@ -87,6 +87,25 @@ fn our_clients_find_the_version_that_libtirpcs_finds() {
     }
 }
 
+#[test]
+fn a_user_of_many_groups_calls_in_the_name_of_sixteen() {
+    needs_root!();
+    let (host, _daemons) = host_with_server(&[]);
+    let groups: Vec<_> = (1000..1040).map(|group| group.to_string()).collect();
+    let ours = host.our_probe_client();
+    for client in [
+        format!("{} tp tcp 127.0.0.1 sys", host.c_probe_client(false)),
+        format!("{ours} --sys tcp 127.0.0.1"),
+        format!("{ours} --sys --blocking tcp 127.0.0.1"),
+    ] {
+        let said = host.run(&format!(
+            "setpriv --groups {} {client} null",
+            groups.join(",")
+        ));
+        assert_eq!(said.success(), "null\n", "{client}");
+    }
+}
+
 /// Passes each datagram on twice, to the server and back, until `call` has ended.
 fn with_everything_twice<T>(host: &Host, call: impl FnOnce(u16) -> T) -> T {
     let [front, back, end] = [(); 3].map(|()| {

@@ -4,13 +4,14 @@ use std::error::Error;
 use std::fmt::Display;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
 use oncrpc::netid::Netid;
 use oncrpc::{CallError, CallOptions, Caller, RawCaller, negotiate};
 use oncrpc_client::blocking::Wait;
-use oncrpc_client::{Channel, Endpoint, Target, blocking};
+use oncrpc_client::{Channel, Endpoint, Target, auth_sys, blocking};
 use oncrpc_probe::ProbeBlob;
 use oncrpc_probe::probe_program::{PROGRAM, v2};
 
@@ -20,6 +21,9 @@ struct Command {
     /// Call without an async runtime
     #[arg(long)]
     blocking: bool,
+    /// Call in this user's name (AUTH_SYS)
+    #[arg(long)]
+    sys: bool,
     /// Milliseconds that each call is given
     #[arg(long, default_value = "25000")]
     timeout: u64,
@@ -35,7 +39,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     env_logger::init();
     let command = Command::parse();
     let timeout = Duration::from_millis(command.timeout);
-    let options = CallOptions::default().timeout(timeout);
+    let mut options = CallOptions::default().timeout(timeout);
+    if command.sys {
+        options = options.auth(Arc::new(auth_sys()?));
+    }
     let netid = Netid::from(command.netid.as_str());
     let known = known_place(&netid, &command.place);
     if command.blocking {
