@@ -36,8 +36,8 @@ struct State {
     driver: Option<Waker>,
     /// Why the connection ended, if it has.
     ended: Option<Arc<io::Error>>,
-    /// Nobody listens at the peer's port; calls in flight may still be repeated, but there will be no more.
-    refused: bool,
+    /// Why there are no more calls although those in flight may yet be answered.
+    refused: Option<Arc<io::Error>>,
     /// Nobody can call any more.
     abandoned: bool,
 }
@@ -57,7 +57,7 @@ impl Calls {
             args: Writer::new(),
             driver: None,
             ended: None,
-            refused: false,
+            refused: None,
             abandoned: false,
         };
         Self {
@@ -113,14 +113,13 @@ impl Calls {
 
     /// Waits until less than `most` bytes are in the queue, or the connection has ended.
     pub(crate) async fn room(&self, most: usize) {
-        self.until(|state| state.queued_bytes() < most || state.ended.is_some())
+        self.until(|state| state.queued_bytes() < most || state.is_over().is_some())
             .await;
     }
 
-    /// Waits until the connection has ended.
+    /// Waits until the connection takes no more calls.
     pub(crate) async fn ended(&self) {
-        self.until(|state| state.ended.is_some() || state.refused)
-            .await;
+        self.until(|state| state.is_over().is_some()).await;
     }
 
     async fn until(&self, condition: impl Fn(&State) -> bool) {
@@ -152,10 +151,9 @@ impl Calls {
         state.wake_driver();
     }
 
-    /// Whether the connection has ended.
+    /// Whether the connection takes no more calls.
     pub(crate) fn has_ended(&self) -> bool {
-        let state = self.lock();
-        state.ended.is_some() || state.refused
+        self.lock().is_over().is_some()
     }
 
     /// Gives the driver the messages that wait for it, unless its link has `most` bytes to write already, and
@@ -202,18 +200,17 @@ impl Calls {
     }
 
     /// Takes note that nobody listened for the message of which `quoted` is the beginning.
+    ///
+    /// A call that is given up for that ends the connection for later calls: the program may be elsewhere by now.
     pub(crate) fn refused(&self, now: Instant, quoted: &[u8]) {
         let mut state = self.lock();
-        let woken = match state.table.refused(now, quoted) {
-            // The driver, who asks, looks at its timers after this.
-            Refused::Noted | Refused::Hastened(_) => None,
-            Refused::GivenUp(waker) => {
-                state.refused = true;
-                self.changed.notify_waiters();
-                waker
-            }
+        // The driver, who asks, looks at its timers after this.
+        let Refused::GivenUp(woken) = state.table.refused(now, quoted) else {
+            return;
         };
+        state.refused = Some(Arc::new(io::ErrorKind::ConnectionRefused.into()));
         drop(state);
+        self.changed.notify_waiters();
         woken.into_iter().for_each(Waker::wake);
     }
 
@@ -292,12 +289,8 @@ impl State {
         encode: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
         write: impl FnOnce(&mut CallTable, &Writer, &mut Writer) -> Result<u32, CallError>,
     ) -> Result<u32, CallError> {
-        if let Some(ended) = &self.ended {
-            return Err(CallError::Connect(ended.clone()));
-        }
-        if self.refused {
-            let refused = io::ErrorKind::ConnectionRefused.into();
-            return Err(CallError::Connect(Arc::new(refused)));
+        if let Some(over) = self.is_over() {
+            return Err(CallError::Connect(over.clone()));
         }
         self.args.clear();
         encode(&mut self.args)?;
@@ -332,6 +325,11 @@ impl State {
                 Ok(xid)
             }
         }
+    }
+
+    /// Why the connection takes no more calls, if it does not.
+    fn is_over(&self) -> Option<&Arc<io::Error>> {
+        self.ended.as_ref().or(self.refused.as_ref())
     }
 
     fn queued_bytes(&self) -> usize {

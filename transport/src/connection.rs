@@ -100,8 +100,9 @@ impl Connection {
         Self { timeout, ..self }
     }
 
-    /// Whether the connection has ended; every new call fails from then on. Datagrams have no connection: theirs
-    /// ends with the first call that fails because nobody listens at the server's port.
+    /// Whether the connection has ended; every new call fails from then on.
+    ///
+    /// Over datagrams it has ended, too, when nobody listens at the server's port any more.
     pub fn is_ended(&self) -> bool {
         self.handle.calls.has_ended()
     }

@@ -28,9 +28,6 @@ pub struct Retransmit {
     pub cap: Duration,
     /// Part of each wait, in percent, by which it varies from call to call.
     pub jitter: u8,
-    /// Whether a call is repeated to its deadline although nobody listens at the server's port, as where the server is
-    /// known to come back. Otherwise the call fails when each of its transmissions, two at least, was refused.
-    pub despite_refusals: bool,
 }
 
 /// How long a wait is, compared to those before it.
@@ -57,7 +54,6 @@ impl Retransmit {
             floor: Duration::from_millis(100),
             cap: Duration::from_secs(15),
             jitter: 10,
-            despite_refusals: false,
         }
     }
 

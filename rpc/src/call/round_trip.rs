@@ -40,10 +40,6 @@ impl RoundTrips {
         }
     }
 
-    pub(super) fn policy(&self) -> &Retransmit {
-        &self.policy
-    }
-
     /// Doublings that a new call of `id` begins with.
     pub(super) fn backoff(&self, id: ProcedureId) -> u32 {
         self.procedures.get(&id).map_or(0, |known| known.backoff)

@@ -217,12 +217,8 @@ impl CallTable {
     /// peer's host has sent back.
     ///
     /// The first time may be while a server is started anew, so the call has a second transmission. When each
-    /// one was refused, the server cannot have executed the call: it ends with [`CallError::Connect`], at its deadline if
-    /// the policy says so.
+    /// one was refused, the server cannot have executed the call: it ends with [`CallError::Connect`].
     pub fn refused(&mut self, now: Instant, quoted: &[u8]) -> Refused {
-        let Some(policy) = self.round_trips.as_ref().map(RoundTrips::policy) else {
-            return Refused::Noted;
-        };
         let xid = match quoted.first_chunk() {
             Some(xid) => Some(u32::from_be_bytes(*xid)),
             // Some hosts quote no more than the header of UDP.
@@ -237,7 +233,7 @@ impl CallTable {
         }
         entry.refused = entry.sent.min(entry.refused + 1);
         entry.last_refused = true;
-        if policy.despite_refusals || entry.refused < entry.sent {
+        if entry.refused < entry.sent {
             return Refused::Noted;
         }
         self.timers.remove(&(entry.timer, xid));

@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use oncrpc::call::table::{Due, Refused};
 use oncrpc::{CallError, CallTable, Retransmit};
 
-use crate::{SECOND, begin, bytes, poll};
+use crate::{begin, bytes, poll};
 
-fn table(despite_refusals: bool) -> CallTable {
+fn table() -> CallTable {
     CallTable::new(7).with_retransmit(Retransmit {
         jitter: 0,
-        despite_refusals,
         ..Retransmit::adaptive()
     })
 }
@@ -43,7 +42,7 @@ fn expire(table: &mut CallTable) {
 
 #[test]
 fn a_call_fails_when_nobody_listens_twice() {
-    let (mut table, start) = (table(false), Instant::now());
+    let (mut table, start) = (table(), Instant::now());
     let (xid, _) = begin(&mut table, start, 25);
     assert!(poll(&mut table, xid).is_pending());
     let refused = table.refused(start, &bytes(&[xid, 0, 2]));
@@ -65,7 +64,7 @@ fn a_call_fails_when_nobody_listens_twice() {
 
 #[test]
 fn a_server_that_listens_again_is_not_given_up() {
-    let (mut table, start) = (table(false), Instant::now());
+    let (mut table, start) = (table(), Instant::now());
     let (xid, _) = begin(&mut table, start, 25);
     table.refused(start, &bytes(&[xid]));
     let now = resend(&mut table);
@@ -75,7 +74,7 @@ fn a_server_that_listens_again_is_not_given_up() {
 
 #[test]
 fn a_refusal_is_of_the_call_that_it_quotes() {
-    let (mut table, start) = (table(false), Instant::now());
+    let (mut table, start) = (table(), Instant::now());
     let (one, _) = begin(&mut table, start, 25);
     let (other, _) = begin(&mut table, start, 25);
     for quoted in [&[other][..], &[99], &[]] {
@@ -96,7 +95,7 @@ fn a_refusal_is_of_the_call_that_it_quotes() {
 
 #[test]
 fn a_call_that_a_server_may_have_taken_before_it_went_away_is_repeated_to_its_deadline() {
-    let (mut table, start) = (table(false), Instant::now());
+    let (mut table, start) = (table(), Instant::now());
     let (xid, _) = begin(&mut table, start, 25);
     let mut now = resend(&mut table);
     for _ in 0..3 {
@@ -116,29 +115,10 @@ fn a_call_that_a_server_may_have_taken_before_it_went_away_is_repeated_to_its_de
 
 #[test]
 fn a_server_that_came_back_and_says_nothing_is_out_of_time() {
-    let (mut table, start) = (table(false), Instant::now());
+    let (mut table, start) = (table(), Instant::now());
     let (xid, _) = begin(&mut table, start, 25);
     table.refused(start, &bytes(&[xid]));
     expire(&mut table);
     let error = error(&mut table, xid);
     assert!(matches!(error, CallError::TimedOut { .. }), "{error}");
-}
-
-#[test]
-fn who_wants_it_repeats_a_call_to_its_deadline_although_nobody_listens() {
-    let (mut table, start) = (table(true), Instant::now());
-    let (xid, _) = begin(&mut table, start, 25);
-    let mut now = start;
-    let mut sent_at = vec![];
-    for _ in 0..4 {
-        table.refused(now, &bytes(&[xid]));
-        now = resend(&mut table);
-        sent_at.push((now - start).as_secs());
-    }
-    assert_eq!(sent_at, [1, 3, 7, 15]);
-    table.refused(now, &bytes(&[xid]));
-    assert_eq!(table.next_timer(), Some(start + SECOND * 25));
-    expire(&mut table);
-    let error = error(&mut table, xid);
-    assert!(matches!(error, CallError::Connect(_)), "{error}");
 }
