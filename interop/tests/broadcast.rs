@@ -62,8 +62,8 @@ fn a_program_is_found_on_every_host_that_has_it() {
         // Of this host, which does not have it, nothing is heard.
         let _rpcbind = network.here.rpcbind(which, &[]);
         for netid in ["udp", "tcp"] {
-            let found = heard(&network.here, 2, &format!("find {netid}"));
-            let expected = Network::both(|ip| format!("{netid} {ip}:{PORT}"));
+            let found = heard(&network.here, 2, &format!("find {netid} world"));
+            let expected = Network::both(|ip| format!("{netid} {ip}:{PORT}: Hello, world"));
             assert_eq!(found, expected, "{which:?}");
         }
     }
@@ -95,12 +95,33 @@ fn this_host_is_found_by_each_of_its_addresses() {
         let host = Host::new();
         let _rpcbind = host.rpcbind(which, &[]);
         let _server = host.c_hello_server(PORT, &NETIDS);
-        let expected =
-            ["127.0.0.1", "192.0.2.1", "198.51.100.1"].map(|ip| format!("tcp {ip}:{PORT}"));
-        assert_eq!(heard(&host, 3, "find tcp"), expected, "{which:?}");
-        let loopback = [format!("tcp6 [::1]:{PORT}")];
-        assert_eq!(heard(&host, 1, "find tcp6"), loopback, "{which:?}");
+        let addresses = ["127.0.0.1", "192.0.2.1", "198.51.100.1"];
+        let expected = addresses.map(|ip| format!("tcp {ip}:{PORT}: Hello, world"));
+        assert_eq!(heard(&host, 3, "find tcp world"), expected, "{which:?}");
+        let loopback = [format!("tcp6 [::1]:{PORT}: Hello, world")];
+        assert_eq!(heard(&host, 1, "find tcp6 world"), loopback, "{which:?}");
     }
+}
+
+/// As it is with link-local addresses: the routes know one of the interfaces, and all are asked.
+#[test]
+fn a_network_on_two_interfaces_is_asked_on_both() {
+    needs_root!();
+    let network = Network::new(Which::Ours, &[]);
+    for (host, number, end) in [
+        (&network.here, 1, 1),
+        (&network.here, 2, 2),
+        (&network.others[0], 1, 3),
+        (&network.others[1], 2, 4),
+    ] {
+        let line = format!(
+            "ip address flush dev c{number} && ip address add 169.254.7.{end}/16 dev c{number}"
+        );
+        host.run(&line).success();
+    }
+    let greeted = heard(&network.here, 2, &format!("direct {PORT} world"));
+    let expected = [3, 4].map(|end| format!("169.254.7.{end}:{PORT}: Hello, world"));
+    assert_eq!(greeted, expected);
 }
 
 /// Over IPv6 whoever is in the group hears it, and is known by its address on the link.
@@ -112,7 +133,7 @@ fn over_ipv6_the_group_is_asked_on_each_link() {
     needs_root!();
     for (which, question, answers) in [
         (Which::Theirs, "callit world", 4),
-        (Which::Ours, "find tcp6", 2),
+        (Which::Ours, "find tcp6 world", 2),
     ] {
         let network = Network::new(which, &["-r"]);
         for (other, number) in network.others.iter().zip(1..) {
@@ -124,9 +145,9 @@ fn over_ipv6_the_group_is_asked_on_each_link() {
             let link = network.here.run(&format!("ip -o link show c{number}"));
             let link = link.success();
             let index = link.split(':').next().unwrap_or_default();
-            let address = format!("[fe80::2%{index}]:{PORT}");
-            let found = heard.iter().any(|line| line.contains(&address));
-            assert!(found, "{which:?}: {address} is not in {heard:?}");
+            let line = format!("[fe80::2%{index}]:{PORT}: Hello, world");
+            let found = heard.iter().any(|heard| heard.ends_with(&line));
+            assert!(found, "{which:?}: {line} is not in {heard:?}");
         }
     }
 }
