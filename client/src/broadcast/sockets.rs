@@ -24,7 +24,7 @@ impl Sockets {
     /// only if nothing is left.
     pub(super) async fn open(destinations: &[Destination]) -> io::Result<Self> {
         let mut sockets = Vec::new();
-        let mut failed = io::Error::new(io::ErrorKind::NotFound, "no interface to broadcast on");
+        let mut failed = io::Error::new(io::ErrorKind::NotFound, "no address to broadcast to");
         let families: [SocketAddr; 2] = [
             (Ipv4Addr::UNSPECIFIED, 0).into(),
             (Ipv6Addr::UNSPECIFIED, 0).into(),
