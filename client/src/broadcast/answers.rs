@@ -12,6 +12,7 @@ use oncrpc_xdr::{Reader, Wire};
 use tokio::time::{Instant, timeout_at};
 
 use super::Broadcast;
+use super::interfaces::Destination;
 use super::question::Question;
 use super::schedule::Schedule;
 use super::seen::Seen;
@@ -40,7 +41,7 @@ impl<P: Procedure> Answers<P> {
     /// Asks everybody for the first time.
     pub(super) async fn start(
         question: Question,
-        destinations: Vec<SocketAddr>,
+        destinations: Vec<Destination>,
         broadcast: &Broadcast,
     ) -> Result<Self, CallError> {
         let cannot_send = |error| CallError::Connect(Arc::new(error));

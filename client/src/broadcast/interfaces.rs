@@ -11,8 +11,26 @@ use nix::sys::socket::SockaddrStorage;
 /// addresses and `RPCB_MULTICAST_ADDR` of libtirpc.
 pub const RPCBIND_GROUP: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x202);
 
+/// Where somebody is asked, or everybody on a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Destination {
+    /// The address; an IPv6 group's says the interface, too.
+    pub(super) address: SocketAddr,
+    /// The interface that an IPv4 broadcast leaves by: several may have the same network, as they do where
+    /// addresses are link-local, and the routes know one of them only.
+    pub(super) interface: Option<u32>,
+}
+
+impl From<SocketAddr> for Destination {
+    /// By whatever interface the routes say.
+    fn from(address: SocketAddr) -> Self {
+        let interface = None;
+        Self { address, interface }
+    }
+}
+
 /// Where to send what everybody on our networks shall hear; the port is left to be set.
-pub(super) fn everybody() -> io::Result<Vec<SocketAddr>> {
+pub(super) fn everybody() -> io::Result<Vec<Destination>> {
     Ok(destinations(getifaddrs()?, |name| {
         if_nametoindex(name).ok()
     }))
@@ -22,7 +40,7 @@ pub(super) fn everybody() -> io::Result<Vec<SocketAddr>> {
 fn destinations(
     addresses: impl IntoIterator<Item = InterfaceAddress>,
     index: impl Fn(&str) -> Option<u32>,
-) -> Vec<SocketAddr> {
+) -> Vec<Destination> {
     let mut destinations = Vec::new();
     for address in addresses {
         // Several addresses of one interface come to the same.
@@ -39,19 +57,22 @@ fn destinations(
 fn destination(
     interface: &InterfaceAddress,
     index: impl Fn(&str) -> Option<u32>,
-) -> Option<SocketAddr> {
+) -> Option<Destination> {
     let flags = interface.flags;
     if !flags.contains(InterfaceFlags::IFF_UP) {
         return None;
     }
-    match inet(interface.address.as_ref()?)? {
-        loopback if loopback.ip().is_loopback() => Some((loopback.ip(), 0).into()),
-        SocketAddr::V4(address) if flags.contains(InterfaceFlags::IFF_BROADCAST) => {
-            Some((broadcast_address(interface, *address.ip())?, 0).into())
-        }
+    let own = inet(interface.address.as_ref()?)?;
+    match own {
+        _ if own.ip().is_loopback() => Some(SocketAddr::new(own.ip(), 0).into()),
+        SocketAddr::V4(own) if flags.contains(InterfaceFlags::IFF_BROADCAST) => Some(Destination {
+            address: (broadcast_address(interface, *own.ip())?, 0).into(),
+            interface: Some(index(&interface.interface_name)?),
+        }),
         SocketAddr::V6(_) if flags.contains(InterfaceFlags::IFF_MULTICAST) => {
             let scope = index(&interface.interface_name)?;
-            Some(SocketAddrV6::new(RPCBIND_GROUP, 0, 0, scope).into())
+            let group = SocketAddrV6::new(RPCBIND_GROUP, 0, 0, scope);
+            Some(SocketAddr::from(group).into())
         }
         _ => None,
     }
@@ -109,7 +130,11 @@ mod tests {
     fn asked(addresses: impl IntoIterator<Item = InterfaceAddress>) -> Vec<String> {
         let index = |name: &str| name.strip_prefix("eth")?.parse().ok();
         let asked = destinations(addresses, index);
-        asked.iter().map(ToString::to_string).collect()
+        let text = |to: &Destination| match to.interface {
+            Some(interface) => format!("{} by {interface}", to.address.ip()),
+            None => to.address.to_string(),
+        };
+        asked.iter().map(text).collect()
     }
 
     #[test]
@@ -119,7 +144,7 @@ mod tests {
             netmask: storage("255.255.255.0"),
             ..address("eth2", LAN, "192.0.2.7")
         };
-        assert_eq!(asked([eth]), ["192.0.2.63:0"]);
+        assert_eq!(asked([eth]), ["192.0.2.63 by 2"]);
     }
 
     #[test]
@@ -129,14 +154,29 @@ mod tests {
             broadcast: broadcast.and_then(storage),
             ..address("eth2", LAN, "192.0.2.7")
         };
-        assert_eq!(asked([with("255.255.252.0", None)]), ["192.0.3.255:0"]);
+        assert_eq!(asked([with("255.255.252.0", None)]), ["192.0.3.255 by 2"]);
         for unset in ["0.0.0.0", "192.0.2.7"] {
             let unset = with("255.255.255.0", Some(unset));
-            assert_eq!(asked([unset]), ["192.0.2.255:0"]);
+            assert_eq!(asked([unset]), ["192.0.2.255 by 2"]);
         }
         for no_others in ["255.255.255.254", "255.255.255.255"] {
             assert!(asked([with(no_others, None)]).is_empty(), "{no_others}");
         }
+    }
+
+    #[test]
+    fn a_network_on_two_interfaces_is_asked_on_both() {
+        let eth = |name, ip| InterfaceAddress {
+            netmask: storage("255.255.0.0"),
+            ..address(name, LAN, ip)
+        };
+        let twice = eth("eth2", "169.254.7.9");
+        let asked = asked([
+            eth("eth2", "169.254.7.7"),
+            twice,
+            eth("eth3", "169.254.7.8"),
+        ]);
+        assert_eq!(asked, ["169.254.255.255 by 2", "169.254.255.255 by 3"]);
     }
 
     #[test]
@@ -169,6 +209,10 @@ mod tests {
             address("tun0", tunnel, "2001:db8::7"),
             // It has gone since it was listed: it has no index any more.
             address("gone", LAN, "2001:db8::7"),
+            InterfaceAddress {
+                broadcast: storage("192.0.2.255"),
+                ..address("gone", LAN, "192.0.2.7")
+            },
             nameless,
         ];
         assert!(asked(left_out).is_empty());

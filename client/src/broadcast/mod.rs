@@ -37,7 +37,8 @@
 //! Over IPv4 each interface's broadcast address, over IPv6 the group of rpcbinds, [`RPCBIND_GROUP`], on each
 //! interface; and this host itself by its loopback addresses. Routers carry none of it any further:
 //! [`to`](Broadcast::to) names other addresses. An interface that does not take the datagram is left out; only if
-//! none takes it, there is an error.
+//! none takes it, there is an error. (Where nobody is heard, it may be this host's firewall: an answer comes from
+//! another address than the question was sent to, so that to many of them it is none.)
 //!
 //! # What comes back
 //!
@@ -72,6 +73,7 @@ pub use interfaces::RPCBIND_GROUP;
 pub use schedule::{FIRST_WAIT, LONGEST_WAIT, SHORTEST_WAIT};
 
 use crate::Rpcbind;
+use interfaces::Destination;
 use question::Question;
 use schedule::Schedule;
 
@@ -194,12 +196,15 @@ impl Broadcast {
         port: u16,
     ) -> Result<Answers<P>, CallError> {
         let everybody = match &self.to {
-            Some(addresses) => addresses.iter().map(|&ip| (ip, 0).into()).collect(),
+            Some(addresses) => {
+                let addresses = addresses.iter().map(|&ip| SocketAddr::new(ip, 0));
+                addresses.map(Destination::from).collect()
+            }
             None => interfaces::everybody().map_err(|error| CallError::Connect(Arc::new(error)))?,
         };
-        let wanted = everybody.into_iter().filter(|to| over.has(to));
-        let at = |mut to: SocketAddr| {
-            to.set_port(port);
+        let wanted = everybody.into_iter().filter(|to| over.has(&to.address));
+        let at = |mut to: Destination| {
+            to.address.set_port(port);
             to
         };
         Answers::start(question, wanted.map(at).collect(), &self).await

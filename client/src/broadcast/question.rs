@@ -247,16 +247,38 @@ mod tests {
         }
     }
 
+    /// Answers to CALLIT, by version 3 (the address is `::.18.11`) and version 2.
+    const ANSWERS: [&[u32]; 2] = [
+        &[u32::MAX, 1, 0, 0, 0, 0, 8, 0x3a3a_2e31, 0x382e_3131, 4, 21],
+        &[0, 1, 0, 0, 0, 0, 2049, 4, 21],
+    ];
+
     #[test]
     fn every_cut_of_an_answer_to_callit_is_none() {
-        for reply in [
-            &[u32::MAX, 1, 0, 0, 0, 0, 8, 0x3a3a_312e, 0x382e_312e, 4, 21][..],
-            &[0, 1, 0, 0, 0, 0, 2049, 4, 21],
-        ] {
+        for reply in ANSWERS {
             let reply = words(reply);
+            assert!(callit().answer(&reply, at("192.0.2.9:111")).is_some());
             for cut in 0..reply.len() {
                 let answer = callit().answer(&reply[..cut], at("192.0.2.9:111"));
                 assert_eq!(answer, None, "cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_a_byte_of_an_answer_becomes_it_is_an_answer_or_none() {
+        let question = callit();
+        for reply in ANSWERS {
+            let reply = words(reply);
+            for changed in 0..reply.len() {
+                for byte in 0..=u8::MAX {
+                    let mut reply = reply.clone();
+                    reply[changed] = byte;
+                    if let Some((from, results)) = question.answer(&reply, at("192.0.2.9:111")) {
+                        assert_eq!(from.ip(), at("192.0.2.9:0").ip());
+                        assert!(results.len() <= reply.len());
+                    }
+                }
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use oncrpc::call::caller::MAX_TIMEOUT;
+
 /// Time from the first transmission to the second: `INITTIME` of libtirpc's `rpc_broadcast`.
 pub const FIRST_WAIT: Duration = Duration::from_secs(4);
 
@@ -20,8 +22,8 @@ pub(super) struct Schedule {
 
 impl Schedule {
     pub(super) fn new(first: Duration, longest: Duration) -> Self {
-        let first = first.max(SHORTEST_WAIT);
-        let longest = longest.max(first);
+        let first = first.clamp(SHORTEST_WAIT, MAX_TIMEOUT);
+        let longest = longest.clamp(first, MAX_TIMEOUT);
         Self { first, longest }
     }
 
@@ -58,8 +60,8 @@ mod tests {
     }
 
     #[test]
-    fn no_wait_is_too_long_to_be_doubled() {
-        let schedule = Schedule::new(Duration::MAX, Duration::ZERO);
-        assert_eq!(schedule.wait(3), Duration::MAX);
+    fn no_wait_is_longer_than_a_clock_can_say() {
+        let schedule = Schedule::new(Duration::MAX, Duration::MAX);
+        assert_eq!(schedule.wait(3), MAX_TIMEOUT);
     }
 }

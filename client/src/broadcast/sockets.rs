@@ -1,33 +1,37 @@
 //! The sockets: one for each family of addresses.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsRawFd;
 use std::task::Poll;
 
+use nix::libc::{in_addr, in_pktinfo};
+use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::ReadBuf;
+use tokio::io::{Interest, ReadBuf};
 use tokio::net::UdpSocket;
 
+use super::interfaces::Destination;
 use super::question::Question;
 
 /// A socket for each family of addresses, and where it sends to.
 #[derive(Debug)]
-pub(super) struct Sockets(Vec<(UdpSocket, Vec<SocketAddr>)>);
+pub(super) struct Sockets(Vec<(UdpSocket, Vec<Destination>)>);
 
 impl Sockets {
     /// Opens what these destinations need. A family that this host does not have is left out; it is an error
     /// only if nothing is left.
-    pub(super) async fn open(destinations: &[SocketAddr]) -> io::Result<Self> {
+    pub(super) async fn open(destinations: &[Destination]) -> io::Result<Self> {
         let mut sockets = Vec::new();
-        let mut failed = io::Error::new(io::ErrorKind::NotFound, "no interface to broadcast on");
+        let mut failed = io::Error::new(io::ErrorKind::NotFound, "no address to broadcast to");
         let families: [SocketAddr; 2] = [
             (Ipv4Addr::UNSPECIFIED, 0).into(),
             (Ipv6Addr::UNSPECIFIED, 0).into(),
         ];
         for any in families {
             let mut to = destinations.to_vec();
-            to.retain(|to| to.is_ipv4() == any.is_ipv4());
+            to.retain(|to| to.address.is_ipv4() == any.is_ipv4());
             if to.is_empty() {
                 continue;
             }
@@ -48,11 +52,11 @@ impl Sockets {
         let mut sent = Err(io::ErrorKind::NotFound.into());
         for (socket, destinations) in &self.0 {
             for &to in destinations {
-                for message in question.messages(to) {
-                    match socket.try_send_to(message, to) {
-                        Ok(_) => sent = Ok(()),
+                for message in question.messages(to.address) {
+                    match send(socket, message, to) {
+                        Ok(()) => sent = Ok(()),
                         Err(error) => {
-                            log::debug!("nobody at {to} is asked: {error}");
+                            log::debug!("nobody at {} is asked: {error}", to.address);
                             sent = sent.map_err(|_| error);
                         }
                     }
@@ -76,6 +80,29 @@ impl Sockets {
         })
         .await
     }
+}
+
+/// Sends one datagram by the interface that is meant, if there is room for it now.
+fn send(socket: &UdpSocket, message: &[u8], to: Destination) -> io::Result<()> {
+    let by_interface;
+    let control = match to.interface.map(i32::try_from) {
+        Some(Ok(interface)) => {
+            by_interface = in_pktinfo {
+                ipi_ifindex: interface,
+                ipi_spec_dst: in_addr { s_addr: 0 },
+                ipi_addr: in_addr { s_addr: 0 },
+            };
+            &[ControlMessage::Ipv4PacketInfo(&by_interface)][..]
+        }
+        _ => &[],
+    };
+    let slices = [IoSlice::new(message)];
+    let to = SockaddrStorage::from(to.address);
+    let flags = MsgFlags::MSG_DONTWAIT;
+    socket.try_io(Interest::WRITABLE, || {
+        sendmsg(socket.as_raw_fd(), &slices, control, flags, Some(&to))?;
+        Ok(())
+    })
 }
 
 /// A socket that may broadcast, ready to send.

@@ -153,6 +153,19 @@ async fn no_more_answers_are_given_than_wanted() {
 }
 
 #[tokio::test]
+async fn the_longest_of_times_are_none_to_fail_by() {
+    let [host, _] = hosts().await;
+    let (broadcast, port) = to(std::slice::from_ref(&host));
+    let broadcast = broadcast.timeout(Duration::MAX);
+    let broadcast = broadcast.waits(Duration::MAX, Duration::MAX);
+    let mut answers = broadcast.direct::<Gettime>(port, &()).await.unwrap();
+    let (call, from) = receive(&host).await;
+    host.send_to(&reply(&call, &[42]), from).await.unwrap();
+    let here = host.local_addr().unwrap();
+    assert_eq!(answers.next().await, Some((here, 42)));
+}
+
+#[tokio::test]
 async fn everybody_sees_who_asks() {
     let hosts = hosts().await;
     let (broadcast, port) = to(&hosts);

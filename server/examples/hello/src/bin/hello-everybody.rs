@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use oncrpc::netid::Netid;
-use oncrpc_client::Broadcast;
 use oncrpc_client::broadcast::Answers;
+use oncrpc_client::{Broadcast, Channel};
 use oncrpc_hello::hello_program::v1::procedure::Greet;
 use oncrpc_hello::hello_program::{PROGRAM, v1};
 
@@ -27,8 +27,8 @@ struct Command {
 
 #[derive(Clone, Subcommand)]
 enum Question {
-    /// Each rpcbind: where is the hello program, on tcp, udp, tcp6 or udp6?
-    Find { netid: String },
+    /// Each rpcbind: where is the hello program, on tcp, udp, tcp6 or udp6? Be greeted there
+    Find { netid: String, name: String },
     /// Whoever serves it at this port: to be greeted
     Direct { port: u16, name: String },
     /// Each rpcbind: to have us greeted, wherever the program is there
@@ -55,11 +55,12 @@ async fn run(command: Command) -> Result<(), Box<dyn Error>> {
         everybody = everybody.max_answers(answers);
     }
     match command.question {
-        Question::Find { netid } => {
+        Question::Find { netid, name } => {
             let netid = Netid::from(netid.as_str());
             let mut found = everybody.find(PROGRAM, v1::VERSION, &netid).await?;
             while let Some(endpoint) = found.next().await {
-                println!("{endpoint}");
+                let hello = v1::Client::new(Channel::to(endpoint.clone()));
+                println!("{endpoint}: {}", hello.greet(&name.clone().into()).await?);
             }
         }
         Question::Direct { port, name } => {
