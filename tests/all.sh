@@ -17,6 +17,8 @@ cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- --deny warnings
 cargo clippy --package oncrpc-xdr --features serde --all-targets --locked -- --deny warnings
 cargo clippy --package oncrpc-client --no-default-features --locked -- --deny warnings
+tower="--package oncrpc-client --package oncrpc-server --features oncrpc-client/tower,oncrpc-server/tower"
+cargo clippy $tower --all-targets --locked -- --deny warnings
 RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --locked --quiet
 
 step "what may come into the tree"
@@ -33,6 +35,8 @@ rm -f "$not_run"
 cargo build --workspace --bins --locked
 cargo test --workspace --locked
 cargo test --package oncrpc-xdr --features serde --test serde --locked
+cargo test $tower --test tower --locked
+cargo test $tower --doc --locked
 if [ -s "$not_run" ]; then
     step "not run here, because something is missing or only root can"
     cat "$not_run"

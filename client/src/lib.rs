@@ -14,10 +14,14 @@ mod credential;
 mod endpoint;
 mod getaddr;
 mod target;
+#[cfg(feature = "tower")]
+mod tower;
 
 pub use credential::auth_sys;
 pub use endpoint::Endpoint;
 pub use target::{Target, TargetError};
+#[cfg(feature = "tower")]
+pub use tower::{Calls, Layered, Layers, OutgoingCall, layered};
 
 #[cfg(feature = "tokio")]
 mod attempt;

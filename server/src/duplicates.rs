@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use oncrpc::serve::duplicates::{Answered, Begun, DuplicateCache, DuplicatePolicy, Ticket};
+use oncrpc::serve::duplicates::{Begun, DuplicateCache, DuplicatePolicy, Ticket};
 use oncrpc::{
-    Answer, Call, Dispatch, Framing, ProcedureId, ProcedureInfo, Refusal, Reply, Service, Step,
+    Answered, Call, Dispatch, Framing, ProcedureId, ProcedureInfo, Refusal, Reply, Service, Step,
 };
 use oncrpc_xdr::Writer;
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -186,13 +186,7 @@ impl Remembered {
             Step::Close => Answered::Close,
             Step::Later(answer) => {
                 let (tell, told) = oneshot::channel();
-                let answered = async move {
-                    match answer.await {
-                        Answer::Reply(written) => Answered::read(&written, framing),
-                        Answer::Silent => Answered::Silent,
-                        Answer::Close => Answered::Close,
-                    }
-                };
+                let answered = async move { Answered::of(&answer.await, framing) };
                 let (len, ended) = (call.message_len(), self.ended.subscribe());
                 tokio::spawn(execution.run(answered, tell, len, ended));
                 return later(told, call, reply);
@@ -262,12 +256,7 @@ fn later(answered: oneshot::Receiver<Answered>, call: &Call<'_>, reply: &Reply<'
     Step::Later(Box::pin(async move {
         let answered = answered.await;
         let answered = answered.unwrap_or(Answered::Refused(Refusal::SystemErr));
-        let mut out = Writer::new();
-        match answered.answer(&mut Reply::new(&mut out, framing, xid)) {
-            Step::Done => Answer::Reply(out),
-            Step::Silent | Step::Later(_) => Answer::Silent,
-            Step::Close => Answer::Close,
-        }
+        answered.later(framing, xid)
     }))
 }
 

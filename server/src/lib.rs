@@ -4,7 +4,7 @@
 //! (`service(…)` in the module of each version). [`Listen`] says where calls come from. [`Running`] is what
 //! comes of starting it: dropping it ends the server, [`Running::shutdown`] waits for what is at hand.
 //! [`Access`] says who may call, by default everybody; an [`Intercept`] is any other check before a call,
-//! and an [`Observer`] hears what became of each. [`Duplicates`] are for procedures that must not be executed twice.
+//! and an [`Observer`] hears what became of each; the feature `tower` has services behind its layers. [`Duplicates`] are for procedures that must not be executed twice.
 
 mod accept;
 mod access;
@@ -17,6 +17,8 @@ mod observe;
 mod renewal;
 mod running;
 mod server;
+#[cfg(feature = "tower")]
+mod tower;
 
 pub use oncrpc::serve::duplicates::DuplicatePolicy;
 pub use oncrpc_client::{Policy, RpcbindAt};
@@ -29,3 +31,5 @@ pub use listen::{Bound, Listen};
 pub use observe::{Finished, Observer, Outcome};
 pub use running::Running;
 pub use server::{Server, ServerLimits, StartError};
+#[cfg(feature = "tower")]
+pub use tower::{Dispatched, Layers, layered};

@@ -99,6 +99,7 @@ impl CallError {
                 Refusal::SystemErr => ClntStat::SystemError,
                 Refusal::Auth(_) | Refusal::Unknown(_) => ClntStat::Failed,
             },
+            Self::Layer(_) => ClntStat::Failed,
         }
     }
 
@@ -160,6 +161,7 @@ mod tests {
             (timed_out(3), 5, true, false),
             (CallError::Disconnected(refused()), 4, true, false),
             (CallError::Auth(AuthError::BadVerifier), 7, true, false),
+            (CallError::Layer(refused()), 16, true, false),
             (lookup(timed_out(3)), 14, false, true),
             (lookup(CallError::Connect(refused())), 14, false, true),
             (

@@ -67,6 +67,10 @@ pub enum CallError {
     /// The call cannot be sealed, or the reply cannot be trusted.
     #[error("{0}")]
     Auth(#[from] AuthError),
+    /// What stands between the caller and the connection gave the call up: a layer, a proxy. It alone knows
+    /// whether the call was sent.
+    #[error("{0}")]
+    Layer(Arc<dyn std::error::Error + Send + Sync>),
 }
 
 impl CallError {
@@ -82,7 +86,11 @@ impl CallError {
             Self::Refused(refusal) => {
                 matches!(refusal, Refusal::SystemErr | Refusal::Unknown(_))
             }
-            Self::TimedOut { .. } | Self::Disconnected(_) | Self::Decode(_) | Self::Auth(_) => true,
+            Self::TimedOut { .. }
+            | Self::Disconnected(_)
+            | Self::Decode(_)
+            | Self::Auth(_)
+            | Self::Layer(_) => true,
         }
     }
 }

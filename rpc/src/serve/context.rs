@@ -60,9 +60,9 @@ impl CallContext {
     /// ends for datagrams, of whose senders nobody knows.
     ///
     /// A handler that nobody may be waiting for can give up by it. When the connection itself has ended, which
-    /// for a lost one is at once, handlers are given up where they wait, whether they look at this or not. A caller
-    /// that has closed no more than its sending end still reads replies, so what has begun to change things
-    /// should come to its end.
+    /// for a lost one is at once, handlers are given up where they wait, whether they look at this or not (those
+    /// alone go on whose calls are remembered for when they come again). A caller that has closed no more than its
+    /// sending end still reads replies, so what has begun to change things should come to its end.
     pub async fn gone(&self) {
         match self.origin.reverse() {
             Some(reverse) => reverse.gone().await,

@@ -5,24 +5,31 @@ use oncrpc_xdr::{EncodeError, Wire, Writer};
 
 use crate::call::error::Refusal;
 use crate::proto::rpc_msg::AuthStat;
+use crate::serve::answered::Answered;
 use crate::serve::step::Step;
 use crate::{message, record};
 
 /// Why a handler has no results.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reject {
     /// The procedure is not there: PROC_UNAVAIL.
+    #[error("the procedure is not there (PROC_UNAVAIL)")]
     ProcUnavail,
     /// The arguments make no sense: GARBAGE_ARGS.
+    #[error("the arguments make no sense (GARBAGE_ARGS)")]
     GarbageArgs,
     /// Something failed here: SYSTEM_ERR.
+    #[error("something failed here (SYSTEM_ERR)")]
     SystemErr,
     /// The caller may not: MSG_DENIED, AUTH_ERROR. [`AuthStat::Tooweak`] asks for a better credential.
+    #[error("the caller may not (AUTH_ERROR, {0:?})")]
     Auth(AuthStat),
     /// The program, or the one behind it, is not there: PROG_UNAVAIL.
+    #[error("the program is not there (PROG_UNAVAIL)")]
     ProgUnavail,
     /// The program, or the one behind it, has other versions: PROG_MISMATCH.
+    #[error("the program has versions {low} to {high} (PROG_MISMATCH)")]
     ProgMismatch {
         /// The lowest that there is.
         low: u32,
@@ -30,8 +37,10 @@ pub enum Reject {
         high: u32,
     },
     /// No reply at all, as broadcast wants it of whoever has nothing to say.
+    #[error("no reply")]
     Silent,
     /// No reply, and the end of the connection.
+    #[error("no reply, and the end of the connection")]
     Close,
 }
 
@@ -123,16 +132,7 @@ impl<'a> Reply<'a> {
 
     /// Answers that there are no results.
     pub fn reject(&mut self, reject: Reject) -> Step {
-        self.refuse(&match reject {
-            Reject::ProcUnavail => Refusal::ProcUnavail,
-            Reject::GarbageArgs => Refusal::GarbageArgs,
-            Reject::SystemErr => Refusal::SystemErr,
-            Reject::Auth(stat) => Refusal::Auth(stat),
-            Reject::ProgUnavail => Refusal::ProgUnavail,
-            Reject::ProgMismatch { low, high } => Refusal::ProgMismatch { low, high },
-            Reject::Silent => return Step::Silent,
-            Reject::Close => return Step::Close,
-        })
+        Answered::from(reject).answer(self)
     }
 
     /// Answers with any refusal of RFC 5531.

@@ -9,7 +9,7 @@ use oncrpc_xdr::{DecodeError, Reader, Wire};
 use crate::call::caller::{ProcedureId, ProcedureInfo};
 use crate::message::CallHeader;
 use crate::serve::context::CallContext;
-use crate::serve::reply::Reply;
+use crate::serve::reply::{Reject, Reply};
 use crate::serve::step::Step;
 
 /// One version of one program, ready to be served.
@@ -91,6 +91,58 @@ impl Call<'_> {
         let mut r = Reader::of(self.message);
         r.take(self.header.body)?;
         W::decode(&mut r)
+    }
+}
+
+/// A call that stands by itself, to be handed on before it is answered.
+#[derive(Clone, Debug)]
+pub struct OwnedCall {
+    message: Bytes,
+    id: ProcedureId,
+    /// Where the arguments start.
+    body: usize,
+    context: CallContext,
+}
+
+impl OwnedCall {
+    /// Program, version and procedure.
+    pub fn id(&self) -> ProcedureId {
+        self.id
+    }
+
+    /// Who calls.
+    pub fn context(&self) -> &CallContext {
+        &self.context
+    }
+
+    /// The arguments as they came.
+    pub fn raw_args(&self) -> Bytes {
+        self.message.slice(self.body..)
+    }
+
+    /// Has it answered.
+    pub fn answer(&self, dispatch: &mut dyn Dispatch, reply: &mut Reply<'_>) -> Step {
+        let Ok(header) = CallHeader::parse(&self.message) else {
+            // It has been read before: this does not happen.
+            return reply.reject(Reject::SystemErr);
+        };
+        let call = Call {
+            header: &header,
+            message: &self.message,
+            context: self.context.clone(),
+        };
+        dispatch.call(&call, reply)
+    }
+}
+
+impl From<&Call<'_>> for OwnedCall {
+    fn from(call: &Call<'_>) -> Self {
+        Self {
+            message: call.message.clone(),
+            id: call.id(),
+            body: call.header.body,
+            context: call.context.clone(),
+        }
     }
 }
 

@@ -9,7 +9,6 @@
 //! [`forget`](DuplicateCache::forget) ends what was to be executed. What is kept is what a call came to and not
 //! the reply's bytes: it is framed, and held to what a datagram may have, anew each time.
 
-mod answered;
 mod key;
 mod shard;
 
@@ -18,9 +17,9 @@ use std::hash::RandomState;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-pub use answered::Answered;
 pub use shard::{MAX_RESULTS, MAX_WAITING};
 
+use crate::serve::answered::Answered;
 use crate::serve::reply::Framing;
 use crate::serve::service::Call;
 use key::CallKey;

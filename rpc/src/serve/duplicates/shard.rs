@@ -5,9 +5,9 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::answered::Answered;
 use super::key::{CallKey, Holder};
 use super::{Begun, Ticket};
+use crate::serve::answered::Answered;
 use crate::serve::reverse::Origin;
 
 /// Longest results that are kept, in bytes. Procedures that change something say little: Linux's NFS server keeps

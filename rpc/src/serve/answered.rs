@@ -6,8 +6,8 @@ use oncrpc_xdr::Writer;
 use crate::call::error::Refusal;
 use crate::message::ReplyHeader;
 use crate::record;
-use crate::serve::reply::{Framing, Reply};
-use crate::serve::step::Step;
+use crate::serve::reply::{Framing, Reject, Reply};
+use crate::serve::step::{Answer, Step};
 
 /// What a call came to, before it is wrapped for a transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,25 @@ impl Answered {
         }
     }
 
+    /// Reads back what took time.
+    pub fn of(answer: &Answer, framing: Framing) -> Self {
+        match answer {
+            Answer::Reply(written) => Self::read(written, framing),
+            Answer::Silent => Self::Silent,
+            Answer::Close => Self::Close,
+        }
+    }
+
+    /// The answer to call `xid` that it makes after some time.
+    pub fn later(&self, framing: Framing, xid: u32) -> Answer {
+        let mut out = Writer::new();
+        match self.answer(&mut Reply::new(&mut out, framing, xid)) {
+            Step::Done => Answer::Reply(out),
+            Step::Silent | Step::Later(_) => Answer::Silent,
+            Step::Close => Answer::Close,
+        }
+    }
+
     /// Answers with it.
     pub fn answer(&self, reply: &mut Reply<'_>) -> Step {
         match self {
@@ -60,7 +79,7 @@ impl Answered {
     }
 
     /// Bytes of results.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Results(results) => results.len(),
             Self::Refused(_) | Self::Silent | Self::Close => 0,
@@ -68,12 +87,27 @@ impl Answered {
     }
 
     /// Whether the call has been executed, or would come to the same if it were again.
-    pub(super) fn is_final(&self) -> bool {
+    pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::Refused(refusal) => !matches!(refusal, Refusal::SystemErr | Refusal::Auth(_)),
             Self::Results(_) | Self::Silent => true,
             Self::Close => false,
         }
+    }
+}
+
+impl From<Reject> for Answered {
+    fn from(reject: Reject) -> Self {
+        Self::Refused(match reject {
+            Reject::ProcUnavail => Refusal::ProcUnavail,
+            Reject::GarbageArgs => Refusal::GarbageArgs,
+            Reject::SystemErr => Refusal::SystemErr,
+            Reject::Auth(stat) => Refusal::Auth(stat),
+            Reject::ProgUnavail => Refusal::ProgUnavail,
+            Reject::ProgMismatch { low, high } => Refusal::ProgMismatch { low, high },
+            Reject::Silent => return Self::Silent,
+            Reject::Close => return Self::Close,
+        })
     }
 }
 
