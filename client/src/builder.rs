@@ -9,10 +9,10 @@ use oncrpc::netid::Netid;
 use oncrpc::{Retransmit, Service};
 use oncrpc_transport::Limits;
 
-use crate::place::Place;
+use crate::place::{Place, Program, What};
 use crate::rpcbind::RpcbindAt;
 use crate::settings::Settings;
-use crate::{Channel, Endpoint, Reconnect, Target};
+use crate::{Channel, Endpoint, Host, Reconnect, Target};
 
 /// How a channel is put together; the last step says where the server is.
 #[derive(Clone, Debug)]
@@ -27,8 +27,10 @@ pub struct Builder {
 impl Builder {
     pub(crate) fn new(target: Target) -> Self {
         let netid = match &target {
-            Target::Host(_) | Target::Address(IpAddr::V4(_)) => Netid::Tcp,
-            Target::Address(IpAddr::V6(_)) => Netid::Tcp6,
+            Target::Host(host) | Target::Port(host, _) => match host {
+                Host::Name(_) | Host::Address(IpAddr::V4(_)) => Netid::Tcp,
+                Host::Address(IpAddr::V6(_)) | Host::Scoped { .. } => Netid::Tcp6,
+            },
             Target::Unix(_) | Target::Abstract(_) => Netid::Local,
         };
         Self {
@@ -157,52 +159,33 @@ impl Builder {
         }
     }
 
-    /// A channel to a program, at the address that rpcbind names when the channel connects.
-    pub fn program(self, program: u32, version: u32) -> Channel {
-        let Self {
-            target,
-            netid,
+    /// A channel to a program, at the address that rpcbind names when the channel connects; or at the port or socket,
+    /// if the target is one.
+    pub fn program(mut self, program: u32, version: u32) -> Channel {
+        let rpcbind = self.rpcbind.take();
+        self.channel(What::Program(Program {
+            program,
+            version,
             rpcbind,
-            settings,
-        } = self;
-        let place = match socket(&target) {
-            Some(endpoint) => Place::Endpoint(endpoint),
-            None => Place::Program {
-                target,
-                netid,
-                program,
-                version,
-                rpcbind,
-            },
-        };
-        Channel::new(place, settings)
+        }))
     }
 
     /// A channel to a port, which rpcbind is not asked for. It means nothing for a Unix socket.
     pub fn port(self, port: u16) -> Channel {
-        let Self {
-            target,
-            netid,
-            settings,
-            ..
-        } = self;
-        let place = match socket(&target) {
-            Some(endpoint) => Place::Endpoint(endpoint),
-            None => Place::Port {
-                target,
-                netid,
-                port,
-            },
-        };
-        Channel::new(place, settings)
+        self.channel(What::Port(port))
     }
-}
 
-/// The Unix socket that a target is, if it is one.
-fn socket(target: &Target) -> Option<Endpoint> {
-    match target {
-        Target::Unix(path) => Some(Endpoint::Unix(path.clone())),
-        Target::Abstract(name) => Some(Endpoint::Abstract(name.clone())),
-        Target::Host(_) | Target::Address(_) => None,
+    fn channel(self, wanted: What) -> Channel {
+        let netid = self.netid;
+        let place = match (self.target, wanted) {
+            (Target::Port(host, port), What::Program(_)) => {
+                let what = What::Port(port);
+                Place::On { host, netid, what }
+            }
+            (Target::Host(host) | Target::Port(host, _), what) => Place::On { host, netid, what },
+            (Target::Unix(path), _) => Endpoint::Unix(path).into(),
+            (Target::Abstract(name), _) => Endpoint::Abstract(name).into(),
+        };
+        Channel::new(place, self.settings)
     }
 }

@@ -13,10 +13,12 @@ pub mod blocking;
 mod credential;
 mod endpoint;
 mod getaddr;
+mod host;
 mod target;
 
 pub use credential::auth_sys;
 pub use endpoint::Endpoint;
+pub use host::Host;
 pub use target::{Target, TargetError};
 
 #[cfg(feature = "tokio")]

@@ -20,9 +20,9 @@ pub(crate) async fn reach(
     callbacks: Option<&Callbacks>,
 ) -> Result<Connection, CallError> {
     let mut error = CallError::Connect(Arc::new(no_address()));
-    for place in place.addresses().await? {
+    for way in place.ways().await? {
         let connected = async {
-            let endpoint = place.endpoint().await?;
+            let endpoint = way.endpoint().await?;
             let connection = connect(&endpoint, settings, callbacks).await;
             connection.map_err(|error| connect_error(&endpoint, &error))
         };
@@ -32,7 +32,7 @@ pub(crate) async fn reach(
                 return Ok(connection.with_auth(auth).with_timeout(settings.timeout));
             }
             Ok(Err(refused)) => error = refused,
-            Err(_) => error = connect_error(&place, &no_answer(settings.connect_timeout)),
+            Err(_) => error = connect_error(&way, &no_answer(settings.connect_timeout)),
         }
     }
     Err(error)

@@ -256,3 +256,23 @@ async fn a_host_is_found_by_its_name() {
     channel.connect().await.unwrap();
     assert_eq!(fake.accepted(), 1);
 }
+
+#[tokio::test]
+async fn a_target_with_a_port_is_not_looked_up() {
+    let fake = Fake::start(Script::default(), &[4]).await;
+    let port = fake.address().port();
+    for target in [format!("127.0.0.1:{port}"), format!("localhost:{port}")] {
+        let channel = Channel::builder(target.parse().unwrap()).program(PROGRAM, 1);
+        channel.connect().await.unwrap();
+    }
+    assert_eq!(fake.accepted(), 2);
+    assert!(fake.script.asked().is_empty());
+}
+
+#[tokio::test]
+async fn an_interface_that_is_not_there_is_named() {
+    let channel = Channel::builder("fe80::1%no-such-link".parse().unwrap()).program(PROGRAM, 1);
+    let error = channel.connect().await.unwrap_err();
+    let said = "cannot connect: no-such-link: No such device (os error 19)";
+    assert_eq!(error.to_string(), said);
+}
