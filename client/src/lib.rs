@@ -34,6 +34,8 @@ mod channel;
 #[cfg(feature = "tokio")]
 mod connect;
 #[cfg(feature = "tokio")]
+mod nettype;
+#[cfg(feature = "tokio")]
 mod place;
 #[cfg(feature = "tokio")]
 mod reach;
@@ -58,6 +60,8 @@ pub use broadcast::Broadcast;
 pub use builder::Builder;
 #[cfg(feature = "tokio")]
 pub use channel::Channel;
+#[cfg(feature = "tokio")]
+pub use nettype::{NetType, NetTypeError};
 #[cfg(feature = "tokio")]
 pub use reconnect::Reconnect;
 #[cfg(feature = "tokio")]

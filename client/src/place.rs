@@ -10,6 +10,7 @@ use oncrpc::CallError;
 use oncrpc::netid::{Family, Netid};
 use oncrpc::uaddr::Uaddr;
 
+use crate::nettype::Transports;
 use crate::rpcbind::{Rpcbind, RpcbindAt};
 use crate::{Endpoint, Host};
 
@@ -21,7 +22,7 @@ pub(crate) enum Place {
     /// Something on a host.
     On {
         host: Host,
-        netid: Netid,
+        transports: Transports,
         what: What,
     },
 }
@@ -67,25 +68,66 @@ pub(crate) enum Way {
 }
 
 impl Place {
-    /// Every way to the server: one for each address of its host.
+    /// Every way to the server, in the order to be tried: one for each transport and address of its host.
     pub(crate) async fn ways(&self) -> Result<Vec<Way>, CallError> {
-        let (host, netid, what) = match self {
+        let (host, transports, what) = match self {
             Self::Endpoint(endpoint) => return Ok(vec![Way::Endpoint(endpoint.clone())]),
-            Self::On { host, netid, what } => (host, netid, what),
+            Self::On {
+                host,
+                transports,
+                what,
+            } => (host, transports, what),
         };
-        let is_v4 = match netid.transport().map(|transport| transport.family) {
-            Some(Family::Inet) => true,
-            Some(Family::Inet6) => false,
-            Some(Family::Loopback) => {
-                let way = what.on_this_host(host, netid);
-                return way.map(|way| vec![way]).ok_or_else(|| unsupported(netid));
+        let mut ways = Vec::new();
+        let mut addresses = None;
+        let mut refused = None;
+        for netid in &transports.netids() {
+            let is_v4 = match netid.transport().map(|transport| transport.family) {
+                Some(Family::Inet) => true,
+                Some(Family::Inet6) => false,
+                Some(Family::Loopback) if let Some(way) = what.on_this_host(host, netid) => {
+                    ways.push(way);
+                    continue;
+                }
+                Some(Family::Loopback) | None => {
+                    refused.get_or_insert_with(|| unsupported(netid));
+                    continue;
+                }
+            };
+            let addresses = match &addresses {
+                Some(addresses) => addresses,
+                None => addresses.insert(resolve(host).await),
+            };
+            match addresses {
+                Ok(addresses) => {
+                    let of_family = addresses.iter().filter(|at| at.is_ipv4() == is_v4);
+                    ways.extend(of_family.filter_map(|at| what.at(*at, netid)));
+                }
+                Err(error) => {
+                    refused.get_or_insert_with(|| CallError::Connect(error.clone()));
+                }
             }
-            None => return Err(unsupported(netid)),
+        }
+        match refused {
+            Some(error) if ways.is_empty() => Err(error),
+            _ => Ok(ways),
+        }
+    }
+
+    /// Why there is no way to the server at all.
+    pub(crate) fn no_way(&self) -> CallError {
+        let message = match self {
+            Self::Endpoint(endpoint) => format!("no way to {endpoint}"),
+            Self::On {
+                host, transports, ..
+            } => match &transports.netids()[..] {
+                [] => format!("no transport to {host}: this system has none of {transports}"),
+                [netid] => format!("{host} has no address for {netid}"),
+                _ => format!("{host} has no address for any of {transports}"),
+            },
         };
-        let addresses = resolve(host).await;
-        let addresses = addresses.map_err(|error| CallError::Connect(Arc::new(error)))?;
-        let of_family = addresses.into_iter().filter(|at| at.is_ipv4() == is_v4);
-        Ok(of_family.filter_map(|at| what.at(at, netid)).collect())
+        let error = io::Error::new(io::ErrorKind::NotFound, message);
+        CallError::Connect(Arc::new(error))
     }
 }
 
@@ -169,14 +211,15 @@ fn lookup(
 }
 
 /// The addresses of a host; a name is looked up by a thread of the runtime.
-async fn resolve(host: &Host) -> io::Result<Vec<SocketAddr>> {
+async fn resolve(host: &Host) -> Result<Vec<SocketAddr>, Arc<io::Error>> {
     let Host::Name(_) = host else {
-        return host.addresses(0);
+        return host.addresses(0).map_err(Arc::new);
     };
     let host = host.clone();
     tokio::task::spawn_blocking(move || host.addresses(0))
         .await
         .unwrap_or_else(|ended| Err(io::Error::other(ended)))
+        .map_err(Arc::new)
 }
 
 /// An internet endpoint of a transport.
