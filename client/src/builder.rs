@@ -188,6 +188,9 @@ impl Builder {
             (Target::Host(host) | Target::Port(host, _), what) => on(host, what),
             (Target::Unix(path), _) => Endpoint::Unix(path).into(),
             (Target::Abstract(name), _) => Endpoint::Abstract(name).into(),
+            (Target::Command { program, arguments }, _) => {
+                Endpoint::Command { program, arguments }.into()
+            }
         };
         Channel::new(place, self.settings)
     }

@@ -52,6 +52,8 @@ mod settings;
 #[cfg(feature = "tokio")]
 mod shared;
 #[cfg(feature = "tokio")]
+mod stdio;
+#[cfg(feature = "tokio")]
 mod tries;
 
 #[cfg(feature = "tokio")]

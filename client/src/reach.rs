@@ -29,10 +29,7 @@ pub(crate) async fn reach(
             connection.map_err(|error| connect_error(&endpoint, &error))
         };
         let error = match tokio::time::timeout(settings.connect_timeout, connected).await {
-            Ok(Ok(connection)) => {
-                let auth = settings.auth.clone();
-                return Ok(connection.with_auth(auth).with_timeout(settings.timeout));
-            }
+            Ok(Ok(connection)) => return Ok(connection),
             Ok(Err(error)) => error,
             Err(_) => connect_error(&way, &no_answer(settings.connect_timeout)),
         };

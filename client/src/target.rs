@@ -1,11 +1,12 @@
 //! Whom a user wants to talk to.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::Host;
+use crate::{Endpoint, Host};
 
 /// Whom a user wants to talk to, as users write it.
 ///
@@ -16,6 +17,7 @@ use crate::Host;
 /// | `nfs.example:2049`, `192.0.2.7:2049`, `[2001:db8::7]:2049` | a port of a host; rpcbind is not asked |
 /// | `unix:/run/rpcbind.sock` | the path of a Unix socket |
 /// | `unix:@/run/rpcbind.sock` | the abstract name of a Unix socket |
+/// | `stdio:ssh nfs.example nfsd` | a command whose standard input and output are the connection |
 ///
 /// ```
 /// use oncrpc_client::{Host, Target};
@@ -35,14 +37,22 @@ pub enum Target {
     Unix(PathBuf),
     /// The abstract name of a Unix socket on this host.
     Abstract(Vec<u8>),
+    /// A program that is started for each connection, serves on its standard input and output, and is killed when the
+    /// connection ends. As text its words stand between blanks; there are no quotes, and no shell is asked.
+    Command {
+        /// What is started.
+        program: OsString,
+        /// What it is started with.
+        arguments: Vec<OsString>,
+    },
 }
 
 /// Text that names no target.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
-    /// Nothing was given, or nothing behind `unix:`.
-    #[error("no host and no socket in {0:?}")]
+    /// Nothing was given, or nothing behind `unix:` or `stdio:`.
+    #[error("no host, socket or command in {0:?}")]
     Empty(String),
     /// What stands behind `unix:` is neither a path from the root nor `@` and a name.
     #[error("a socket is unix:/PATH or unix:@NAME, found {0:?}")]
@@ -74,6 +84,16 @@ impl FromStr for Target {
                 None if socket.is_empty() => Err(TargetError::Empty(text.to_owned())),
                 None if socket.starts_with('/') => Ok(Self::Unix(socket.into())),
                 None => Err(TargetError::NotASocket(text.to_owned())),
+            };
+        }
+        if let Some(words) = text.strip_prefix("stdio:") {
+            let mut words = words.split_whitespace().map(OsString::from);
+            return match words.next() {
+                Some(program) => Ok(Self::Command {
+                    program,
+                    arguments: words.collect(),
+                }),
+                None => Err(TargetError::Empty(text.to_owned())),
             };
         }
         if let Some((host, port)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -160,8 +180,12 @@ impl fmt::Display for Target {
                 write!(f, "[{host}]:{port}")
             }
             Self::Port(host, port) => write!(f, "{host}:{port}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-            Self::Abstract(name) => write!(f, "unix:@{}", name.escape_ascii()),
+            Self::Unix(path) => Endpoint::Unix(path.clone()).fmt(f),
+            Self::Abstract(name) => Endpoint::Abstract(name.clone()).fmt(f),
+            Self::Command { program, arguments } => {
+                let (program, arguments) = (program.clone(), arguments.clone());
+                Endpoint::Command { program, arguments }.fmt(f)
+            }
         }
     }
 }
@@ -178,6 +202,13 @@ mod tests {
         Host::Scoped {
             address: address.parse().unwrap(),
             interface: interface.to_owned(),
+        }
+    }
+
+    fn command(program: &str, arguments: &[&str]) -> Target {
+        Target::Command {
+            program: program.into(),
+            arguments: arguments.iter().map(OsString::from).collect(),
         }
     }
 
@@ -206,6 +237,11 @@ mod tests {
                 "unix:@/run/rpcbind.sock",
                 Target::Abstract(b"/run/rpcbind.sock".to_vec()),
             ),
+            ("stdio:nfsd", command("nfsd", &[])),
+            (
+                "stdio:ssh -C host nfsd",
+                command("ssh", &["-C", "host", "nfsd"]),
+            ),
         ] {
             assert_eq!(text.parse(), Ok(target.clone()), "{text}");
             assert_eq!(target.to_string(), text);
@@ -216,14 +252,15 @@ mod tests {
     #[test]
     fn what_is_no_target_says_why() {
         for (text, why) in [
-            ("", "no host and no socket in \"\""),
-            ("unix:", "no host and no socket in \"unix:\""),
-            ("unix:@", "no host and no socket in \"unix:@\""),
+            ("", "no host, socket or command in \"\""),
+            ("unix:", "no host, socket or command in \"unix:\""),
+            ("unix:@", "no host, socket or command in \"unix:@\""),
+            ("stdio: ", "no host, socket or command in \"stdio: \""),
             (
                 "unix:run",
                 "a socket is unix:/PATH or unix:@NAME, found \"unix:run\"",
             ),
-            (":2049", "no host and no socket in \"\""),
+            (":2049", "no host, socket or command in \"\""),
             (
                 "nfs/example",
                 "'/' has no place in the host name \"nfs/example\"",
