@@ -18,7 +18,7 @@ struct Command {
     rpcbind: Option<RpcbindAt>,
     /// The transport: tcp6, udp6, local; or a class to be tried: tcp, udp, netpath, visible
     netid: String,
-    /// The server: HOST, HOST:PORT, unix:PATH or unix:@NAME
+    /// The server: HOST, HOST:PORT, unix:PATH, unix:@NAME or "stdio:COMMAND"
     host: Target,
     /// What to call
     #[command(subcommand)]
