@@ -1,6 +1,5 @@
 //! How a channel is put together.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,39 +8,43 @@ use oncrpc::netid::Netid;
 use oncrpc::{Retransmit, Service};
 use oncrpc_transport::Limits;
 
-use crate::place::Place;
+use crate::nettype::Transports;
+use crate::place::{Place, Program, What};
 use crate::rpcbind::RpcbindAt;
 use crate::settings::Settings;
-use crate::{Channel, Endpoint, Reconnect, Target};
+use crate::{Channel, Endpoint, NetType, Reconnect, Target};
 
 /// How a channel is put together; the last step says where the server is.
 #[derive(Clone, Debug)]
 #[must_use = "the channel is what `program` or `port` gives back"]
 pub struct Builder {
     target: Target,
-    netid: Netid,
+    transports: Transports,
     rpcbind: Option<RpcbindAt>,
     settings: Settings,
 }
 
 impl Builder {
     pub(crate) fn new(target: Target) -> Self {
-        let netid = match &target {
-            Target::Host(_) | Target::Address(IpAddr::V4(_)) => Netid::Tcp,
-            Target::Address(IpAddr::V6(_)) => Netid::Tcp6,
-            Target::Unix(_) | Target::Abstract(_) => Netid::Local,
-        };
         Self {
             target,
-            netid,
+            transports: Transports::Listed(vec![Netid::Tcp, Netid::Tcp6]),
             rpcbind: None,
             settings: Settings::default(),
         }
     }
 
-    /// Uses this transport. Default: `tcp`, or `local` for a Unix socket. `tcp6` and `udp6` use IPv6.
-    pub fn netid(self, netid: Netid) -> Self {
-        Self { netid, ..self }
+    /// Uses this transport. Default: `tcp`, then `tcp6`. It means nothing for a target that is a Unix socket.
+    pub fn netid(mut self, netid: Netid) -> Self {
+        self.transports = Transports::Listed(vec![netid]);
+        self
+    }
+
+    /// Uses the transports of a class, in the order of `/etc/netconfig` or of the user's `NETPATH`, until one of them
+    /// reaches the server.
+    pub fn nettype(mut self, class: NetType) -> Self {
+        self.transports = Transports::Class(class);
+        self
     }
 
     /// Calls in the name of `auth`. Default: AUTH_NONE.
@@ -157,52 +160,38 @@ impl Builder {
         }
     }
 
-    /// A channel to a program, at the address that rpcbind names when the channel connects.
-    pub fn program(self, program: u32, version: u32) -> Channel {
-        let Self {
-            target,
-            netid,
+    /// A channel to a program, at the address that rpcbind names when the channel connects; or at the port or socket,
+    /// if the target is one.
+    pub fn program(mut self, program: u32, version: u32) -> Channel {
+        let rpcbind = self.rpcbind.take();
+        self.channel(What::Program(Program {
+            program,
+            version,
             rpcbind,
-            settings,
-        } = self;
-        let place = match socket(&target) {
-            Some(endpoint) => Place::Endpoint(endpoint),
-            None => Place::Program {
-                target,
-                netid,
-                program,
-                version,
-                rpcbind,
-            },
-        };
-        Channel::new(place, settings)
+        }))
     }
 
     /// A channel to a port, which rpcbind is not asked for. It means nothing for a Unix socket.
     pub fn port(self, port: u16) -> Channel {
-        let Self {
-            target,
-            netid,
-            settings,
-            ..
-        } = self;
-        let place = match socket(&target) {
-            Some(endpoint) => Place::Endpoint(endpoint),
-            None => Place::Port {
-                target,
-                netid,
-                port,
-            },
-        };
-        Channel::new(place, settings)
+        self.channel(What::Port(port))
     }
-}
 
-/// The Unix socket that a target is, if it is one.
-fn socket(target: &Target) -> Option<Endpoint> {
-    match target {
-        Target::Unix(path) => Some(Endpoint::Unix(path.clone())),
-        Target::Abstract(name) => Some(Endpoint::Abstract(name.clone())),
-        Target::Host(_) | Target::Address(_) => None,
+    fn channel(self, wanted: What) -> Channel {
+        let transports = self.transports;
+        let on = |host, what| Place::On {
+            host,
+            transports,
+            what,
+        };
+        let place = match (self.target, wanted) {
+            (Target::Port(host, port), What::Program(_)) => on(host, What::Port(port)),
+            (Target::Host(host) | Target::Port(host, _), what) => on(host, what),
+            (Target::Unix(path), _) => Endpoint::Unix(path).into(),
+            (Target::Abstract(name), _) => Endpoint::Abstract(name).into(),
+            (Target::Command { program, arguments }, _) => {
+                Endpoint::Command { program, arguments }.into()
+            }
+        };
+        Channel::new(place, self.settings)
     }
 }

@@ -53,7 +53,7 @@ impl Channel {
 
     /// A channel to a known address, with the defaults of everything.
     pub fn to(endpoint: Endpoint) -> Self {
-        Self::new(Place::Endpoint(endpoint), Settings::default())
+        Self::new(endpoint.into(), Settings::default())
     }
 
     pub(crate) fn new(place: Place, settings: Settings) -> Self {

@@ -3,19 +3,20 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use oncrpc::CallTable;
 use oncrpc::peer::Peer;
 use oncrpc_transport::connection::random_xid;
 use oncrpc_transport::stream::ByteStream;
-use oncrpc_transport::{Connection, DatagramLink, Driver, Limits, Link, StreamLink, socket};
+use oncrpc_transport::{Connection, DatagramLink, Driver, Link, StreamLink, socket};
 use tokio::net::{TcpStream, UdpSocket, UnixStream};
 
 use crate::Endpoint;
 use crate::callbacks::Callbacks;
 use crate::reserved;
 use crate::settings::Settings;
+use crate::stdio::ChildStream;
 
 /// Connects to `endpoint`; the connection's driver runs as a task of its own. `callbacks` are served on streams.
 pub(crate) async fn connect(
@@ -23,16 +24,13 @@ pub(crate) async fn connect(
     settings: &Settings,
     callbacks: Option<&Callbacks>,
 ) -> io::Result<Connection> {
-    let limits = settings.limits;
     match endpoint {
         Endpoint::Tcp(address) => {
             let stream = match settings.reserved_port {
                 true => reserved::connect_tcp(*address).await?,
                 false => TcpStream::connect(address).await?,
             };
-            socket::prepare_tcp(&stream, settings.keepalive)?;
-            let server = socket::tcp_peer(&stream)?;
-            Ok(start_stream(stream, server, limits, callbacks))
+            over_tcp(stream, settings, callbacks)
         }
         Endpoint::Udp(address) => {
             let any: SocketAddr = match address {
@@ -44,44 +42,67 @@ pub(crate) async fn connect(
                 false => UdpSocket::bind(any).await?,
             };
             socket.connect(address).await?;
-            let table = CallTable::new(random_xid()).with_retransmit(settings.retransmit);
-            let (connection, driver) = Connection::new(DatagramLink::new(socket), table, limits);
-            start(driver);
-            Ok(connection)
+            Ok(over_udp(socket, settings))
         }
-        Endpoint::Unix(path) => connect_unix(path, limits, callbacks).await,
+        Endpoint::Unix(path) => over_unix(UnixStream::connect(path).await?, settings, callbacks),
         Endpoint::Abstract(name) => {
             // A zero byte in front is how tokio is told that a name is abstract.
             let name = [b"\0", &name[..]].concat();
             let path = PathBuf::from(std::ffi::OsStr::from_bytes(&name));
-            connect_unix(&path, limits, callbacks).await
+            over_unix(UnixStream::connect(path).await?, settings, callbacks)
+        }
+        Endpoint::Command { program, arguments } => {
+            let child = ChildStream::start(program, arguments)?;
+            Ok(over(child, ChildStream::peer(), settings, callbacks))
         }
     }
 }
 
-async fn connect_unix(
-    path: &Path,
-    limits: Limits,
+/// A connection over a TCP stream.
+fn over_tcp(
+    stream: TcpStream,
+    settings: &Settings,
     callbacks: Option<&Callbacks>,
 ) -> io::Result<Connection> {
-    let stream = UnixStream::connect(path).await?;
-    let server = socket::unix_peer(&stream)?;
-    Ok(start_stream(stream, server, limits, callbacks))
+    socket::prepare_tcp(&stream, settings.keepalive)?;
+    let server = socket::tcp_peer(&stream)?;
+    Ok(over(stream, server, settings, callbacks))
 }
 
-fn start_stream(
+/// A connection over a Unix stream.
+fn over_unix(
+    stream: UnixStream,
+    settings: &Settings,
+    callbacks: Option<&Callbacks>,
+) -> io::Result<Connection> {
+    let server = socket::unix_peer(&stream)?;
+    Ok(over(stream, server, settings, callbacks))
+}
+
+/// A connection over a connected UDP socket.
+fn over_udp(socket: UdpSocket, settings: &Settings) -> Connection {
+    let table = CallTable::new(random_xid()).with_retransmit(settings.retransmit);
+    let link = DatagramLink::new(socket);
+    let (connection, driver) = Connection::new(link, table, settings.limits);
+    start(driver);
+    settings.apply(connection)
+}
+
+/// A connection to `server` over any stream.
+fn over(
     stream: impl ByteStream,
     server: Peer,
-    limits: Limits,
+    settings: &Settings,
     callbacks: Option<&Callbacks>,
 ) -> Connection {
-    let link = StreamLink::new(stream, limits.record);
-    let (connection, driver) = Connection::new(link, CallTable::new(random_xid()), limits);
+    let link = StreamLink::new(stream, settings.limits.record);
+    let table = CallTable::new(random_xid());
+    let (connection, driver) = Connection::new(link, table, settings.limits);
     start(match callbacks {
         Some(callbacks) => callbacks.serve(driver, server),
         None => driver,
     });
-    connection
+    settings.apply(connection)
 }
 
 fn start(driver: Driver<impl Link>) {

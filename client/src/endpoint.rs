@@ -1,6 +1,6 @@
 //! The place that a connection is made to.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
@@ -21,6 +21,13 @@ pub enum Endpoint {
     Unix(PathBuf),
     /// The abstract name of a Unix stream socket.
     Abstract(Vec<u8>),
+    /// A program that is started and serves on its standard input and output.
+    Command {
+        /// What is started.
+        program: OsString,
+        /// What it is started with.
+        arguments: Vec<OsString>,
+    },
 }
 
 impl Endpoint {
@@ -43,7 +50,7 @@ impl Endpoint {
         }
     }
 
-    /// The name of the transport.
+    /// The name of the transport; that of a command, `stdio`, no rpcbind knows.
     pub fn netid(&self) -> Netid {
         match self {
             Self::Tcp(address) if address.is_ipv4() => Netid::Tcp,
@@ -51,6 +58,7 @@ impl Endpoint {
             Self::Udp(address) if address.is_ipv4() => Netid::Udp,
             Self::Udp(_) => Netid::Udp6,
             Self::Unix(_) | Self::Abstract(_) => Netid::Local,
+            Self::Command { .. } => Netid::from("stdio"),
         }
     }
 
@@ -58,7 +66,7 @@ impl Endpoint {
     pub fn inet(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(address) | Self::Udp(address) => Some(*address),
-            Self::Unix(_) | Self::Abstract(_) => None,
+            Self::Unix(_) | Self::Abstract(_) | Self::Command { .. } => None,
         }
     }
 }
@@ -69,6 +77,12 @@ impl fmt::Display for Endpoint {
             Self::Tcp(address) | Self::Udp(address) => write!(f, "{} {address}", self.netid()),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
             Self::Abstract(name) => write!(f, "unix:@{}", name.escape_ascii()),
+            Self::Command { program, arguments } => {
+                write!(f, "stdio:{}", program.display())?;
+                arguments
+                    .iter()
+                    .try_for_each(|argument| write!(f, " {}", argument.display()))
+            }
         }
     }
 }

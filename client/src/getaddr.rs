@@ -1,6 +1,6 @@
 //! The question where a program is, in every version that an rpcbind may understand.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use oncrpc::netid::{Netid, Protocol};
 use oncrpc::proto::portmap::{self, pmapprog::v2};
@@ -20,9 +20,9 @@ pub(crate) async fn getaddr<C: Caller>(
     program: u32,
     version: u32,
     netid: &Netid,
-    asked: Option<IpAddr>,
+    asked: Option<SocketAddr>,
 ) -> Result<Option<Uaddr>, CallError> {
-    let hint = asked.map(|ip| Uaddr::Inet((ip, RPCBIND_PORT).into()).to_string());
+    let hint = asked.map(|at| Uaddr::Inet((at.ip(), RPCBIND_PORT).into()).to_string());
     let arg = Rpcb {
         r_prog: program,
         r_vers: version,
@@ -49,7 +49,7 @@ pub(crate) async fn getaddr<C: Caller>(
         port: 0,
     };
     let port = v2::Client::new(rpcbind.clone()).getport(&mapping).await?;
-    let any = asked.unwrap_or(Ipv4Addr::LOCALHOST.into());
+    let any = asked.map_or(Ipv4Addr::LOCALHOST.into(), |at| at.ip());
     Ok(u16::try_from(port)
         .ok()
         .map(|port| Uaddr::Inet((any, port).into())))
@@ -84,16 +84,56 @@ pub(crate) fn protocol(netid: &Netid) -> Option<Protocol> {
     netid.transport()?.protocol
 }
 
-/// An address that the caller can use: a wildcard is the address that was asked.
-pub(crate) fn reachable(uaddr: Uaddr, asked: Option<IpAddr>) -> Uaddr {
-    match uaddr {
-        Uaddr::Inet(at) if at.ip().is_unspecified() => {
-            let loopback: IpAddr = match at {
-                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-            };
-            Uaddr::Inet((asked.unwrap_or(loopback), at.port()).into())
+/// An address that the caller can use. A wildcard is the address that was asked; a link-local address is on the
+/// link that was asked over, which a universal address cannot say.
+pub(crate) fn reachable(uaddr: Uaddr, asked: Option<SocketAddr>) -> Uaddr {
+    let Uaddr::Inet(mut at) = uaddr else {
+        return uaddr;
+    };
+    if at.ip().is_unspecified() {
+        at.set_ip(match (asked, at) {
+            (Some(asked), _) => asked.ip(),
+            (None, SocketAddr::V4(_)) => Ipv4Addr::LOCALHOST.into(),
+            (None, SocketAddr::V6(_)) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    if let (SocketAddr::V6(at), Some(SocketAddr::V6(asked))) = (&mut at, asked)
+        && at.ip().is_unicast_link_local()
+    {
+        at.set_scope_id(asked.scope_id());
+    }
+    Uaddr::Inet(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_made_reachable_by_the_address_that_was_asked() {
+        for (answer, asked, reached) in [
+            ("0.0.0.0:2049", Some("192.0.2.7:111"), "192.0.2.7:2049"),
+            ("0.0.0.0:2049", None, "127.0.0.1:2049"),
+            ("[::]:2049", None, "[::1]:2049"),
+            ("[::]:2049", Some("[2001:db8::7]:111"), "[2001:db8::7]:2049"),
+            ("[::]:2049", Some("[fe80::7%3]:111"), "[fe80::7%3]:2049"),
+            (
+                "[fe80::8]:2049",
+                Some("[fe80::7%3]:111"),
+                "[fe80::8%3]:2049",
+            ),
+            (
+                "[2001:db8::7]:1",
+                Some("[fe80::7%3]:111"),
+                "[2001:db8::7]:1",
+            ),
+            ("192.0.2.8:2049", Some("192.0.2.7:111"), "192.0.2.8:2049"),
+            ("[fe80::8]:2049", None, "[fe80::8]:2049"),
+        ] {
+            let uaddr = Uaddr::Inet(answer.parse().unwrap());
+            let asked = asked.map(|asked| asked.parse().unwrap());
+            let expected = Uaddr::Inet(reached.parse().unwrap());
+            assert_eq!(reachable(uaddr, asked), expected, "{answer} {asked:?}");
         }
-        uaddr => uaddr,
     }
 }

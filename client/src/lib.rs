@@ -13,12 +13,14 @@ pub mod blocking;
 mod credential;
 mod endpoint;
 mod getaddr;
+mod host;
 mod target;
 #[cfg(feature = "tower")]
 mod tower;
 
 pub use credential::auth_sys;
 pub use endpoint::Endpoint;
+pub use host::Host;
 pub use target::{Target, TargetError};
 #[cfg(feature = "tower")]
 pub use tower::{Calls, Layered, Layers, OutgoingCall, layered};
@@ -36,6 +38,8 @@ mod channel;
 #[cfg(feature = "tokio")]
 mod connect;
 #[cfg(feature = "tokio")]
+mod nettype;
+#[cfg(feature = "tokio")]
 mod place;
 #[cfg(feature = "tokio")]
 mod reach;
@@ -52,6 +56,8 @@ mod settings;
 #[cfg(feature = "tokio")]
 mod shared;
 #[cfg(feature = "tokio")]
+mod stdio;
+#[cfg(feature = "tokio")]
 mod tries;
 
 #[cfg(feature = "tokio")]
@@ -60,6 +66,8 @@ pub use broadcast::Broadcast;
 pub use builder::Builder;
 #[cfg(feature = "tokio")]
 pub use channel::Channel;
+#[cfg(feature = "tokio")]
+pub use nettype::{NetType, NetTypeError};
 #[cfg(feature = "tokio")]
 pub use reconnect::Reconnect;
 #[cfg(feature = "tokio")]

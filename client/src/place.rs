@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -10,105 +10,178 @@ use oncrpc::CallError;
 use oncrpc::netid::{Family, Netid};
 use oncrpc::uaddr::Uaddr;
 
+use crate::nettype::Transports;
 use crate::rpcbind::{Rpcbind, RpcbindAt};
-use crate::{Endpoint, Target};
+use crate::{Endpoint, Host};
 
 /// Where the server is, as far as that is known beforehand.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     /// Nothing is left to look up.
     Endpoint(Endpoint),
-    /// A port of a host.
-    Port {
-        target: Target,
-        netid: Netid,
-        port: u16,
+    /// Something on a host.
+    On {
+        host: Host,
+        transports: Transports,
+        what: What,
     },
-    /// A program on a host, whose address rpcbind tells.
-    Program {
-        target: Target,
-        netid: Netid,
+}
+
+impl From<Endpoint> for Place {
+    fn from(endpoint: Endpoint) -> Self {
+        Self::Endpoint(endpoint)
+    }
+}
+
+/// What is wanted of a host.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    /// A port.
+    Port(u16),
+    /// A program, whose address rpcbind tells.
+    Program(Program),
+}
+
+/// A program, and who is asked where it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    pub(crate) program: u32,
+    pub(crate) version: u32,
+    /// `None` for the rpcbind of the host.
+    pub(crate) rpcbind: Option<RpcbindAt>,
+}
+
+/// One of the ways to a server.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// Straight to where it is.
+    Endpoint(Endpoint),
+    /// By asking rpcbind.
+    Lookup {
+        rpcbind: RpcbindAt,
         program: u32,
         version: u32,
-        rpcbind: Option<RpcbindAt>,
+        netid: Netid,
+        /// The host's address, if it is another one than we.
+        host: Option<SocketAddr>,
     },
 }
 
 impl Place {
-    /// The same place once for each address of its host.
-    pub(crate) async fn addresses(&self) -> Result<Vec<Self>, CallError> {
-        let (Self::Port {
-            target: Target::Host(name),
-            netid,
-            ..
-        }
-        | Self::Program {
-            target: Target::Host(name),
-            netid,
-            ..
-        }) = self
-        else {
-            return Ok(vec![self.clone()]);
+    /// Every way to the server, in the order to be tried: one for each transport and address of its host.
+    pub(crate) async fn ways(&self) -> Result<Vec<Way>, CallError> {
+        let (host, transports, what) = match self {
+            Self::Endpoint(endpoint) => return Ok(vec![Way::Endpoint(endpoint.clone())]),
+            Self::On {
+                host,
+                transports,
+                what,
+            } => (host, transports, what),
         };
-        let Some(family) = netid.transport().map(|transport| transport.family) else {
-            return Err(CallError::Connect(Arc::new(unsupported(netid))));
-        };
-        if family == Family::Loopback {
-            return Ok(vec![self.clone()]);
+        let mut ways = Vec::new();
+        let mut addresses = None;
+        let mut refused = None;
+        for netid in &transports.netids() {
+            let is_v4 = match netid.transport().map(|transport| transport.family) {
+                Some(Family::Inet) => true,
+                Some(Family::Inet6) => false,
+                Some(Family::Loopback) if let Some(way) = what.on_this_host(host, netid) => {
+                    ways.push(way);
+                    continue;
+                }
+                Some(Family::Loopback) | None => {
+                    refused.get_or_insert_with(|| unsupported(netid));
+                    continue;
+                }
+            };
+            let addresses = match &addresses {
+                Some(addresses) => addresses,
+                None => addresses.insert(resolve(host).await),
+            };
+            match addresses {
+                Ok(addresses) => {
+                    let of_family = addresses.iter().filter(|at| at.is_ipv4() == is_v4);
+                    ways.extend(of_family.filter_map(|at| what.at(*at, netid)));
+                }
+                Err(error) => {
+                    refused.get_or_insert_with(|| CallError::Connect(error.clone()));
+                }
+            }
         }
-        let found = tokio::net::lookup_host((name.as_str(), 0))
-            .await
-            .map_err(|error| {
-                CallError::Connect(Arc::new(io::Error::new(
-                    error.kind(),
-                    format!("{name}: {error}"),
-                )))
-            })?;
-        let addresses = found.filter(|address| address.is_ipv4() == (family == Family::Inet));
-        Ok(addresses.map(|address| self.at(address.ip())).collect())
+        match refused {
+            Some(error) if ways.is_empty() => Err(error),
+            _ => Ok(ways),
+        }
     }
 
-    /// The same place at one address.
-    fn at(&self, address: IpAddr) -> Self {
-        let mut place = self.clone();
-        if let Self::Port { target, .. } | Self::Program { target, .. } = &mut place {
-            *target = Target::Address(address);
+    /// Why there is no way to the server at all.
+    pub(crate) fn no_way(&self) -> CallError {
+        let message = match self {
+            Self::Endpoint(endpoint) => format!("no way to {endpoint}"),
+            Self::On {
+                host, transports, ..
+            } => match &transports.netids()[..] {
+                [] => format!("no transport to {host}: this system has none of {transports}"),
+                [netid] => format!("{host} has no address for {netid}"),
+                _ => format!("{host} has no address for any of {transports}"),
+            },
+        };
+        let error = io::Error::new(io::ErrorKind::NotFound, message);
+        CallError::Connect(Arc::new(error))
+    }
+}
+
+impl What {
+    /// The way at an address of the host.
+    fn at(&self, mut address: SocketAddr, netid: &Netid) -> Option<Way> {
+        match self {
+            Self::Port(port) => {
+                address.set_port(*port);
+                inet(netid, address).map(Way::Endpoint)
+            }
+            Self::Program(program) => {
+                address.set_port(Rpcbind::PORT);
+                let rpcbind = inet(netid, address).map(RpcbindAt::Endpoint)?;
+                Some(program.lookup(rpcbind, netid, Some(address)))
+            }
         }
-        place
     }
 
+    /// The way by a Unix socket, if the host is ours and the program is looked up.
+    fn on_this_host(&self, host: &Host, netid: &Netid) -> Option<Way> {
+        match self {
+            Self::Program(program) if host.is_this_host() => {
+                Some(program.lookup(RpcbindAt::ThisHost, netid, None))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Program {
+    fn lookup(&self, rpcbind: RpcbindAt, netid: &Netid, host: Option<SocketAddr>) -> Way {
+        Way::Lookup {
+            rpcbind: self.rpcbind.clone().unwrap_or(rpcbind),
+            program: self.program,
+            version: self.version,
+            netid: netid.clone(),
+            host,
+        }
+    }
+}
+
+impl Way {
     /// Where to connect to; asks rpcbind if need be.
     pub(crate) async fn endpoint(&self) -> Result<Endpoint, CallError> {
         match self {
             Self::Endpoint(endpoint) => Ok(endpoint.clone()),
-            Self::Port {
-                target: Target::Address(address),
-                netid,
-                port,
-            } => inet(netid, (*address, *port).into())
-                .ok_or_else(|| CallError::Connect(Arc::new(unsupported(netid)))),
-            Self::Program {
-                target,
-                netid,
+            Self::Lookup {
+                rpcbind,
                 program,
                 version,
-                rpcbind,
-            } => {
-                let asked = match target {
-                    Target::Address(address) => Some(*address),
-                    _ => None,
-                };
-                let at = match (rpcbind, asked) {
-                    (Some(rpcbind), _) => rpcbind.clone(),
-                    (None, _) if is_local(netid) && target.is_this_host() => RpcbindAt::ThisHost,
-                    (None, Some(address)) => inet(netid, (address, Rpcbind::PORT).into())
-                        .map(RpcbindAt::Endpoint)
-                        .ok_or_else(|| CallError::Connect(Arc::new(unsupported(netid))))?,
-                    (None, None) => return Err(CallError::Connect(Arc::new(unsupported(netid)))),
-                };
-                lookup(at, *program, *version, netid.clone(), asked).await
-            }
-            Self::Port { netid, .. } => Err(CallError::Connect(Arc::new(unsupported(netid)))),
+                netid,
+                host,
+            } => lookup(rpcbind.clone(), *program, *version, netid.clone(), *host).await,
         }
     }
 }
@@ -119,11 +192,11 @@ fn lookup(
     program: u32,
     version: u32,
     netid: Netid,
-    asked: Option<IpAddr>,
+    host: Option<SocketAddr>,
 ) -> Pin<Box<dyn Future<Output = Result<Endpoint, CallError>> + Send>> {
     Box::pin(async move {
         let found = match Rpcbind::connect(&at).await {
-            Ok(rpcbind) => rpcbind.lookup_from(program, version, &netid, asked).await,
+            Ok(rpcbind) => rpcbind.lookup_from(program, version, &netid, host).await,
             Err(error) => Err(error),
         };
         found.map_err(|error| match error {
@@ -137,8 +210,16 @@ fn lookup(
     })
 }
 
-fn is_local(netid: &Netid) -> bool {
-    matches!(netid, Netid::Local | Netid::Unix)
+/// The addresses of a host; a name is looked up by a thread of the runtime.
+async fn resolve(host: &Host) -> Result<Vec<SocketAddr>, Arc<io::Error>> {
+    let Host::Name(_) = host else {
+        return host.addresses(0).map_err(Arc::new);
+    };
+    let host = host.clone();
+    tokio::task::spawn_blocking(move || host.addresses(0))
+        .await
+        .unwrap_or_else(|ended| Err(io::Error::other(ended)))
+        .map_err(Arc::new)
 }
 
 /// An internet endpoint of a transport.
@@ -146,30 +227,29 @@ fn inet(netid: &Netid, address: SocketAddr) -> Option<Endpoint> {
     Endpoint::of(netid, &Uaddr::Inet(address))
 }
 
-fn unsupported(netid: &Netid) -> io::Error {
+fn unsupported(netid: &Netid) -> CallError {
     let message = format!("transport {netid} cannot be used here");
-    io::Error::new(io::ErrorKind::Unsupported, message)
+    let error = io::Error::new(io::ErrorKind::Unsupported, message);
+    CallError::Connect(Arc::new(error))
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Endpoint(endpoint) => endpoint.fmt(f),
-            Self::Port {
-                target,
-                netid,
-                port,
-            } => write!(f, "{netid} port {port} of {target}"),
-            Self::Program {
-                target,
-                netid,
+            Self::Lookup {
                 program,
                 version,
+                netid,
+                host,
                 ..
-            } => write!(
-                f,
-                "program {program} version {version} at {netid} of {target}"
-            ),
+            } => {
+                write!(f, "program {program} version {version} at {netid} of ")?;
+                match host {
+                    Some(host) => host.ip().fmt(f),
+                    None => f.write_str("this host"),
+                }
+            }
         }
     }
 }

@@ -13,29 +13,32 @@ use crate::connect::connect;
 use crate::place::Place;
 use crate::settings::Settings;
 
-/// Connects to the first of the server's addresses that takes it.
+/// Connects by the first way to the server that leads there. If none does, the error is that of the first, which is
+/// the one that is wanted most; but that a host was asked and has not got the program says more than that another
+/// one could not be asked.
 pub(crate) async fn reach(
     place: &Place,
     settings: &Settings,
     callbacks: Option<&Callbacks>,
 ) -> Result<Connection, CallError> {
-    let mut error = CallError::Connect(Arc::new(no_address()));
-    for place in place.addresses().await? {
+    let mut failed: Option<CallError> = None;
+    for way in place.ways().await? {
         let connected = async {
-            let endpoint = place.endpoint().await?;
+            let endpoint = way.endpoint().await?;
             let connection = connect(&endpoint, settings, callbacks).await;
             connection.map_err(|error| connect_error(&endpoint, &error))
         };
-        match tokio::time::timeout(settings.connect_timeout, connected).await {
-            Ok(Ok(connection)) => {
-                let auth = settings.auth.clone();
-                return Ok(connection.with_auth(auth).with_timeout(settings.timeout));
-            }
-            Ok(Err(refused)) => error = refused,
-            Err(_) => error = connect_error(&place, &no_answer(settings.connect_timeout)),
-        }
+        let error = match tokio::time::timeout(settings.connect_timeout, connected).await {
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(error)) => error,
+            Err(_) => connect_error(&way, &no_answer(settings.connect_timeout)),
+        };
+        failed = match failed {
+            Some(first) if is_answer(&first) || !is_answer(&error) => Some(first),
+            _ => Some(error),
+        };
     }
-    Err(error)
+    Err(failed.unwrap_or_else(|| place.no_way()))
 }
 
 /// What could not be connected to, and why.
@@ -51,9 +54,6 @@ fn no_answer(within: Duration) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, message)
 }
 
-fn no_address() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::NotFound,
-        "the host has no address for this transport",
-    )
+fn is_answer(error: &CallError) -> bool {
+    matches!(error, CallError::NotRegistered { .. })
 }

@@ -1,7 +1,7 @@
 //! Asking and telling rpcbind.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use oncrpc::CallError;
 use oncrpc::netid::Netid;
@@ -91,13 +91,8 @@ impl Rpcbind {
         version: u32,
         netid: &Netid,
     ) -> Result<Endpoint, CallError> {
-        self.lookup_from(
-            program,
-            version,
-            netid,
-            self.endpoint.inet().map(|at| at.ip()),
-        )
-        .await
+        let asked = self.endpoint.inet();
+        self.lookup_from(program, version, netid, asked).await
     }
 
     /// The same; `asked` is the address by which the caller reaches the host, which stands in for a
@@ -107,7 +102,7 @@ impl Rpcbind {
         program: u32,
         version: u32,
         netid: &Netid,
-        asked: Option<IpAddr>,
+        asked: Option<SocketAddr>,
     ) -> Result<Endpoint, CallError> {
         let uaddr = if self.endpoint.netid() == *netid {
             getaddr(&self.channel, program, version, netid, asked).await?

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use oncrpc::auth::{AuthNone, ClientAuth};
 use oncrpc::{Retransmit, Service};
-use oncrpc_transport::Limits;
 use oncrpc_transport::connection::DEFAULT_TIMEOUT;
 use oncrpc_transport::socket::KEEPALIVE;
+use oncrpc_transport::{Connection, Limits};
 
 use crate::Reconnect;
 
@@ -29,6 +29,14 @@ pub(crate) struct Settings {
     pub(crate) wait_for_server: bool,
     /// What is served on the channel's own connection.
     pub(crate) services: Vec<Arc<dyn Service>>,
+}
+
+impl Settings {
+    /// A connection whose calls are made as the channel's are.
+    pub(crate) fn apply(&self, connection: Connection) -> Connection {
+        let connection = connection.with_auth(self.auth.clone());
+        connection.with_timeout(self.timeout)
+    }
 }
 
 impl Default for Settings {

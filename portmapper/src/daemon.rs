@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::unistd::daemon;
+use oncrpc::netconfig::{NetworkConfig, PATH};
 use oncrpc::netid::{Family, Protocol};
 use oncrpc::record::RecordLimits;
 use oncrpc_server::{Running, Server, ServerLimits, StartError};
@@ -21,7 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::binding::{self, Binding, CannotBind, Hosts, reason};
 use crate::cli::Options;
 use crate::lock::Lock;
-use crate::netconfig::{self, NetworkConfig};
+use crate::netconfig;
 use crate::policy::Policy;
 use crate::portmapper::Portmapper;
 use crate::privilege::{self, Account};
@@ -169,7 +170,7 @@ fn serve(options: &Options) -> Result<(), Failure> {
 }
 
 fn networks() -> Result<Vec<NetworkConfig>, Failure> {
-    let path = Path::new(netconfig::PATH);
+    let path = Path::new(PATH);
     let (networks, bad) = netconfig::read(path).map_err(|error| failed_at(path, error))?;
     for line in bad {
         log::warn!("{} line {}: {}", path.display(), line.line, line.reason);

@@ -24,7 +24,6 @@
 pub mod binding;
 pub mod cli;
 pub mod daemon;
-mod fields;
 pub mod interfaces;
 pub mod lock;
 pub mod logging;

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use oncrpc::Reject;
+use oncrpc::netconfig::NetworkConfig;
 use oncrpc::netid::{Family, Netid, Protocol};
 use oncrpc::peer::{Address, Peer};
 use oncrpc_xdr::{Bytes, XdrString};
@@ -10,7 +11,6 @@ use oncrpc_xdr::{Bytes, XdrString};
 use crate::binding::reason;
 use crate::interfaces;
 use crate::merge::{Asked, Interface, merge};
-use crate::netconfig::NetworkConfig;
 use crate::policy::{Caller, Policy, TooWeak};
 use crate::registry::{Entry, Owner, Registry};
 use crate::request_log::RequestLog;

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
+use oncrpc::fields;
 use oncrpc::netid::Protocol;
-
-use crate::fields;
 
 /// The port of rpcbind where `/etc/services` does not name it; rpcbind then serves no IP transport.
 pub const PORT: u16 = 111;

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use oncrpc::netconfig::NetworkConfig;
 use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer, UnixPeer};
 use oncrpc::{Framing, Ladder, Services, Session, Step};
-use oncrpc_portmapper::netconfig::{self, NetworkConfig};
+use oncrpc_portmapper::netconfig;
 use oncrpc_portmapper::policy::Policy;
 use oncrpc_portmapper::portmapper::Portmapper;
 use oncrpc_portmapper::request_log::RequestLog;

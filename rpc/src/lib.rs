@@ -14,14 +14,17 @@
 //! | [`serve`] | a server's side: services, handlers, the ladder of checks, replies |
 //! | [`peer`] | who is at the other end |
 //! | [`netid`], [`uaddr`] | names of transports and addresses ([RFC 5665](https://www.rfc-editor.org/rfc/rfc5665)) |
+//! | [`netconfig`], [`fields`] | which transports a host has, as `/etc/netconfig` says it, and tables like it |
 //! | [`proto`] | types generated from `rpc/proto/*.x`: RPC's own, and rpcbind's |
 
 extern crate self as oncrpc;
 
 pub mod auth;
 pub mod call;
+pub mod fields;
 pub mod message;
 
+pub mod netconfig;
 pub mod netid;
 pub mod peer;
 pub mod proto;

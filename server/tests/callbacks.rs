@@ -55,7 +55,7 @@ fn endpoint(bound: &Bound) -> Endpoint {
 fn channel(at: &Endpoint, time: u32) -> Channel {
     let serving = |target| Channel::builder(target).serve(v3::service(Arc::new(Time(time))));
     match at {
-        Endpoint::Tcp(at) => serving(Target::Address(at.ip())).port(at.port()),
+        Endpoint::Tcp(at) => serving(Target::from(at.ip())).port(at.port()),
         Endpoint::Unix(path) => serving(Target::Unix(path.clone())).port(0),
         other => panic!("{other}"),
     }

@@ -1,7 +1,7 @@
 //! Finding a program's address.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use oncrpc::CallError;
@@ -34,7 +34,7 @@ impl Channel {
                 Netid::Udp | Netid::Udp6 => Endpoint::Udp(at),
                 _ => Endpoint::Tcp(at),
             };
-            let asked = Some(at.ip());
+            let asked = Some(at);
             let channel = Self::to(rpcbind.clone());
             match getaddr(&channel, program, version, netid, asked).wait() {
                 Ok(uaddr) => {
@@ -68,16 +68,14 @@ fn addresses(host: &Target, netid: &Netid) -> Result<Vec<SocketAddr>, CallError>
         _ => return Err(refused(format!("{netid} does not lead to a host"))),
     };
     let found: Vec<SocketAddr> = match host {
-        Target::Address(address) => vec![(*address, RPCBIND_PORT).into()],
-        Target::Host(name) => {
-            let found = (name.as_str(), RPCBIND_PORT).to_socket_addrs();
-            let found = found.map_err(|error| {
-                let error = io::Error::new(error.kind(), format!("{name}: {error}"));
-                CallError::Connect(Arc::new(error))
-            })?;
-            found.collect()
+        Target::Host(host) => host
+            .addresses(RPCBIND_PORT)
+            .map_err(|error| CallError::Connect(Arc::new(error)))?,
+        other => {
+            return Err(refused(format!(
+                "{other} is no host whose rpcbind can be asked"
+            )));
         }
-        socket => return Err(refused(format!("{socket} is no host"))),
     };
     Ok(found
         .into_iter()

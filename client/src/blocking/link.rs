@@ -41,6 +41,10 @@ impl Link {
                 let name = std::ffi::OsStr::from_bytes(&name);
                 (SockAddr::unix(name)?, Type::STREAM)
             }
+            Endpoint::Command { .. } => {
+                let message = "a thread cannot call a command";
+                return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+            }
         };
         let socket = Socket::new(address.domain(), kind, None)?;
         socket.connect_timeout(&address, at_least(timeout))?;

@@ -11,7 +11,7 @@ use tokio::net::UdpSocket;
 
 fn client(address: SocketAddr) -> v4::Client<Channel> {
     let retransmit = Retransmit::exponential(Duration::from_millis(20));
-    let channel = Channel::builder(Target::Address(address.ip()))
+    let channel = Channel::builder(Target::from(address.ip()))
         .netid(oncrpc::netid::Netid::from(if address.is_ipv4() {
             "udp"
         } else {
@@ -145,7 +145,7 @@ async fn a_call_to_a_closed_port_fails_long_before_its_deadline() {
 async fn a_closed_port_is_waited_for_if_one_wants_that() {
     let closed = closed("127.0.0.1:0").await;
     let at = closed.local_addr().unwrap();
-    let channel = Channel::builder(Target::Address(at.ip()))
+    let channel = Channel::builder(Target::from(at.ip()))
         .netid(oncrpc::netid::Netid::Udp)
         .wait_for_server(true)
         .reconnect(Reconnect {

@@ -3,7 +3,7 @@
 use oncrpc::CallError;
 use oncrpc::netid::Netid;
 use oncrpc::proto::rpcb::Rpcb;
-use oncrpc_client::{Channel, Endpoint, Rpcbind};
+use oncrpc_client::{Channel, Endpoint, NetType, Rpcbind};
 
 use crate::fake::{Fake, Script};
 
@@ -255,4 +255,61 @@ async fn a_host_is_found_by_its_name() {
     let channel = Channel::builder("localhost".parse().unwrap()).port(fake.address().port());
     channel.connect().await.unwrap();
     assert_eq!(fake.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_target_with_a_port_is_not_looked_up() {
+    let fake = Fake::start(Script::default(), &[4]).await;
+    let port = fake.address().port();
+    for target in [format!("127.0.0.1:{port}"), format!("localhost:{port}")] {
+        let channel = Channel::builder(target.parse().unwrap()).program(PROGRAM, 1);
+        channel.connect().await.unwrap();
+    }
+    assert_eq!(fake.accepted(), 2);
+    assert!(fake.script.asked().is_empty());
+}
+
+#[tokio::test]
+async fn an_interface_that_is_not_there_is_named() {
+    let channel = Channel::builder("fe80::1%no-such-link".parse().unwrap()).program(PROGRAM, 1);
+    let error = channel.connect().await.unwrap_err();
+    let said = "cannot connect: no-such-link: No such device (os error 19)";
+    assert_eq!(error.to_string(), said);
+}
+
+#[tokio::test]
+async fn the_transports_of_a_class_are_tried_until_one_reaches_the_server() {
+    let server = Fake::start(Script::default(), &[4]).await;
+    let port = server.address().port();
+    let uaddr = format!("127.0.0.1.{}.{}", port >> 8, port & 255).leak();
+    let script = Script {
+        uaddr,
+        ..Script::default()
+    };
+    let rpcbind = Fake::start(script, &[4]).await;
+    let to = |class| {
+        let builder = Channel::builder("127.0.0.1".parse().unwrap()).nettype(class);
+        builder.rpcbind(rpcbind.at()).program(PROGRAM, 1)
+    };
+    to(NetType::Visible).connect().await.unwrap();
+    assert_eq!(server.accepted(), 1);
+    // Nothing is listed for UDP, which comes first; this rpcbind names addresses on TCP, on which it is asked.
+    let asked = ["v4 DUMP", "v4 GETADDR tcp hint 127.0.0.1.0.111"];
+    assert_eq!(rpcbind.script.asked(), asked);
+
+    let error = to(NetType::DatagramV).connect().await.unwrap_err();
+    let said = format!("program {PROGRAM} version 1 is not registered for udp");
+    assert_eq!(error.to_string(), said);
+}
+
+#[tokio::test]
+async fn either_family_is_tried_unless_a_transport_is_named() {
+    let listener = tokio::net::TcpListener::bind("[::1]:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let to = || Channel::builder(address.into());
+    to().program(PROGRAM, 1).connect().await.unwrap();
+    let tcp = to().netid(Netid::Tcp).program(PROGRAM, 1);
+    let error = tcp.connect().await.unwrap_err();
+    let said = "cannot connect: ::1 has no address for tcp";
+    assert_eq!(error.to_string(), said);
 }

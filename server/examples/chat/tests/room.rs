@@ -26,7 +26,7 @@ fn way(at: &Endpoint) -> (Way, Lines) {
         Endpoint::Unix(path) => (Target::Unix(path.clone()), 0),
         other => {
             let at = other.inet().unwrap();
-            (Target::Address(at.ip()), at.port())
+            (Target::from(at.ip()), at.port())
         }
     };
     Way::new(Channel::builder(target), |builder| builder.port(port))
@@ -112,7 +112,7 @@ async fn a_ticket_that_is_nobodys_says_nothing() {
 async fn nobody_joins_by_a_datagram() {
     let (_running, at) = open(Listen::Udp("127.0.0.1:0".parse().unwrap())).await;
     let (way, _) = Way::new(
-        Channel::builder(Target::Address(at.inet().unwrap().ip())),
+        Channel::builder(Target::from(at.inet().unwrap().ip())),
         |builder| builder.netid(at.netid()).port(at.inet().unwrap().port()),
     );
     let refused = way.join(&"ada".into()).await.unwrap().unwrap_err();

@@ -72,7 +72,7 @@ async fn way(room: Option<Target>, port: Option<u16>) -> Result<(Way, Lines), Bo
             let found = rooms.next().await.and_then(|room| room.inet());
             let found = found.ok_or("nobody on these networks has a room; name its host")?;
             println!("found a room at {found}");
-            (Target::Address(found.ip()), Some(found.port()))
+            (Target::from(found.ip()), Some(found.port()))
         }
     };
     let builder = Channel::builder(room).timeout(RETURN).wait_for_server(true);

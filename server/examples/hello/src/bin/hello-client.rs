@@ -16,9 +16,9 @@ struct Command {
     /// Ask this rpcbind: this-host, tcp:ADDRESS:PORT or unix:PATH; else the one on HOST
     #[arg(long, value_parser = oncrpc_hello::rpcbind_at)]
     rpcbind: Option<RpcbindAt>,
-    /// The transport: tcp, udp, tcp6, udp6 or local
+    /// The transport: tcp6, udp6, local; or a class to be tried: tcp, udp, netpath, visible
     netid: String,
-    /// The server's host
+    /// The server: HOST, HOST:PORT, unix:PATH, unix:@NAME or "stdio:COMMAND"
     host: Target,
     /// What to call
     #[command(subcommand)]
@@ -86,7 +86,10 @@ async fn run(command: Command) -> Result<(), Box<dyn Error>> {
     if let Call::List = call {
         return Ok(list(&rpcbind.unwrap_or(RpcbindAt::ThisHost)).await?);
     }
-    let mut builder = Channel::builder(host).netid(Netid::from(netid.as_str()));
+    let mut builder = match netid.parse() {
+        Ok(class) => Channel::builder(host).nettype(class),
+        Err(_) => Channel::builder(host).netid(Netid::from(netid.as_str())),
+    };
     if let Some(rpcbind) = rpcbind {
         builder = builder.rpcbind(rpcbind);
     }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,6 +27,9 @@ struct Command {
     /// Listen at this Unix socket
     #[arg(long, value_name = "PATH")]
     unix: Vec<PathBuf>,
+    /// Serve the socket that is standard input, as inetd hands it over; nothing is registered
+    #[arg(long, conflicts_with_all = ["tcp", "udp", "unix"])]
+    stdin: bool,
     /// Register with this rpcbind: this-host, tcp:ADDRESS:PORT or unix:PATH
     #[arg(long, default_value = "this-host", value_parser = oncrpc_hello::rpcbind_at)]
     rpcbind: RpcbindAt,
@@ -89,9 +93,14 @@ impl v1::Server for Hello {
 async fn main() -> Result<(), Box<dyn Error>> {
     env_logger::init();
     let command = Command::parse();
-    let mut server = Server::new()
-        .service(v1::service(Arc::new(Hello::default())))
-        .register(Policy::Require, command.rpcbind);
+    let mut server = Server::new().service(v1::service(Arc::new(Hello::default())));
+    if command.stdin {
+        let stdin = std::io::stdin().as_fd().try_clone_to_owned()?;
+        let socket = Listen::inherited(stdin)?.ok_or("standard input is no socket")?;
+        server.listen(socket).start().await?.finished().await;
+        return Ok(());
+    }
+    server = server.register(Policy::Require, command.rpcbind);
     let listen = [
         command.tcp.into_iter().map(Listen::Tcp).collect::<Vec<_>>(),
         command.udp.into_iter().map(Listen::Udp).collect(),

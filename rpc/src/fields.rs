@@ -8,7 +8,7 @@ use nom::sequence::{preceded, terminated};
 use nom::{IResult, Parser};
 
 /// The fields of each line that has any, with the line's number from 1.
-pub(crate) fn lines(table: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
+pub fn lines(table: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
     let numbered = table.lines().zip(1..);
     numbered.filter_map(|(text, number)| {
         let (_, fields) = line(text).ok()?;
