@@ -1,7 +1,8 @@
 //! Calls without an async runtime, by the same generated clients.
 //!
-//! A call through a [`Channel`] is made by the thread that asks for it, from beginning to end. The methods of
-//! generated clients are `async` all the same; [`Wait::wait`] gives what they come to.
+//! Calls through a [`Channel`] are made by the threads that ask for them: no other thread is started, and any number
+//! share a connection. The methods of generated clients are `async` all the same; [`Wait::wait`] gives what they
+//! come to.
 //!
 //! ```no_run
 //! use oncrpc::netid::Netid;
@@ -15,8 +16,12 @@
 //! ```
 
 mod channel;
+mod connection;
 mod find;
-mod link;
+mod input;
+mod line;
+mod output;
+mod socket;
 
 use std::future::Future;
 use std::pin::pin;

@@ -302,6 +302,12 @@ impl CallTable {
         self.timers.first().map(|&(at, _)| at)
     }
 
+    /// When call `xid` is sent again or its time is up; `None` if it has ended.
+    pub fn timer(&self, xid: u32) -> Option<Instant> {
+        let entry = self.calls.get(&xid)?;
+        matches!(entry.state, State::Waiting(_)).then_some(entry.timer)
+    }
+
     /// One thing that is due at `now`; ask again until there is none.
     pub fn next_due(&mut self, now: Instant) -> Option<Due> {
         let &(at, xid) = self.timers.first()?;
