@@ -33,13 +33,13 @@ impl Host {
         self.start(command, Ready::Line)
     }
 
-    /// Starts our server of probe.x on these netids.
-    pub fn our_probe_server(&self, netids: &[&str]) -> Daemon {
+    /// Starts our server of probe.x with these flags on these netids.
+    pub fn our_probe_server(&self, flags: &[&str], netids: &[&str]) -> Daemon {
         static OURS: OnceLock<PathBuf> = OnceLock::new();
         let program =
             OURS.get_or_init(|| ours("ONCRPC_PROBE_SERVER", "oncrpc-probe", "probe-server"));
         let mut command = self.command(0, program);
-        command.arg(PROBE_PORT.to_string()).args(netids);
+        command.args(flags).arg(PROBE_PORT.to_string()).args(netids);
         self.start(command, Ready::Line)
     }
 

@@ -38,7 +38,7 @@ fn same_of_ours(flags: &[&str], lines: impl Fn(&Host) -> Vec<String>) -> String 
         lines(&host).into_iter().map(says).collect::<String>()
     };
     let theirs = said_of(&|host| host.c_probe_server(&[], &NETIDS));
-    let ours = said_of(&|host| host.our_probe_server(&NETIDS));
+    let ours = said_of(&|host| host.our_probe_server(&[], &NETIDS));
     assert_eq!(ours, theirs, "ours is on the left");
     theirs
 }

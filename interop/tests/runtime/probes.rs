@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use oncrpc_interop::{
-    Answer, Host, Message, PROBE, PROBE_PORT, Reply, Which, needs_root, probe, words,
+    Answer, Daemon, Host, Message, PROBE, PROBE_PORT, Reply, Which, needs_root, probe, words,
 };
 
 use crate::differences::{
@@ -415,8 +415,14 @@ fn a_call_that_comes_again_is_executed_again_unless_answers_are_kept() {
     servers.each(|whose, host| {
         assert_eq!(three_times(host), sums([1, 2, 3]), "{whose:?}");
     });
-    let host = Host::new();
-    let _rpcbind = host.rpcbind(Which::Theirs, &[]);
-    let _keeps = host.c_probe_server(&["-c", "32"], &["udp"]);
-    assert_eq!(three_times(&host), sums([1, 1, 1]));
+    let keep: [fn(&Host) -> Daemon; 2] = [
+        |host| host.c_probe_server(&["-c", "32"], &["udp"]),
+        |host| host.our_probe_server(&["-c"], &["udp"]),
+    ];
+    for keep in keep {
+        let host = Host::new();
+        let _rpcbind = host.rpcbind(Which::Theirs, &[]);
+        let _server = keep(&host);
+        assert_eq!(three_times(&host), sums([1, 1, 1]));
+    }
 }

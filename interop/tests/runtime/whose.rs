@@ -25,7 +25,7 @@ impl Servers {
             let server = match whose {
                 Whose::Blocking => host.c_probe_server(&[], netids),
                 Whose::Nonblocking => host.c_probe_server(&["-n", "9000"], netids),
-                Whose::Ours => host.our_probe_server(netids),
+                Whose::Ours => host.our_probe_server(&[], netids),
             };
             (whose, host, [rpcbind, server])
         };

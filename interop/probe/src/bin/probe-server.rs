@@ -7,15 +7,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
-use oncrpc::{CallContext, Reject};
+use oncrpc::{CallContext, Procedure, Reject};
 use oncrpc_probe::probe_program::{v2, v4};
 use oncrpc_probe::{LOCAL_PATH, ProbeBlob};
-use oncrpc_server::{Listen, Policy, RpcbindAt, Server};
+use oncrpc_server::{Duplicates, Listen, Policy, RpcbindAt, Server, remembered};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves the probe program, registered with this host's rpcbind.
 #[derive(Parser)]
 struct Command {
+    /// Keep the sums that were answered, for calls that come again
+    #[arg(short = 'c')]
+    cache: bool,
     /// The port of every transport but local
     port: u16,
     /// Transports: udp, tcp, udp6, tcp6, local
@@ -79,10 +82,18 @@ fn listen(netid: &str, port: u16) -> Result<Listen, String> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     env_logger::init();
-    let Command { port, netids } = Command::parse();
+    let Command {
+        cache,
+        port,
+        netids,
+    } = Command::parse();
     let probe = Probe::default();
+    let mut v2 = v2::service(Arc::new(probe.clone()));
+    if cache {
+        v2 = remembered(v2, &Duplicates::default(), [v2::procedure::Add::INFO]);
+    }
     let mut server = Server::new()
-        .service(v2::service(Arc::new(probe.clone())))
+        .service(v2)
         .service(v4::service(Arc::new(probe)))
         .register(Policy::Require, RpcbindAt::ThisHost);
     for netid in &netids {
