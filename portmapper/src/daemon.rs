@@ -83,6 +83,7 @@ const LIMITS: ServerLimits = {
             idle: None,
             ..connection
         },
+        bytes: 32 << 20,
         datagram: DatagramLimits {
             receive: 9000,
             send: 9000,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use oncrpc::peer::Peer;
 use oncrpc_transport::stream::ByteStream;
-use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink, socket, stopped};
+use oncrpc_transport::{Budget, Driver, LadderPool, Limits, StreamLink, socket, stopped};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -67,6 +67,7 @@ pub(crate) struct Connections {
     pub(crate) ladders: Arc<LadderPool>,
     pub(crate) limits: Limits,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) budget: Arc<Budget>,
     pub(crate) stop: watch::Receiver<bool>,
 }
 
@@ -157,8 +158,9 @@ impl Connections {
     ) -> impl Future<Output = ()> + use<S> {
         let name = peer.clone();
         let link = StreamLink::new(stream, self.limits.record);
-        let driver =
-            Driver::new(link, self.limits).serving(self.ladders.clone(), peer, self.stop.clone());
+        let driver = Driver::new(link, self.limits)
+            .within(self.budget.clone())
+            .serving(self.ladders.clone(), peer, self.stop.clone());
         async move {
             let _place = place;
             if let Err(error) = driver.run().await {
@@ -232,6 +234,7 @@ mod tests {
             ladders: Arc::new(LadderPool::new(Arc::new(Services::new([])))),
             limits: Limits::SERVER,
             gate: Gate::new(ServerLimits::default()),
+            budget: Arc::new(Budget::new(1 << 20, 1)),
             stop: stopped,
         };
         (stop, connections)

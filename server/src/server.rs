@@ -9,7 +9,7 @@ use oncrpc::uaddr::Uaddr;
 use oncrpc::{Service, Services};
 use oncrpc_client::{Mapping, Policy, RegisterError, Registration, RpcbindAt};
 use oncrpc_transport::datagram::DatagramLimits;
-use oncrpc_transport::{LadderPool, Limits};
+use oncrpc_transport::{Budget, LadderPool, Limits};
 use oncrpc_xdr::XdrString;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
@@ -31,6 +31,14 @@ pub struct ServerLimits {
     /// The same for Unix sockets, which by default may be idle for ever: a kernel keeps its connection to
     /// rpcbind from start to stop.
     pub unix_connection: Limits,
+    /// Bytes that all connections together hold, in and out: parts of records, calls at hand, unsent replies.
+    /// Default 64 MiB.
+    ///
+    /// Half of it is dealt out, an equal share to each of [`connections`](Self::connections), and nobody who keeps to
+    /// that waits for others. The rest is for whoever needs more; when it is used up, connections over their
+    /// share are not read for as long, and those that have been in the middle of a record for
+    /// [`Limits::mid_record`] are ended.
+    pub bytes: usize,
     /// What each UDP socket may hold.
     pub datagram: DatagramLimits,
     /// Connections at once, over all listeners. Default 4,096.
@@ -60,6 +68,7 @@ impl Default for ServerLimits {
                 idle: None,
                 ..Limits::SERVER
             },
+            bytes: 64 << 20,
             datagram: DatagramLimits::SERVER,
             connections: 4096,
             reserved: 64,
@@ -246,6 +255,7 @@ impl Server {
         let mappings = mappings(&services, &bound);
         let ladders = Arc::new(LadderPool::new(Arc::new(services)));
         let gate = Gate::new(limits);
+        let budget = Arc::new(Budget::new(limits.bytes, limits.connections));
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for listener in listeners {
@@ -253,6 +263,7 @@ impl Server {
                 ladders: ladders.clone(),
                 limits,
                 gate: gate.clone(),
+                budget: budget.clone(),
                 stop: stopped.clone(),
             };
             match listener {

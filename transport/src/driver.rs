@@ -12,6 +12,7 @@ use oncrpc::peer::Peer;
 use oncrpc::{Framing, Ladder, Step};
 use tokio::sync::watch;
 
+use crate::budget::{Budget, Taken};
 use crate::calls::{Calls, Driven};
 use crate::clock::Clock;
 use crate::connection::Handle;
@@ -43,6 +44,9 @@ pub struct Driver<L> {
     handle: Option<Weak<Handle>>,
     /// Nothing more is read: the peer has sent its last message, or one that ends the connection.
     read_ended: bool,
+    /// What is held beyond this connection's share, and whether more may be.
+    taken: Taken,
+    may_take: bool,
     /// What ended it, where that was not the peer's good manners.
     ended: io::Result<()>,
     clock: Clock,
@@ -59,8 +63,19 @@ impl<L: Link> Driver<L> {
             calls: None,
             handle: None,
             read_ended: false,
+            taken: Taken::default(),
+            may_take: true,
             ended: Ok(()),
             clock,
+        }
+    }
+
+    /// Holds no more than its share of `budget`, or what is left of it.
+    #[must_use]
+    pub fn within(self, budget: Arc<Budget>) -> Self {
+        Self {
+            taken: Taken::of(budget),
+            ..self
         }
     }
 
@@ -121,6 +136,7 @@ impl<L: Link> Driver<L> {
             if flushed && self.is_done() {
                 return Poll::Ready(std::mem::replace(&mut self.ended, Ok(())));
             }
+            self.may_take = self.taken.hold(self.held(), cx);
             match self.read_turn(cx)? {
                 Turn::Idle => return self.poll_timers(cx).map(Err),
                 Turn::Read => {}
@@ -131,6 +147,11 @@ impl<L: Link> Driver<L> {
         cx.waker().wake_by_ref();
         self.flush(cx)?;
         Poll::Pending
+    }
+
+    /// Bytes that are held for the peer.
+    fn held(&self) -> usize {
+        self.link.held() + self.serving.as_ref().map_or(0, Serving::held)
     }
 
     /// Whether the end was wanted, and no handler can be waiting for a reply that would have to be read.
@@ -224,8 +245,9 @@ impl<L: Link> Driver<L> {
                 }
             }
         }
-        // Where we do not read it is not the peer that keeps the rest of its message back.
-        let mid_message = self.link.is_mid_message() && self.may_read();
+        // Where we do not read it is not the peer that keeps the rest of its message back; but where there is no
+        // more room for all connections, those who hold the most must not hold it for ever.
+        let mid_message = self.link.is_mid_message() && (self.may_read() || !self.may_take);
         self.clock.read(!matches!(turn, Turn::Idle), mid_message);
         self.finish(batch);
         Ok(turn)
@@ -241,7 +263,7 @@ impl<L: Link> Driver<L> {
             let unsent = self.link.unsent();
             serving.has_room(unsent) || awaits_replies && serving.may_hold()
         });
-        !self.read_ended && may_serve
+        !self.read_ended && may_serve && self.may_take
     }
 
     /// The next call that was read when there was no room for it, if there is room now.
@@ -284,7 +306,7 @@ impl<L: Link> Driver<L> {
             Step::Done => self.link.end_message(),
             Step::Silent => {}
             Step::Close => self.end_reading(Ok(())),
-            Step::Later(answer) => serving.spawn(answer),
+            Step::Later(answer) => serving.spawn(answer, message.len()),
         }
     }
 

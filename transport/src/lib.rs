@@ -6,6 +6,7 @@
 //! served by [`datagram::serve`].
 
 mod backward;
+pub mod budget;
 mod calls;
 mod clock;
 pub mod connection;
@@ -22,6 +23,7 @@ pub mod stream;
 pub mod testing;
 mod worker;
 
+pub use budget::Budget;
 pub use connection::Connection;
 pub use datagram::DatagramLink;
 pub use driver::Driver;

@@ -28,6 +28,11 @@ pub trait Link: Send + Unpin + 'static {
     /// Bytes of output that the peer's side has not taken yet.
     fn unsent(&self) -> usize;
 
+    /// Bytes that are held for the peer: output, and what has arrived and is no whole message yet.
+    fn held(&self) -> usize {
+        self.unsent()
+    }
+
     /// Writes output; ready when there is none left, pending while the peer's side takes no more.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 

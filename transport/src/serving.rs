@@ -22,8 +22,9 @@ pub(crate) struct Serving {
     ladders: Arc<LadderPool>,
     session: Session,
     backward: Arc<Backward>,
-    /// Handlers that wait for something.
-    later: JoinSet<Answer>,
+    /// Handlers that wait for something, each with the bytes of its call.
+    later: JoinSet<(Answer, usize)>,
+    later_bytes: usize,
     /// Calls that were read for the sake of replies behind them, when there was no room for more calls.
     held: VecDeque<Bytes>,
     held_bytes: usize,
@@ -50,6 +51,7 @@ impl Serving {
             session: Session::new(origin),
             backward,
             later: JoinSet::new(),
+            later_bytes: 0,
             held: VecDeque::new(),
             held_bytes: 0,
             stop: Stop::new(stop),
@@ -135,20 +137,34 @@ impl Serving {
         ladder.answer(&mut self.session, message, framing, link.output())
     }
 
-    /// Has a task wait for an answer that takes time.
-    pub(crate) fn spawn(&mut self, answer: impl Future<Output = Answer> + Send + 'static) {
-        self.later.spawn(answer);
+    /// Has a task wait for an answer that takes time, to a call of `len` bytes.
+    pub(crate) fn spawn(
+        &mut self,
+        answer: impl Future<Output = Answer> + Send + 'static,
+        len: usize,
+    ) {
+        self.later_bytes += len;
+        self.later.spawn(async move { (answer.await, len) });
+    }
+
+    /// Bytes of calls that were read and are not answered.
+    pub(crate) fn held(&self) -> usize {
+        self.later_bytes + self.held_bytes
     }
 
     /// Takes the replies of handlers that had to wait; gives back whether one of them ends the connection.
     pub(crate) fn collect(&mut self, cx: &mut Context<'_>, link: &mut impl Link) -> bool {
         let mut close = false;
-        while let Poll::Ready(Some(answer)) = self.later.poll_join_next(cx) {
+        while let Poll::Ready(Some(answered)) = self.later.poll_join_next(cx) {
+            // A handler's panic is an answer by now; what ends without one was aborted, with all of them.
+            let Ok((answer, len)) = answered else {
+                continue;
+            };
+            self.later_bytes -= len;
             match answer {
-                Ok(Answer::Reply(mut reply)) => link.send(&mut reply),
-                Ok(Answer::Close) => close = true,
-                // A handler's panic is an answer by now; what ends without one was aborted.
-                Ok(Answer::Silent) | Err(_) => {}
+                Answer::Reply(mut reply) => link.send(&mut reply),
+                Answer::Close => close = true,
+                Answer::Silent => {}
             }
         }
         close

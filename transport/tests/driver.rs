@@ -8,7 +8,7 @@ use std::time::Duration;
 use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
 use oncrpc::{Answer, Call, Reply, Services, Step, service};
-use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink};
+use oncrpc_transport::{Budget, Driver, LadderPool, Limits, StreamLink};
 use oncrpc_xdr::Writer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::{Semaphore, watch};
@@ -327,4 +327,78 @@ async fn the_largest_record_is_taken_and_one_byte_more_is_not() {
         error.to_string(),
         "record of 1052673 bytes and more, allowed are 1052672"
     );
+}
+
+/// Servers of several connections within one budget.
+fn serve_within(budget: &Arc<Budget>, limits: Limits) -> DuplexStream {
+    let echo = service(PROGRAM, 1, &[], Arc::new(()), |_| {
+        Box::new(|call: &Call<'_>, reply: &mut Reply<'_>| reply.success_raw(&call.raw_args()))
+    });
+    let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([echo]))));
+    let peer = Peer {
+        netid: Netid::Local,
+        remote: Address::Local,
+        local: Address::Local,
+        interface: None,
+    };
+    let (stream, theirs) = duplex(1 << 20);
+    let (stop, stopped) = watch::channel(false);
+    let driver = Driver::new(StreamLink::new(theirs, limits.record), limits)
+        .within(budget.clone())
+        .serving(ladders, peer, stopped);
+    tokio::spawn(async move {
+        let _ = driver.run().await;
+        drop(stop);
+    });
+    stream
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_hold_no_more_than_their_budget_and_small_calls_pass_all_the_same() {
+    // 64 KiB for each of 4, and 256 KiB beside: room for one who sends much.
+    let budget = Arc::new(Budget::new(512 << 10, 4));
+    let limits = Limits {
+        mid_record: Duration::from_secs(30),
+        ..Limits::SERVER
+    };
+    let long = call(1, 1, &[7; 900_000]);
+    let long = record(&long);
+    // The first two send most of a record each, and then no more.
+    let mut greedy = [(); 2].map(|()| serve_within(&budget, limits));
+    for stream in &mut greedy {
+        stream.write_all(&long[..long.len() - 1]).await.unwrap();
+    }
+    let mut modest = serve_within(&budget, limits);
+    for xid in 0..100 {
+        modest
+            .write_all(&record(&call(xid, 1, &[0, 0, 0, 9])))
+            .await
+            .unwrap();
+        let mut reply = [0; 32];
+        modest.read_exact(&mut reply).await.unwrap();
+        assert_eq!(reply.as_slice(), success(xid, &[0, 0, 0, 9]));
+    }
+    let read_at_once = 256 << 10;
+    assert!(
+        budget.taken() <= (256 << 10) + 2 * read_at_once,
+        "{}",
+        budget.taken()
+    );
+    // Both are ended when they have had the time that a record may take, and others have the room.
+    let begun = Instant::now();
+    for stream in &mut greedy {
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, []);
+    }
+    assert_eq!(begun.elapsed(), Duration::from_secs(30));
+    let mut late = serve_within(&budget, limits);
+    late.write_all(&long).await.unwrap();
+    let mut reply = vec![0; 28 + 900_000];
+    late.read_exact(&mut reply).await.unwrap();
+    assert_eq!(reply, success(1, &[7; 900_000]));
+    drop((modest, late));
+    while budget.taken() > 0 {
+        tokio::task::yield_now().await;
+    }
 }

@@ -68,6 +68,10 @@ impl<S: ByteStream> Link for StreamLink<S> {
         self.output.len() - self.written
     }
 
+    fn held(&self) -> usize {
+        self.unsent() + self.records.held() + self.input.len()
+    }
+
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.unsent() > 0 {
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
