@@ -59,7 +59,7 @@ pub(crate) async fn connect(
 }
 
 /// A connection over a TCP stream.
-fn over_tcp(
+pub(crate) fn over_tcp(
     stream: TcpStream,
     settings: &Settings,
     callbacks: Option<&Callbacks>,
@@ -70,7 +70,7 @@ fn over_tcp(
 }
 
 /// A connection over a Unix stream.
-fn over_unix(
+pub(crate) fn over_unix(
     stream: UnixStream,
     settings: &Settings,
     callbacks: Option<&Callbacks>,
@@ -80,7 +80,7 @@ fn over_unix(
 }
 
 /// A connection over a connected UDP socket.
-fn over_udp(socket: UdpSocket, settings: &Settings) -> Connection {
+pub(crate) fn over_udp(socket: UdpSocket, settings: &Settings) -> Connection {
     let table = CallTable::new(random_xid()).with_retransmit(settings.retransmit);
     let link = DatagramLink::new(socket);
     let (connection, driver) = Connection::new(link, table, settings.limits);
@@ -89,7 +89,7 @@ fn over_udp(socket: UdpSocket, settings: &Settings) -> Connection {
 }
 
 /// A connection to `server` over any stream.
-fn over(
+pub(crate) fn over(
     stream: impl ByteStream,
     server: Peer,
     settings: &Settings,

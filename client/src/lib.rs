@@ -38,6 +38,8 @@ mod channel;
 #[cfg(feature = "tokio")]
 mod connect;
 #[cfg(feature = "tokio")]
+mod given;
+#[cfg(feature = "tokio")]
 mod nettype;
 #[cfg(feature = "tokio")]
 mod place;

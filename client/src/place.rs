@@ -19,6 +19,8 @@ use crate::{Endpoint, Host};
 pub(crate) enum Place {
     /// Nothing is left to look up.
     Endpoint(Endpoint),
+    /// Nobody here knows: somebody else has made the connection, and there is no way to another.
+    Unknown,
     /// Something on a host.
     On {
         host: Host,
@@ -71,6 +73,7 @@ impl Place {
     /// Every way to the server, in the order to be tried: one for each transport and address of its host.
     pub(crate) async fn ways(&self) -> Result<Vec<Way>, CallError> {
         let (host, transports, what) = match self {
+            Self::Unknown => return Ok(Vec::new()),
             Self::Endpoint(endpoint) => return Ok(vec![Way::Endpoint(endpoint.clone())]),
             Self::On {
                 host,
@@ -117,6 +120,11 @@ impl Place {
     /// Why there is no way to the server at all.
     pub(crate) fn no_way(&self) -> CallError {
         let message = match self {
+            Self::Unknown => {
+                let message = "the connection that was given has ended, and cannot be made again";
+                let error = io::Error::new(io::ErrorKind::Unsupported, message);
+                return CallError::Connect(Arc::new(error));
+            }
             Self::Endpoint(endpoint) => format!("no way to {endpoint}"),
             Self::On {
                 host, transports, ..

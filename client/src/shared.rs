@@ -62,6 +62,24 @@ impl Shared {
         }
     }
 
+    /// The same with a connection that is there already, and that cannot be made again.
+    pub(crate) fn given(
+        settings: Settings,
+        callbacks: Option<Callbacks>,
+        connection: Connection,
+    ) -> Self {
+        let state = State {
+            stage: Stage::Connected(connection),
+            failures: 0,
+        };
+        Self {
+            place: Place::Unknown,
+            settings,
+            callbacks,
+            state: Mutex::new(state),
+        }
+    }
+
     /// The connection, made if there is none.
     ///
     /// Where the channel waits for its server, attempts are made until there is a connection or the time is

@@ -5,6 +5,7 @@ mod broadcast;
 mod calls;
 mod datagrams;
 mod fake;
+mod given;
 mod limits;
 mod lookup;
 mod reconnect;
