@@ -110,6 +110,16 @@ impl Builder {
         self
     }
 
+    /// Whether a call of a channel over UDP that no datagram holds (65,507 bytes) goes over TCP instead, to where the same
+    /// program or port is there. Default: `false`, it fails with [`CallError::TooLarge`](oncrpc::CallError::TooLarge).
+    ///
+    /// The connection is made for the first such call, and kept beside the other. A server has to serve both
+    /// transports, and to do without the order of calls: one may overtake another on the other way.
+    pub fn tcp_if_large(mut self, allow: bool) -> Self {
+        self.settings.tcp_if_large = allow;
+        self
+    }
+
     /// Comes from a port below 1024, over TCP and UDP, as NFS servers want it that take such a port for proof that
     /// root is calling. Connecting fails for whoever may not have one; the look-up at rpcbind does without.
     pub fn reserved_port(mut self) -> Self {

@@ -117,6 +117,31 @@ impl Place {
         }
     }
 
+    /// The same place by TCP; `None` if there is nothing that UDP leads to.
+    pub(crate) fn over_tcp(&self) -> Option<Self> {
+        match self {
+            Self::Endpoint(Endpoint::Udp(address)) => Some(Endpoint::Tcp(*address).into()),
+            Self::Endpoint(_) | Self::Unknown => None,
+            Self::On {
+                host,
+                transports,
+                what,
+            } => {
+                let over_tcp = |netid: &Netid| match netid {
+                    Netid::Udp => Some(Netid::Tcp),
+                    Netid::Udp6 => Some(Netid::Tcp6),
+                    _ => None,
+                };
+                let netids: Vec<Netid> = transports.netids().iter().filter_map(over_tcp).collect();
+                (!netids.is_empty()).then(|| Self::On {
+                    host: host.clone(),
+                    transports: Transports::Listed(netids),
+                    what: what.clone(),
+                })
+            }
+        }
+    }
+
     /// Why there is no way to the server at all.
     pub(crate) fn no_way(&self) -> CallError {
         let message = match self {

@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) reserved_port: bool,
     pub(crate) retransmit: Retransmit,
     pub(crate) reconnect: Reconnect,
+    /// A call that no datagram holds goes over TCP.
+    pub(crate) tcp_if_large: bool,
     /// Calls wait for a server that cannot be reached until their time is up.
     pub(crate) wait_for_server: bool,
     /// What is served on the channel's own connection.
@@ -50,6 +52,7 @@ impl Default for Settings {
             reserved_port: false,
             retransmit: Retransmit::default(),
             reconnect: Reconnect::default(),
+            tcp_if_large: false,
             wait_for_server: false,
             services: Vec::new(),
         }

@@ -6,6 +6,7 @@ mod calls;
 mod datagrams;
 mod fake;
 mod given;
+mod large;
 mod limits;
 mod lookup;
 mod reconnect;
