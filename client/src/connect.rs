@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use oncrpc::CallTable;
 use oncrpc::peer::Peer;
@@ -17,6 +17,7 @@ use crate::callbacks::Callbacks;
 use crate::reserved;
 use crate::settings::Settings;
 use crate::stdio::ChildStream;
+use crate::vouch;
 
 /// Connects to `endpoint`; the connection's driver runs as a task of its own. `callbacks` are served on streams.
 pub(crate) async fn connect(
@@ -44,12 +45,12 @@ pub(crate) async fn connect(
             socket.connect(address).await?;
             Ok(over_udp(socket, settings))
         }
-        Endpoint::Unix(path) => over_unix(UnixStream::connect(path).await?, settings, callbacks),
+        Endpoint::Unix(path) => connect_unix(path, endpoint, settings, callbacks).await,
         Endpoint::Abstract(name) => {
             // A zero byte in front is how tokio is told that a name is abstract.
             let name = [b"\0", &name[..]].concat();
             let path = PathBuf::from(std::ffi::OsStr::from_bytes(&name));
-            over_unix(UnixStream::connect(path).await?, settings, callbacks)
+            connect_unix(&path, endpoint, settings, callbacks).await
         }
         Endpoint::Command { program, arguments } => {
             let child = ChildStream::start(program, arguments)?;
@@ -69,13 +70,17 @@ pub(crate) fn over_tcp(
     Ok(over(stream, server, settings, callbacks))
 }
 
-/// A connection over a Unix stream.
-pub(crate) fn over_unix(
-    stream: UnixStream,
+async fn connect_unix(
+    path: &Path,
+    endpoint: &Endpoint,
     settings: &Settings,
     callbacks: Option<&Callbacks>,
 ) -> io::Result<Connection> {
+    let stream = UnixStream::connect(path).await?;
     let server = socket::unix_peer(&stream)?;
+    if settings.only_rpcbind {
+        vouch::for_rpcbind(&server, endpoint)?;
+    }
     Ok(over(stream, server, settings, callbacks))
 }
 

@@ -5,13 +5,13 @@ use std::os::fd::OwnedFd;
 
 use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
-use oncrpc_transport::Connection;
 use oncrpc_transport::stream::ByteStream;
+use oncrpc_transport::{Connection, socket};
 use socket2::{Socket, Type};
 use tokio::net::{TcpStream, UdpSocket, UnixStream};
 
 use crate::callbacks::Callbacks;
-use crate::connect::{over, over_tcp, over_udp, over_unix};
+use crate::connect::{over, over_tcp, over_udp};
 use crate::settings::Settings;
 use crate::shared::Shared;
 
@@ -53,7 +53,8 @@ fn connection(
     match kind {
         Type::STREAM if is_unix => {
             let stream = UnixStream::from_std(socket.into())?;
-            over_unix(stream, settings, callbacks)
+            let server = socket::unix_peer(&stream)?;
+            Ok(over(stream, server, settings, callbacks))
         }
         Type::STREAM => {
             let stream = TcpStream::from_std(socket.into())?;

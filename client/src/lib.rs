@@ -61,6 +61,8 @@ mod shared;
 mod stdio;
 #[cfg(feature = "tokio")]
 mod tries;
+#[cfg(feature = "tokio")]
+mod vouch;
 
 #[cfg(feature = "tokio")]
 pub use broadcast::Broadcast;

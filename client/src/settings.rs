@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) tcp_if_large: bool,
     /// Calls wait for a server that cannot be reached until their time is up.
     pub(crate) wait_for_server: bool,
+    /// At a Unix socket only rpcbind is called, and nobody who listens in its place.
+    pub(crate) only_rpcbind: bool,
     /// What is served on the channel's own connection.
     pub(crate) services: Vec<Arc<dyn Service>>,
 }
@@ -54,6 +56,7 @@ impl Default for Settings {
             reconnect: Reconnect::default(),
             tcp_if_large: false,
             wait_for_server: false,
+            only_rpcbind: false,
             services: Vec::new(),
         }
     }
