@@ -1,5 +1,7 @@
 //! How a channel is put together.
 
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +9,9 @@ use oncrpc::auth::ClientAuth;
 use oncrpc::netid::Netid;
 use oncrpc::{Retransmit, Service};
 use oncrpc_transport::Limits;
+use oncrpc_transport::stream::ByteStream;
 
+use crate::given;
 use crate::nettype::Transports;
 use crate::place::{Place, Program, What};
 use crate::rpcbind::RpcbindAt;
@@ -106,6 +110,16 @@ impl Builder {
         self
     }
 
+    /// Whether a call of a channel over UDP that no datagram holds (65,507 bytes) goes over TCP instead, to where the same
+    /// program or port is there. Default: `false`, it fails with [`CallError::TooLarge`](oncrpc::CallError::TooLarge).
+    ///
+    /// The connection is made for the first such call, and kept beside the other. A server has to serve both
+    /// transports, and to do without the order of calls: one may overtake another on the other way.
+    pub fn tcp_if_large(mut self, allow: bool) -> Self {
+        self.settings.tcp_if_large = allow;
+        self
+    }
+
     /// Comes from a port below 1024, over TCP and UDP, as NFS servers want it that take such a port for proof that
     /// root is calling. Connecting fails for whoever may not have one; the look-up at rpcbind does without.
     pub fn reserved_port(mut self) -> Self {
@@ -174,6 +188,36 @@ impl Builder {
     /// A channel to a port, which rpcbind is not asked for. It means nothing for a Unix socket.
     pub fn port(self, port: u16) -> Channel {
         self.channel(What::Port(port))
+    }
+
+    /// A channel over a stream that leads to the server already: a tunnel, a pipe, one end of a pair. It is to be made
+    /// within a tokio runtime, whose task drives the connection from here on.
+    ///
+    /// When the stream has ended, calls fail: nobody knows the way to another. What leads to the target, and what
+    /// connecting is about, means nothing here.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use oncrpc_client::Channel;
+    ///
+    /// let (ours, theirs) = tokio::io::duplex(65_536);
+    /// let channel = Channel::over(ours);
+    /// # drop((channel, theirs));
+    /// # }
+    /// ```
+    pub fn over(self, stream: impl ByteStream) -> Channel {
+        given::over_stream(self.settings, stream).into()
+    }
+
+    /// A channel over a socket that leads to the server already, such as a descriptor that another process has handed
+    /// over. Otherwise it is as [`over`](Self::over).
+    ///
+    /// # Errors
+    ///
+    /// It is no socket, not connected, or neither TCP, UDP nor a Unix stream.
+    pub fn inherited(self, socket: OwnedFd) -> io::Result<Channel> {
+        given::over_socket(self.settings, socket).map(Channel::from)
     }
 
     fn channel(self, wanted: What) -> Channel {

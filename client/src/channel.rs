@@ -1,14 +1,18 @@
 //! A way to a server that outlives its connections.
 
 use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use oncrpc::call::caller::{Args, Results};
 use oncrpc::{CallError, CallOptions, Caller, OneWay, Procedure, ProcedureId, RawCaller};
+use oncrpc_transport::stream::ByteStream;
 
 use crate::builder::Builder;
+use crate::given;
 use crate::place::Place;
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -56,10 +60,20 @@ impl Channel {
         Self::new(endpoint.into(), Settings::default())
     }
 
+    /// A channel over a stream that leads to the server already, with the defaults of everything else; see
+    /// [`Builder::over`], which has the same with other ones.
+    pub fn over(stream: impl ByteStream) -> Self {
+        given::over_stream(Settings::default(), stream).into()
+    }
+
+    /// A channel over a socket that leads to the server already, with the defaults of everything else; see
+    /// [`Builder::inherited`], which has the same with other ones.
+    pub fn inherited(socket: OwnedFd) -> io::Result<Self> {
+        given::over_socket(Settings::default(), socket).map(Self::from)
+    }
+
     pub(crate) fn new(place: Place, settings: Settings) -> Self {
-        Self {
-            shared: Arc::new(Shared::new(place, settings)),
-        }
+        Shared::new(place, settings).into()
     }
 
     /// Connects now, so that an error shows now; otherwise the first call does.
@@ -80,6 +94,13 @@ impl Channel {
     /// anew that it is there, which connects again.
     pub async fn disconnected(&self) {
         self.shared.disconnected().await;
+    }
+}
+
+impl From<Shared> for Channel {
+    fn from(shared: Shared) -> Self {
+        let shared = Arc::new(shared);
+        Self { shared }
     }
 }
 

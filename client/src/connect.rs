@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use oncrpc::CallTable;
 use oncrpc::peer::Peer;
@@ -17,6 +17,7 @@ use crate::callbacks::Callbacks;
 use crate::reserved;
 use crate::settings::Settings;
 use crate::stdio::ChildStream;
+use crate::vouch;
 
 /// Connects to `endpoint`; the connection's driver runs as a task of its own. `callbacks` are served on streams.
 pub(crate) async fn connect(
@@ -44,12 +45,12 @@ pub(crate) async fn connect(
             socket.connect(address).await?;
             Ok(over_udp(socket, settings))
         }
-        Endpoint::Unix(path) => over_unix(UnixStream::connect(path).await?, settings, callbacks),
+        Endpoint::Unix(path) => connect_unix(path, endpoint, settings, callbacks).await,
         Endpoint::Abstract(name) => {
             // A zero byte in front is how tokio is told that a name is abstract.
             let name = [b"\0", &name[..]].concat();
             let path = PathBuf::from(std::ffi::OsStr::from_bytes(&name));
-            over_unix(UnixStream::connect(path).await?, settings, callbacks)
+            connect_unix(&path, endpoint, settings, callbacks).await
         }
         Endpoint::Command { program, arguments } => {
             let child = ChildStream::start(program, arguments)?;
@@ -59,7 +60,7 @@ pub(crate) async fn connect(
 }
 
 /// A connection over a TCP stream.
-fn over_tcp(
+pub(crate) fn over_tcp(
     stream: TcpStream,
     settings: &Settings,
     callbacks: Option<&Callbacks>,
@@ -69,18 +70,22 @@ fn over_tcp(
     Ok(over(stream, server, settings, callbacks))
 }
 
-/// A connection over a Unix stream.
-fn over_unix(
-    stream: UnixStream,
+async fn connect_unix(
+    path: &Path,
+    endpoint: &Endpoint,
     settings: &Settings,
     callbacks: Option<&Callbacks>,
 ) -> io::Result<Connection> {
+    let stream = UnixStream::connect(path).await?;
     let server = socket::unix_peer(&stream)?;
+    if settings.only_rpcbind {
+        vouch::for_rpcbind(&server, endpoint)?;
+    }
     Ok(over(stream, server, settings, callbacks))
 }
 
 /// A connection over a connected UDP socket.
-fn over_udp(socket: UdpSocket, settings: &Settings) -> Connection {
+pub(crate) fn over_udp(socket: UdpSocket, settings: &Settings) -> Connection {
     let table = CallTable::new(random_xid()).with_retransmit(settings.retransmit);
     let link = DatagramLink::new(socket);
     let (connection, driver) = Connection::new(link, table, settings.limits);
@@ -89,7 +94,7 @@ fn over_udp(socket: UdpSocket, settings: &Settings) -> Connection {
 }
 
 /// A connection to `server` over any stream.
-fn over(
+pub(crate) fn over(
     stream: impl ByteStream,
     server: Peer,
     settings: &Settings,

@@ -38,6 +38,8 @@ mod channel;
 #[cfg(feature = "tokio")]
 mod connect;
 #[cfg(feature = "tokio")]
+mod given;
+#[cfg(feature = "tokio")]
 mod nettype;
 #[cfg(feature = "tokio")]
 mod place;
@@ -59,6 +61,8 @@ mod shared;
 mod stdio;
 #[cfg(feature = "tokio")]
 mod tries;
+#[cfg(feature = "tokio")]
+mod vouch;
 
 #[cfg(feature = "tokio")]
 pub use broadcast::Broadcast;

@@ -19,6 +19,8 @@ use crate::{Endpoint, Host};
 pub(crate) enum Place {
     /// Nothing is left to look up.
     Endpoint(Endpoint),
+    /// Nobody here knows: somebody else has made the connection, and there is no way to another.
+    Unknown,
     /// Something on a host.
     On {
         host: Host,
@@ -71,6 +73,7 @@ impl Place {
     /// Every way to the server, in the order to be tried: one for each transport and address of its host.
     pub(crate) async fn ways(&self) -> Result<Vec<Way>, CallError> {
         let (host, transports, what) = match self {
+            Self::Unknown => return Ok(Vec::new()),
             Self::Endpoint(endpoint) => return Ok(vec![Way::Endpoint(endpoint.clone())]),
             Self::On {
                 host,
@@ -114,9 +117,39 @@ impl Place {
         }
     }
 
+    /// The same place by TCP; `None` if there is nothing that UDP leads to.
+    pub(crate) fn over_tcp(&self) -> Option<Self> {
+        match self {
+            Self::Endpoint(Endpoint::Udp(address)) => Some(Endpoint::Tcp(*address).into()),
+            Self::Endpoint(_) | Self::Unknown => None,
+            Self::On {
+                host,
+                transports,
+                what,
+            } => {
+                let over_tcp = |netid: &Netid| match netid {
+                    Netid::Udp => Some(Netid::Tcp),
+                    Netid::Udp6 => Some(Netid::Tcp6),
+                    _ => None,
+                };
+                let netids: Vec<Netid> = transports.netids().iter().filter_map(over_tcp).collect();
+                (!netids.is_empty()).then(|| Self::On {
+                    host: host.clone(),
+                    transports: Transports::Listed(netids),
+                    what: what.clone(),
+                })
+            }
+        }
+    }
+
     /// Why there is no way to the server at all.
     pub(crate) fn no_way(&self) -> CallError {
         let message = match self {
+            Self::Unknown => {
+                let message = "the connection that was given has ended, and cannot be made again";
+                let error = io::Error::new(io::ErrorKind::Unsupported, message);
+                return CallError::Connect(Arc::new(error));
+            }
             Self::Endpoint(endpoint) => format!("no way to {endpoint}"),
             Self::On {
                 host, transports, ..

@@ -12,6 +12,7 @@ use oncrpc::uaddr::Uaddr;
 use oncrpc_xdr::XdrString;
 
 use crate::getaddr::{RPCBIND_PORT, getaddr, parse, protocol, reachable, speaks_older};
+use crate::settings::Settings;
 use crate::{Channel, Endpoint};
 
 /// Which rpcbind is meant.
@@ -19,7 +20,7 @@ use crate::{Channel, Endpoint};
 #[non_exhaustive]
 pub enum RpcbindAt {
     /// The one on this host: the abstract socket first, which knows no mount namespaces, then the path,
-    /// then loopback.
+    /// then loopback. A socket at which another user listens than root, `_rpc`, `rpc` and ourselves is passed over.
     ThisHost,
     /// The one at this address.
     Endpoint(Endpoint),
@@ -67,9 +68,14 @@ impl Rpcbind {
                 Endpoint::Tcp((Ipv6Addr::LOCALHOST, Self::PORT).into()),
             ],
         };
+        // Where the caller has named the socket, it is for the caller to know who listens.
+        let settings = Settings {
+            only_rpcbind: *at == RpcbindAt::ThisHost,
+            ..Settings::default()
+        };
         let mut failed = None;
         for endpoint in candidates {
-            let channel = Channel::to(endpoint.clone());
+            let channel = Channel::new(endpoint.clone().into(), settings.clone());
             match channel.connect().await {
                 Ok(()) => return Ok(Self { channel, endpoint }),
                 Err(error) => failed = Some(error),

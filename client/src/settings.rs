@@ -25,8 +25,12 @@ pub(crate) struct Settings {
     pub(crate) reserved_port: bool,
     pub(crate) retransmit: Retransmit,
     pub(crate) reconnect: Reconnect,
+    /// A call that no datagram holds goes over TCP.
+    pub(crate) tcp_if_large: bool,
     /// Calls wait for a server that cannot be reached until their time is up.
     pub(crate) wait_for_server: bool,
+    /// At a Unix socket only rpcbind is called, and nobody who listens in its place.
+    pub(crate) only_rpcbind: bool,
     /// What is served on the channel's own connection.
     pub(crate) services: Vec<Arc<dyn Service>>,
 }
@@ -50,7 +54,9 @@ impl Default for Settings {
             reserved_port: false,
             retransmit: Retransmit::default(),
             reconnect: Reconnect::default(),
+            tcp_if_large: false,
             wait_for_server: false,
+            only_rpcbind: false,
             services: Vec::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! What the clones of a channel share: the connection, and the way to the next one.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use oncrpc::CallError;
@@ -20,6 +20,8 @@ pub(crate) struct Shared {
     pub(crate) place: Place,
     pub(crate) settings: Settings,
     callbacks: Option<Callbacks>,
+    /// The same for calls that no datagram holds; made for the first of them, if at all.
+    over_tcp: OnceLock<Option<Arc<Self>>>,
     state: Mutex<State>,
 }
 
@@ -58,7 +60,27 @@ impl Shared {
             place,
             callbacks: Callbacks::new(&settings.services),
             settings,
+            over_tcp: OnceLock::new(),
             state: Mutex::default(),
+        }
+    }
+
+    /// The same with a connection that is there already, and that cannot be made again.
+    pub(crate) fn given(
+        settings: Settings,
+        callbacks: Option<Callbacks>,
+        connection: Connection,
+    ) -> Self {
+        let state = State {
+            stage: Stage::Connected(connection),
+            failures: 0,
+        };
+        Self {
+            place: Place::Unknown,
+            settings,
+            callbacks,
+            over_tcp: OnceLock::new(),
+            state: Mutex::new(state),
         }
     }
 
@@ -102,6 +124,24 @@ impl Shared {
         if let Some(connection) = connection {
             connection.ended().await;
         }
+    }
+
+    /// What a call is made by that no datagram holds, if it may be made otherwise.
+    pub(crate) fn over_tcp(&self) -> Option<&Arc<Self>> {
+        let over_tcp = self.over_tcp.get_or_init(|| {
+            if !self.settings.tcp_if_large {
+                return None;
+            }
+            let settings = Settings {
+                tcp_if_large: false,
+                // The server calls back where it would without the large ones, which is nowhere.
+                services: Vec::new(),
+                ..self.settings.clone()
+            };
+            let place = self.place.over_tcp()?;
+            Some(Arc::new(Self::new(place, settings)))
+        });
+        over_tcp.as_ref()
     }
 
     /// Makes the next call connect, whatever became of the attempt before.

@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::shared::Shared;
 
 /// The tries that a call has within its time: a second one, if the connection had ended before the first could
-/// be sent; and as many as it takes, where the channel waits for its server.
+/// be sent; as many as it takes, where the channel waits for its server; and one over TCP, if that is allowed, where
+/// no datagram holds the call.
 pub(crate) struct Tries<'a> {
     shared: &'a Arc<Shared>,
     options: CallOptions,
@@ -44,6 +45,11 @@ impl<'a> Tries<'a> {
 
     /// Whether a call that failed is worth another try; waits until it is time for it.
     pub(crate) async fn another(&mut self, error: &CallError) -> bool {
+        if let (CallError::TooLarge { .. }, Some(over_tcp)) = (error, self.shared.over_tcp()) {
+            self.shared = over_tcp;
+            self.unsent = 0;
+            return true;
+        }
         let in_time = Instant::now() < self.deadline;
         if !in_time || !matches!(error, CallError::Connect(_)) {
             return false;

@@ -5,6 +5,8 @@ mod broadcast;
 mod calls;
 mod datagrams;
 mod fake;
+mod given;
+mod large;
 mod limits;
 mod lookup;
 mod reconnect;
