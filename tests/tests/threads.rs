@@ -12,6 +12,7 @@ use std::time::Duration;
 use oncrpc::{CallError, CallOptions, ProcedureId, RawCaller, Retransmit};
 use oncrpc_client::Endpoint;
 use oncrpc_client::blocking::{Channel, Wait};
+use oncrpc_transport::testing::Dice;
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const THREADS: u32 = 16;
@@ -90,9 +91,14 @@ fn next(stream: &mut impl Read) -> io::Result<Came> {
 }
 
 fn answer(stream: &mut impl Write, call: Came) {
+    ok(try_answer(stream, call));
+}
+
+/// Answers a caller who may be gone.
+fn try_answer(stream: &mut impl Write, call: Came) -> io::Result<()> {
     let reply = call.reply();
     let mark = (1 << 31) | reply.len() as u32;
-    ok(stream.write_all(&[&mark.to_be_bytes(), &reply[..]].concat()));
+    stream.write_all(&[&mark.to_be_bytes(), &reply[..]].concat())
 }
 
 /// A channel over TCP, and the listener at its other end.
@@ -470,4 +476,105 @@ fn a_message_that_nobody_answers_is_sent_among_calls() {
         ok(answers.send(first));
         assert_eq!(waiting.join().map(ok).ok(), Some(8));
     });
+}
+
+/// Has threads make calls with deadlines of 1 to 40 ms; says how many were answered. Every one has to end, with its own
+/// reply or an error that fits.
+fn call_in_haste(channel: &Channel, seed: u64) -> usize {
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|thread| {
+                scope.spawn(move || {
+                    let mut dice = Dice::new(seed * 100 + u64::from(thread));
+                    let mut answered = 0;
+                    for number in 0..50 {
+                        let word = thread * 1_000 + number;
+                        let millis = 1 + dice.below(40);
+                        let options = CallOptions::default().timeout(Duration::from_millis(millis));
+                        let padding = if dice.happens(100) { 300_000 } else { 0 };
+                        match call_with(channel, word, padding, &options) {
+                            Ok(reply) => {
+                                assert_eq!(reply, word + 1, "seed {seed}");
+                                answered += 1;
+                            }
+                            Err(
+                                CallError::TimedOut { .. }
+                                | CallError::Disconnected(_)
+                                | CallError::Connect(_)
+                                | CallError::TooLarge { .. },
+                            ) => {}
+                            Err(error) => panic!("seed {seed}: {error}"),
+                        }
+                    }
+                    answered
+                })
+            })
+            .collect();
+        let answered = threads.into_iter().map(thread::ScopedJoinHandle::join);
+        answered.map(|answered| answered.unwrap_or(0)).sum()
+    })
+}
+
+#[test]
+fn every_call_ends_whatever_the_peer_does() {
+    for seed in 0..4 {
+        let (channel, listener) = listen();
+        let peer = thread::spawn(move || {
+            let mut dice = Dice::new(seed);
+            // One connection after the other, each with an end of its own.
+            while let Ok((mut stream, _)) = listener.accept() {
+                let mut kept = Vec::new();
+                let calls = 1 + dice.below(100);
+                for _ in 0..calls {
+                    let Ok(call) = next(&mut stream) else {
+                        break;
+                    };
+                    if call.word == u32::MAX - 1 {
+                        return;
+                    }
+                    kept.push(call);
+                    if dice.happens(700) {
+                        // Those that were kept are late by now, perhaps too late.
+                        for call in kept.drain(..).rev() {
+                            let _ = try_answer(&mut stream, call);
+                        }
+                    }
+                }
+            }
+        });
+        let answered = call_in_haste(&channel, seed);
+        assert!(answered > 0, "seed {seed}");
+        // The peer ends by the first of these that reaches it.
+        while !peer.is_finished() {
+            let _ = call_within(&channel, u32::MAX - 1, 10);
+        }
+        assert!(peer.join().is_ok());
+    }
+}
+
+#[test]
+fn every_call_ends_though_datagrams_get_lost() {
+    let socket = ok(UdpSocket::bind(LOOPBACK));
+    let every = Retransmit::exponential(Duration::from_millis(2));
+    let channel = Channel::to(Endpoint::Udp(ok(socket.local_addr()))).with_retransmit(every);
+    let peer = thread::spawn(move || {
+        let mut dice = Dice::new(7);
+        let mut buffer = [0; 1 << 16];
+        loop {
+            let (len, from) = ok(socket.recv_from(&mut buffer));
+            let call = Came::of(&buffer[..len]);
+            if call.word == u32::MAX - 1 {
+                return;
+            }
+            let copies = [1, 0, 0, 1, 2][dice.below(5) as usize];
+            for _ in 0..copies {
+                ok(socket.send_to(&call.reply(), from));
+            }
+        }
+    });
+    assert!(call_in_haste(&channel, 7) > 0);
+    while !peer.is_finished() {
+        let _ = call_within(&channel, u32::MAX - 1, 10);
+    }
+    assert!(peer.join().is_ok());
 }

@@ -102,10 +102,10 @@ impl Output {
     }
 }
 
-/// Writes a datagram. What the kernel says when it does not take it may be about the one before (an ICMP message came
-/// back), so it is asked twice; then it counts as lost, as on the way.
+/// Writes a datagram. What the kernel says when it does not take it may be about others before it, for which ICMP
+/// messages came back, so it is asked again; in the end the datagram counts as lost, as on the way.
 fn write_datagram(socket: &Socket, message: &[u8]) -> io::Result<usize> {
-    for _ in 0..2 {
+    for _ in 0..TRIES {
         match socket.write(message) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                 log::debug!("datagram not sent: {error}");
@@ -115,3 +115,6 @@ fn write_datagram(socket: &Socket, message: &[u8]) -> io::Result<usize> {
     }
     Ok(message.len())
 }
+
+/// Times that the kernel is asked to send a datagram: each of its errors is reported once.
+const TRIES: usize = 16;

@@ -5,6 +5,7 @@ mod clnt_stat;
 pub mod error;
 mod negotiate;
 mod procedures;
+mod refusals;
 pub mod retransmit;
 mod round_trip;
 pub mod table;

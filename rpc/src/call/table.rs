@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use oncrpc_xdr::Writer;
 use crate::auth::{ClientAuth, Token};
 use crate::call::caller::ProcedureId;
 use crate::call::error::CallError;
+use crate::call::refusals::{Refusals, Verdict};
 use crate::call::retransmit::Retransmit;
 use crate::call::round_trip::RoundTrips;
 use crate::message::{self, ReplyHeader};
@@ -77,10 +77,7 @@ struct Entry {
     sent: u32,
     /// Times that the wait between transmissions has been doubled.
     backoff: u32,
-    /// Transmissions of which the peer's host has said that nobody listens for them.
-    refused: u32,
-    /// Whether the last transmission is one of these.
-    last_refused: bool,
+    refusals: Refusals,
     timeout: Duration,
     deadline: Instant,
     /// This call's entry among the timers.
@@ -147,8 +144,7 @@ impl CallTable {
             tokens: Vec::new(),
             sent: 1,
             backoff: 0,
-            refused: 0,
-            last_refused: false,
+            refusals: Refusals::default(),
             timeout,
             deadline,
             timer: deadline,
@@ -216,8 +212,10 @@ impl CallTable {
     /// Takes note that nobody listens at the peer's port for a message of ours, of which `quoted` is as much as the
     /// peer's host has sent back.
     ///
-    /// The first time may be while a server is started anew, so the call has a second transmission. When each
-    /// one was refused, the server cannot have executed the call: it ends with [`CallError::Connect`].
+    /// The first time may be while a server is started anew, so the call has a second transmission. If that is
+    /// refused as well, the server cannot have executed the call: it ends with [`CallError::Connect`]. A call whose first
+    /// transmission was not refused is repeated to its deadline; if nobody listens for the last one, either, it ends
+    /// with [`CallError::Disconnected`], since the server may have executed it before it went away.
     pub fn refused(&mut self, now: Instant, quoted: &[u8]) -> Refused {
         let xid = match quoted.first_chunk() {
             Some(xid) => Some(u32::from_be_bytes(*xid)),
@@ -231,18 +229,19 @@ impl CallTable {
         if !matches!(entry.state, State::Waiting(_)) {
             return Refused::Noted;
         }
-        entry.refused = entry.sent.min(entry.refused + 1);
-        entry.last_refused = true;
-        if entry.refused < entry.sent {
-            return Refused::Noted;
+        match entry.refusals.note(entry.sent) {
+            Verdict::GoOn => Refused::Noted,
+            Verdict::SendAgain => {
+                self.timers.remove(&(entry.timer, xid));
+                entry.timer = entry.timer.min(now + AFTER_REFUSAL);
+                self.timers.insert((entry.timer, xid));
+                Refused::Hastened(entry.waiter().cloned())
+            }
+            Verdict::GiveUp(error) => {
+                self.timers.remove(&(entry.timer, xid));
+                Refused::GivenUp(entry.finish(Err(error)))
+            }
         }
-        self.timers.remove(&(entry.timer, xid));
-        if entry.sent > 1 {
-            return Refused::GivenUp(entry.finish(Err(nobody_listens())));
-        }
-        entry.timer = entry.timer.min(now + AFTER_REFUSAL);
-        self.timers.insert((entry.timer, xid));
-        Refused::Hastened(entry.waiter().cloned())
     }
 
     /// Asks whether call `xid` has ended; if not, `cx` is woken when it has. A call that has ended is
@@ -328,7 +327,7 @@ impl CallTable {
             Err(error) => return Some(Due::Expired(entry.finish(Err(error.into())))),
         }
         entry.sent += 1;
-        entry.last_refused = false;
+        entry.refusals.resent();
         entry.backoff = entry.backoff.saturating_add(1);
         let wait = round_trips.wait(entry.id, entry.backoff, xid);
         entry.timer = entry.deadline.min(now + wait);
@@ -362,14 +361,8 @@ impl Entry {
     /// What the caller is told at the deadline.
     fn out_of_time(&self) -> CallError {
         let (after, sent) = (self.timeout, self.sent);
-        if !self.last_refused {
-            CallError::TimedOut { after, sent }
-        } else if self.refused == sent {
-            nobody_listens()
-        } else {
-            // The server may have executed the call before it went away.
-            CallError::Disconnected(Arc::new(io::ErrorKind::ConnectionRefused.into()))
-        }
+        let refused = self.refusals.error(sent);
+        refused.unwrap_or(CallError::TimedOut { after, sent })
     }
 
     /// Who is woken when the call has ended.
@@ -387,11 +380,6 @@ impl Entry {
             State::Done(_) => None,
         }
     }
-}
-
-/// Nothing that was sent for a call had anybody to listen for it.
-fn nobody_listens() -> CallError {
-    CallError::Connect(Arc::new(io::ErrorKind::ConnectionRefused.into()))
 }
 
 /// Time that a server has to listen again before a call that was refused once is sent the second time.

@@ -114,6 +114,20 @@ fn a_call_that_a_server_may_have_taken_before_it_went_away_is_repeated_to_its_de
 }
 
 #[test]
+fn word_of_a_refusal_may_get_lost() {
+    let (mut table, start) = (table(), Instant::now());
+    let (xid, _) = begin(&mut table, start, 25);
+    table.refused(start, &bytes(&[xid]));
+    // Hosts send only so many a second.
+    resend(&mut table);
+    let now = resend(&mut table);
+    let refused = table.refused(now, &bytes(&[xid]));
+    assert!(matches!(refused, Refused::GivenUp(_)));
+    // What is known of the second transmission is nothing.
+    assert!(error(&mut table, xid).may_have_executed());
+}
+
+#[test]
 fn a_server_that_came_back_and_says_nothing_is_out_of_time() {
     let (mut table, start) = (table(), Instant::now());
     let (xid, _) = begin(&mut table, start, 25);

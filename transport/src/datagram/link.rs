@@ -38,10 +38,10 @@ impl DatagramLink {
         }
     }
 
-    /// Sends one datagram. What the kernel says when it does not take it may be about the datagram before
-    /// (an ICMP message came back), so it is asked twice; then it counts as lost, as on the way.
+    /// Sends one datagram. What the kernel says when it does not take it may be about others before it, for which
+    /// ICMP messages came back, so it is asked again; in the end the datagram counts as lost, as on the way.
     fn poll_send(&self, cx: &mut Context<'_>, message: &[u8]) -> Poll<()> {
-        for _ in 0..2 {
+        for _ in 0..TRIES {
             match ready!(self.socket.poll_send(cx, message)) {
                 Ok(_) => break,
                 Err(error) => log::debug!("datagram not sent: {error}"),
@@ -107,6 +107,9 @@ impl Link for DatagramLink {
         false
     }
 }
+
+/// Times that the kernel is asked to send a datagram: each of its errors is reported once.
+const TRIES: usize = 16;
 
 /// Whether an error of receiving says something of one datagram only: what ICMP had to say of one that we
 /// sent. That nobody listens comes by [`Refusals`] as well, with what it is about; of the rest nothing ends, the server may
