@@ -374,7 +374,10 @@ fn datagrams_are_answered_as_the_table_says() {
 fn a_reply_leaves_from_the_address_that_was_asked() {
     needs_root!();
     Servers::start(&["udp", "udp6"]).each(|whose, host| {
-        let link_local = "ip address add fe80::1/64 dev v0 nodad && ip -oneline link show v0";
+        // The kernel makes the route to a new address in its own time.
+        let link_local = "ip address add fe80::1/64 dev v0 nodad\n\
+            until ip -6 route show table local | grep -q '^local fe80::1 '; do :; done\n\
+            ip -oneline link show v0";
         let interface = host.run(link_local).success();
         let number = interface.split(':').next().unwrap_or_default();
         let scope = number.parse().expect("an interface has a number");
