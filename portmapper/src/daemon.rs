@@ -21,6 +21,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::binding::{self, Binding, CannotBind, Hosts, reason};
 use crate::cli::Options;
+use crate::group::Group;
+use crate::interfaces::{Changes, Interfaces};
 use crate::lock::Lock;
 use crate::netconfig;
 use crate::policy::Policy;
@@ -268,6 +270,7 @@ async fn until_a_signal(
 }
 
 async fn start(portmapper: &Arc<Portmapper>, bindings: Vec<Binding>) -> Result<Running, Failure> {
+    follow_interfaces(portmapper.interfaces(), &bindings)?;
     let mut server = Server::new().limits(LIMITS);
     for service in service::services(portmapper) {
         server = server.service(service);
@@ -276,6 +279,22 @@ async fn start(portmapper: &Arc<Portmapper>, bindings: Vec<Binding>) -> Result<R
         server = server.listen(socket);
     }
     Ok(server.start().await?)
+}
+
+/// Joins the group of rpcbinds on every interface, also on those that come later.
+fn follow_interfaces(interfaces: &Interfaces, bindings: &[Binding]) -> Result<(), Failure> {
+    let sockets = bindings.iter().flat_map(|binding| &binding.sockets);
+    let group = Group::of(sockets).map_err(failed("cannot share a socket"))?;
+    let changes = Changes::open();
+    if changes.is_ok() {
+        interfaces.changed();
+    }
+    group.join(&interfaces.list());
+    match changes {
+        Ok(changes) => drop(tokio::spawn(group.follow(interfaces.clone(), changes))),
+        Err(error) => log::warn!("changes of interfaces are not heard of: {}", reason(&error)),
+    }
+    Ok(())
 }
 
 fn failed_at(path: &Path, error: io::Error) -> Failure {

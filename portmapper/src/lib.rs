@@ -9,6 +9,7 @@
 //! | [`policy`] | who is calling and what they may; pure |
 //! | [`merge`], [`interfaces`] | which of our addresses a caller is told |
 //! | [`statistics`] | what GETSTAT counts; pure |
+//! | [`group`] | the IPv6 group of rpcbinds, and how it is joined on every link |
 //! | [`taddr`] | universal addresses as C's socket addresses; pure |
 //! | [`portmapper`] | all of these together, without the protocol |
 //! | [`service`] | versions 2, 3 and 4 of the protocol |
@@ -24,6 +25,7 @@
 pub mod binding;
 pub mod cli;
 pub mod daemon;
+pub mod group;
 pub mod interfaces;
 pub mod lock;
 pub mod logging;

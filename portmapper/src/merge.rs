@@ -29,6 +29,8 @@ pub struct Interface {
     pub up: bool,
     /// Whether its addresses are good for callers on another host: neither loopback nor point to point.
     pub general: bool,
+    /// Whether groups can be joined on the interface.
+    pub multicast: bool,
 }
 
 /// A call that asks for an address.
@@ -47,11 +49,11 @@ pub struct Asked {
 ///
 /// The interfaces are asked for only where they are needed, which is rare: a hint is nearly always the
 /// address that was asked.
-pub fn merge(
+pub fn merge<I: AsRef<[Interface]>>(
     uaddr: &XdrString,
     hint: &XdrString,
     asked: Asked,
-    interfaces: impl FnOnce() -> Vec<Interface>,
+    interfaces: impl FnOnce() -> I,
 ) -> Option<XdrString> {
     let from = asked.from?;
     let family = match from {
@@ -73,7 +75,7 @@ pub fn merge(
     let address = match (hint, at) {
         (None, Some(at)) => Some(at),
         (Some(hint), Some(at)) if hint == at => Some(at),
-        _ => choose(from, at, hint, &interfaces()),
+        _ => choose(from, at, hint, interfaces().as_ref()),
     };
     match address {
         Some(address) => Some((&Uaddr::from(SocketAddr::new(address, port))).into()),
@@ -82,7 +84,7 @@ pub fn merge(
 }
 
 /// The best of our addresses: the one that the hint names, one of the hint's network, the one that was
-/// asked, one that is good for anybody, any.
+/// asked, one of the caller's network, one that is good for anybody, any.
 fn choose(
     from: SocketAddr,
     at: Option<IpAddr>,
@@ -107,13 +109,14 @@ fn choose(
     hint.and_then(|hint| first(&|interface| interface.address == hint))
         .or_else(|| hint.and_then(|hint| first(&|interface| interface.is_neighbour(hint))))
         .or(at)
+        .or_else(|| first(&|interface| interface.is_neighbour(from.ip())))
         .or_else(|| first(&|interface| interface.general))
         .or_else(|| first(&|_| true))
 }
 
 impl Interface {
     /// Whether an address is of the network that this interface is on.
-    fn is_neighbour(&self, other: IpAddr) -> bool {
+    pub fn is_neighbour(&self, other: IpAddr) -> bool {
         let bits = |address| match address {
             IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
             IpAddr::V6(v6) => (v6.to_bits(), 128),
@@ -162,6 +165,7 @@ mod tests {
             prefix,
             up: true,
             general,
+            multicast: general,
         };
         vec![
             interface(1, "127.0.0.1", 8, false),
@@ -312,6 +316,15 @@ mod tests {
                 "fe80::3.8.1",
             ),
             ("::1.8.1", "", "[2001:db8:9::1]:9", None, "::1.8.1"),
+            // What was sent to a group does not say which address is best.
+            (
+                "::.8.1",
+                "",
+                "[fe80::9%3]:9",
+                Some("ff02::202"),
+                "fe80::3.8.1",
+            ),
+            ("::.8.1", "", "[2001:db8:2::9]:9", None, "2001:db8:2::1.8.1"),
         ] {
             let told = told(uaddr, hint, from, at);
             assert_eq!(told.as_deref(), Some(expected), "{uaddr} {hint} {from}");

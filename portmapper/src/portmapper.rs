@@ -9,8 +9,8 @@ use oncrpc::peer::{Address, Peer};
 use oncrpc_xdr::{Bytes, XdrString};
 
 use crate::binding::reason;
-use crate::interfaces;
-use crate::merge::{Asked, Interface, merge};
+use crate::interfaces::Interfaces;
+use crate::merge::{Asked, merge};
 use crate::policy::{Caller, Policy, TooWeak};
 use crate::registry::{Entry, Owner, Registry};
 use crate::request_log::RequestLog;
@@ -23,6 +23,7 @@ pub struct Portmapper {
     books: Mutex<Books>,
     policy: Policy,
     netconfig: Vec<NetworkConfig>,
+    interfaces: Interfaces,
     log: RequestLog,
 }
 
@@ -66,6 +67,7 @@ impl Portmapper {
             books: Mutex::new(books),
             policy,
             netconfig,
+            interfaces: Interfaces::default(),
             log,
         }
     }
@@ -114,6 +116,11 @@ impl Portmapper {
     /// The policy.
     pub fn policy(&self) -> Policy {
         self.policy
+    }
+
+    /// The addresses of this host.
+    pub fn interfaces(&self) -> &Interfaces {
+        &self.interfaces
     }
 
     /// The log of requests.
@@ -198,7 +205,7 @@ impl Portmapper {
         };
         let uaddr = found.map(|entry| entry.uaddr.clone()).unwrap_or_default();
         let service = (program, version);
-        let told = merge(&uaddr, hint, asked(peer), own_interfaces).unwrap_or(uaddr);
+        let told = self.merge(&uaddr, hint, peer).unwrap_or(uaddr);
         let is_found = !told.is_empty();
         books
             .statistics
@@ -237,7 +244,7 @@ impl Portmapper {
                 if Some(network.transport.family) != family {
                     return None;
                 }
-                let uaddr = merge(&entry.uaddr, hint, asked(peer), own_interfaces)?;
+                let uaddr = self.merge(&entry.uaddr, hint, peer)?;
                 let network = network.clone();
                 Some(Found { uaddr, network })
             })
@@ -302,6 +309,16 @@ impl Portmapper {
         Some(peer.netid.transport()?.family)
     }
 
+    /// The address of a service that is registered at `uaddr`, fit for the caller.
+    fn merge(&self, uaddr: &XdrString, hint: &XdrString, peer: &Peer) -> Option<XdrString> {
+        let at = match peer.local {
+            Address::Inet(local) => Some(local.ip()),
+            _ => None,
+        };
+        let from = peer.inet();
+        merge(uaddr, hint, Asked { from, at }, || self.interfaces.list())
+    }
+
     fn books(&self) -> MutexGuard<'_, Books> {
         // A panic while the books were open left them as they were: each change is one step.
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
@@ -333,19 +350,3 @@ impl Books {
 
 /// The portmapper's own program.
 const OWN_PROGRAM: u32 = 100_000;
-
-fn asked(peer: &Peer) -> Asked {
-    let at = match peer.local {
-        Address::Inet(local) => Some(local.ip()),
-        _ => None,
-    };
-    let from = peer.inet();
-    Asked { from, at }
-}
-
-fn own_interfaces() -> Vec<Interface> {
-    interfaces::read().unwrap_or_else(|error| {
-        log::warn!("cannot read the interfaces: {error}");
-        Vec::new()
-    })
-}

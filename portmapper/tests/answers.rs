@@ -8,7 +8,7 @@ use std::sync::Arc;
 use oncrpc::netconfig::NetworkConfig;
 use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer, UnixPeer};
-use oncrpc::{Framing, Ladder, Services, Session, Step};
+use oncrpc::{Framing, Ladder, Origin, Services, Session, Step};
 use oncrpc_portmapper::netconfig;
 use oncrpc_portmapper::policy::Policy;
 use oncrpc_portmapper::portmapper::Portmapper;
@@ -24,7 +24,11 @@ struct House {
 }
 
 #[derive(Clone)]
-struct Caller(Peer);
+struct Caller {
+    peer: Peer,
+    /// It calls others as well.
+    for_many: bool,
+}
 
 /// What came back: the words of the reply behind its xid.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,12 +91,17 @@ impl House {
             call.u32(word);
         }
         call.raw(args);
-        let framing = match caller.0.netid {
+        let framing = match caller.peer.netid {
             Netid::Udp | Netid::Udp6 => Framing::Datagram { max: 9000 },
             _ => Framing::Record,
         };
         let mut out = Writer::new();
-        let mut session = Session::new(caller.0.clone());
+        let origin = Origin::new(caller.peer.clone());
+        let mut session = Session::new(if caller.for_many {
+            origin.for_many()
+        } else {
+            origin
+        });
         let call = call.into_bytes();
         match self.ladder.answer(&mut session, &call, framing, &mut out) {
             Step::Done => {}
@@ -135,7 +144,7 @@ fn judge(reply: &[u8]) -> Answer {
 
 impl Caller {
     fn unix(uid: u32) -> Self {
-        Self(Peer {
+        Self::at(Peer {
             netid: Netid::Local,
             remote: Address::Unix(UnixPeer {
                 uid,
@@ -149,12 +158,27 @@ impl Caller {
 
     fn inet(netid: Netid, remote: &str, local: &str, interface: Option<u32>) -> Self {
         let address = |text: &str| text.parse::<SocketAddr>().unwrap();
-        Self(Peer {
+        Self::at(Peer {
             netid,
             remote: Address::Inet(address(remote)),
             local: Address::Inet(address(local)),
             interface,
         })
+    }
+
+    fn at(peer: Peer) -> Self {
+        Self {
+            peer,
+            for_many: false,
+        }
+    }
+
+    /// The same, calling all of its network.
+    fn calling_many(self) -> Self {
+        Self {
+            for_many: true,
+            ..self
+        }
     }
 
     fn tcp() -> Self {
@@ -393,14 +417,18 @@ fn calls_for_others_are_refused_as_without_r() {
 }
 
 #[test]
-fn what_was_sent_to_a_group_is_not_refused_aloud() {
+fn what_was_sent_to_many_is_not_refused_aloud() {
     let mut house = House::new();
-    let group = Caller::inet(Netid::Udp6, "[fe80::9]:700", "[ff02::202]:111", Some(2));
     let target = words(&[PROGRAM, 2, SET, 0]);
-    assert_eq!(house.ask(&group, 3, CALLIT, &target), Answer::Silence);
-    let alone = Caller::inet(Netid::Udp6, "[fe80::9]:700", "[fe80::1]:111", Some(2));
-    let refused = house.ask(&alone, 3, CALLIT, &target);
-    assert_eq!(refused, Answer::Denied(TOOWEAK));
+    for alone in [
+        Caller::inet(Netid::Udp6, "[fe80::9]:700", "[fe80::1]:111", Some(2)),
+        Caller::stranger(Netid::Udp),
+    ] {
+        let refused = house.ask(&alone, 3, CALLIT, &target);
+        assert_eq!(refused, Answer::Denied(TOOWEAK));
+        let broadcast = alone.calling_many();
+        assert_eq!(house.ask(&broadcast, 3, CALLIT, &target), Answer::Silence);
+    }
 }
 
 #[test]

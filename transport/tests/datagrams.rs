@@ -4,7 +4,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use oncrpc::{Call, Reply, Services, service};
+use bytes::Bytes;
+use oncrpc::{Call, Reply, Service, Services, service};
 use oncrpc_transport::datagram::{DatagramLimits, serve};
 use oncrpc_transport::{LadderPool, socket};
 use tokio::net::UdpSocket;
@@ -17,7 +18,15 @@ fn start(address: &str, limits: DatagramLimits) -> (SocketAddr, watch::Sender<bo
     let echo = service(PROGRAM, 1, &[], Arc::new(()), |_| {
         Box::new(|call: &Call<'_>, reply: &mut Reply<'_>| reply.success_raw(&call.raw_args()))
     });
-    let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([echo]))));
+    start_service(address, limits, echo)
+}
+
+fn start_service(
+    address: &str,
+    limits: DatagramLimits,
+    service: Arc<dyn Service>,
+) -> (SocketAddr, watch::Sender<bool>) {
+    let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([service]))));
     let socket = socket::udp(address.parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
@@ -63,6 +72,31 @@ async fn a_reply_leaves_from_the_address_that_was_asked() {
     let client = client(SocketAddr::new("::1".parse().unwrap(), bound.port())).await;
     client.send(&call(8, b"six.")).await.unwrap();
     assert_eq!(reply(&client).await, (8, b"six.".to_vec()));
+}
+
+/// A reply says whether the call was for many; it comes from an address of the host's all the same.
+#[tokio::test]
+async fn a_broadcast_is_told_from_what_is_for_us_alone() {
+    let answers = service(PROGRAM, 1, &[], Arc::new(()), |_| {
+        Box::new(|call: &Call<'_>, reply: &mut Reply<'_>| {
+            let for_many = [u8::from(call.context().is_for_many())];
+            reply.success_raw(&Bytes::copy_from_slice(&for_many))
+        })
+    });
+    let (bound, _stop) = start_service("0.0.0.0:0", DatagramLimits::SERVER, answers);
+    let client = UdpSocket::bind("0.0.0.0:0").await.unwrap();
+    client.set_broadcast(true).unwrap();
+    for (xid, asked) in [(1, "127.0.0.1"), (2, "127.255.255.255"), (3, "127.0.0.2")] {
+        let to = (asked, bound.port());
+        client.send_to(&call(xid, b""), to).await.unwrap();
+        let mut buffer = [0; 100];
+        let (len, from) = client.recv_from(&mut buffer).await.unwrap();
+        let broadcast = xid == 2;
+        assert_eq!(buffer[..len].last(), Some(&u8::from(broadcast)), "{asked}");
+        if !broadcast {
+            assert_eq!(from.ip().to_string(), asked);
+        }
+    }
 }
 
 #[tokio::test]

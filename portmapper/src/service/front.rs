@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use oncrpc::peer::{Address, Peer};
+use oncrpc::peer::Peer;
 use oncrpc::proto::rpcb::RpcbRmtcallargs;
 use oncrpc::{Call, Dispatch, Framing, ProcedureInfo, Reject, Reply, Service, Step};
 
@@ -126,7 +126,7 @@ impl Front {
             let log = self.portmapper.log();
             log.not_called(peer, target.proc, target.prog);
             // What was sent to every host of a link is answered by those alone that have something to say.
-            return reply.reject(if was_for_many(peer) {
+            return reply.reject(if call.context().is_for_many() {
                 Reject::Silent
             } else {
                 too_weak.into()
@@ -141,11 +141,6 @@ impl Front {
             (true, Err(refusal)) => refusal,
         })
     }
-}
-
-/// Whether a call was sent to a group. (The kernel tells of IPv4 broadcasts only where they came in.)
-fn was_for_many(peer: &Peer) -> bool {
-    matches!(peer.local, Address::Inet(local) if local.ip().is_multicast())
 }
 
 /// Whether a caller is somewhere else, as far as we know.

@@ -30,6 +30,12 @@ impl CallContext {
         self.origin.peer()
     }
 
+    /// Whether the call went to others as well: to a group, or to all of a network. Who has nothing to say to it had
+    /// better be silent ([`Reject::Silent`](crate::Reject::Silent)), since all the others may have nothing to say, too.
+    pub fn is_for_many(&self) -> bool {
+        self.origin.is_for_many()
+    }
+
     /// Who the credential names; `None` for AUTH_NONE.
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_deref()

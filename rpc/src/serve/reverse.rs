@@ -23,9 +23,11 @@ pub trait Reverse: Send + Sync {
     fn gone(&self) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
-/// Where calls come from: the peer, and the way back to it where a connection leads there.
+/// Where calls come from: the peer, whether they were for us alone, and the way back to the peer where a
+/// connection leads there.
 pub struct Origin {
     peer: Peer,
+    for_many: bool,
     reverse: Option<Arc<dyn Reverse>>,
 }
 
@@ -34,7 +36,17 @@ impl Origin {
     pub fn new(peer: Peer) -> Self {
         Self {
             peer,
+            for_many: false,
             reverse: None,
+        }
+    }
+
+    /// The same peer, whose datagrams went to everybody on a network, or in a group.
+    #[must_use]
+    pub fn for_many(self) -> Self {
+        Self {
+            for_many: true,
+            ..self
         }
     }
 
@@ -50,6 +62,11 @@ impl Origin {
     /// Who it is.
     pub fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    /// Whether its calls went to others as well: to a group, or to all of a network.
+    pub fn is_for_many(&self) -> bool {
+        self.for_many
     }
 
     pub(crate) fn reverse(&self) -> Option<&Arc<dyn Reverse>> {

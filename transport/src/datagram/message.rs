@@ -17,8 +17,10 @@ pub(super) struct Arrived {
     pub(super) message: Bytes,
     pub(super) len: usize,
     pub(super) remote: SocketAddr,
-    /// The address of ours that it was sent to.
+    /// The address of ours that it was sent to; of a broadcast, the one to answer from.
     pub(super) local: IpAddr,
+    /// Whether it was sent to others as well.
+    pub(super) for_many: bool,
     /// The interface that brought it, by its index.
     pub(super) interface: u32,
 }
@@ -35,23 +37,26 @@ pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Optio
     };
     let destination = received.cmsgs()?.find_map(|control| match control {
         ControlMessageOwned::Ipv4PacketInfo(info) => {
+            // The one that is in the datagram, and the one to answer from: two only of broadcasts and multicasts.
+            let for_many = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
             let address = Ipv4Addr::from(u32::from_be(info.ipi_spec_dst.s_addr));
             u32::try_from(info.ipi_ifindex)
                 .ok()
-                .map(|interface| (address.into(), interface))
+                .map(|interface| (address.into(), for_many, interface))
         }
-        ControlMessageOwned::Ipv6PacketInfo(info) => Some((
-            Ipv6Addr::from(info.ipi6_addr.s6_addr).into(),
-            info.ipi6_ifindex,
-        )),
+        ControlMessageOwned::Ipv6PacketInfo(info) => {
+            let address = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+            Some((address.into(), address.is_multicast(), info.ipi6_ifindex))
+        }
         _ => None,
     });
     let len = received.bytes;
-    Ok(destination.map(|(local, interface)| Arrived {
+    Ok(destination.map(|(local, for_many, interface)| Arrived {
         message: Bytes::new(),
         len,
         remote,
         local,
+        for_many,
         interface,
     }))
 }

@@ -192,20 +192,27 @@ fn session<'a>(
 ) -> &'a mut Session {
     let local = SocketAddr::new(arrived.local, port);
     let same = last.as_ref().is_some_and(|session| {
-        let peer = session.origin().peer();
+        let origin = session.origin();
+        let peer = origin.peer();
         peer.remote == Address::Inet(arrived.remote)
             && peer.local == Address::Inet(local)
             && peer.interface == Some(arrived.interface)
+            && origin.is_for_many() == arrived.for_many
     });
     if !same {
         *last = None;
     }
     last.get_or_insert_with(|| {
-        Session::new(Peer {
+        let origin = Origin::new(Peer {
             netid: netid.clone(),
             remote: Address::Inet(arrived.remote),
             local: Address::Inet(local),
             interface: Some(arrived.interface),
+        });
+        Session::new(if arrived.for_many {
+            origin.for_many()
+        } else {
+            origin
         })
     })
 }
