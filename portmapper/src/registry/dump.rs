@@ -19,6 +19,16 @@ pub(super) fn encode<'a>(entries: impl Iterator<Item = &'a Entry>) -> Bytes {
     w.into_bytes()
 }
 
+/// The length of one entry in such a list, in bytes.
+pub(super) fn node_len(entry: &Entry) -> u64 {
+    let texts = [&entry.netid, &entry.uaddr, &entry.owner.to_text()];
+    let padded = texts.map(|text| 4 + text.len().next_multiple_of(4));
+    (12 + padded.iter().sum::<usize>()) as u64
+}
+
+/// The length of the word that ends a list, in bytes.
+pub(super) const END_LEN: u64 = 4;
+
 /// `pmaplist_ptr` of version 2.
 pub(super) fn encode_v2(mappings: impl Iterator<Item = Mapping>) -> Bytes {
     let mut w = Writer::new();

@@ -1,47 +1,40 @@
 //! The index of the registry: what is found without looking through everything.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::BTreeSet;
 
 /// The place of an entry in the order of registration. Later ones are greater; rpcbind's own, which stand
 /// in front of all others, are negative.
 pub(super) type Place = i64;
 
 /// Entries by a key that several share, each group in the order of registration.
+///
+/// One tree for all groups: however many entries share a key, one comes and goes at the cost of any other.
 #[derive(Debug)]
-pub(super) struct Groups<K>(HashMap<K, Vec<Place>>);
+pub(super) struct Groups<K>(BTreeSet<(K, Place)>);
 
-impl<K: Eq + Hash> Groups<K> {
+impl<K: Clone + Ord> Groups<K> {
     pub(super) fn insert(&mut self, key: K, place: Place) {
-        let group = self.0.entry(key).or_default();
-        let at = group.partition_point(|&other| other < place);
-        group.insert(at, place);
+        self.0.insert((key, place));
     }
 
-    pub(super) fn remove(&mut self, key: &K, place: Place) {
-        if let Some(group) = self.0.get_mut(key) {
-            if let Ok(at) = group.binary_search(&place) {
-                group.remove(at);
-            }
-            if group.is_empty() {
-                self.0.remove(key);
-            }
-        }
+    pub(super) fn remove(&mut self, key: K, place: Place) {
+        self.0.remove(&(key, place));
     }
 
     /// The places of a group, first registered first.
-    pub(super) fn of(&self, key: &K) -> &[Place] {
-        self.0.get(key).map_or(&[], Vec::as_slice)
+    pub(super) fn of(&self, key: K) -> impl DoubleEndedIterator<Item = Place> {
+        let group = (key.clone(), Place::MIN)..=(key, Place::MAX);
+        self.0.range(group).map(|&(_, place)| place)
     }
 
     /// The place of a group's last registered entry.
-    pub(super) fn last(&self, key: &K) -> Option<Place> {
-        self.of(key).last().copied()
+    pub(super) fn last(&self, key: K) -> Option<Place> {
+        self.of(key).next_back()
     }
 }
 
 impl<K> Default for Groups<K> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self(BTreeSet::new())
     }
 }

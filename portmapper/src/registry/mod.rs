@@ -13,7 +13,7 @@ mod index;
 #[cfg(test)]
 mod model;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use oncrpc::netid::Protocol;
 use oncrpc_xdr::{Bytes, XdrString};
@@ -26,22 +26,26 @@ use index::{Groups, Place};
 /// Most registrations that there can be; rpcbind has no limit.
 pub const MAX_ENTRIES: usize = 65_536;
 
-/// All registrations. Look-ups cost the same however many there are.
+/// All registrations. SET, UNSET and look-ups walk down trees: none costs more than the logarithm of how
+/// many there are.
 #[derive(Debug, Default)]
 pub struct Registry {
     entries: BTreeMap<Place, Entry>,
-    /// The one entry of a program, version and netid.
-    exact: HashMap<(u32, u32, Folded), Place>,
+    /// The one entry of a program, netid and version.
+    exact: BTreeMap<(u32, Folded, u32), Place>,
     /// By program and netid: for GETADDR, which makes do with another version.
     of_program: Groups<(u32, Folded)>,
-    /// By program and protocol, the entries that version 2 sees: for GETPORT, which does as well.
-    of_protocol: Groups<(u32, Protocol)>,
+    /// By program and number of the protocol, the entries that version 2 sees: for GETPORT, which does as
+    /// well.
+    of_protocol: Groups<(u32, u32)>,
     /// By program and version: for GETADDRLIST, and UNSET of all netids.
     of_version: Groups<(u32, u32)>,
     /// The next place in front, and the next one at the end.
     front: Place,
     end: Place,
     changes: u64,
+    /// Bytes of the nodes of the answer to DUMP.
+    nodes_len: u64,
     dumped: Option<Bytes>,
     dumped_v2: Option<Bytes>,
 }
@@ -107,26 +111,31 @@ impl Registry {
         })
     }
 
+    /// What would become of a SET.
+    pub fn would_set(&self, entry: &Entry) -> Set {
+        match self.find_version(entry.program, entry.version, &entry.netid) {
+            Some(there) if there.uaddr == entry.uaddr => Set::Kept,
+            Some(_) => Set::Taken,
+            None if self.entries.len() >= MAX_ENTRIES => Set::Full,
+            None => Set::Added,
+        }
+    }
+
     fn add(&mut self, entry: Entry, place: impl FnOnce(&mut Self) -> Place) -> Set {
+        let set = self.would_set(&entry);
+        if set != Set::Added {
+            return set;
+        }
         let (program, version) = (entry.program, entry.version);
         let netid = Folded::of(&entry.netid);
-        if let Some(there) = self.find_version(program, version, &entry.netid) {
-            return if there.uaddr == entry.uaddr {
-                Set::Kept
-            } else {
-                Set::Taken
-            };
-        }
-        if self.entries.len() >= MAX_ENTRIES {
-            return Set::Full;
-        }
         let place = place(self);
-        if let Some(mapping) = entry.mapping() {
-            self.of_protocol.insert((program, mapping.protocol), place);
+        if let Some(Mapping { protocol, .. }) = entry.mapping() {
+            self.of_protocol.insert((program, protocol as u32), place);
         }
-        self.exact.insert((program, version, netid.clone()), place);
+        self.exact.insert((program, netid.clone(), version), place);
         self.of_program.insert((program, netid), place);
         self.of_version.insert((program, version), place);
+        self.nodes_len += dump::node_len(&entry);
         self.entries.insert(place, entry);
         self.changed();
         Set::Added
@@ -141,20 +150,39 @@ impl Registry {
         netid: &XdrString,
         caller: &Owner,
     ) -> Unset {
-        let places: Vec<Place> = if c_string(netid).is_empty() {
-            self.of_version.of(&(program, version)).to_vec()
-        } else {
-            let key = (program, version, Folded::of(netid));
-            self.exact.get(&key).copied().into_iter().collect()
-        };
+        let unset = self.would_unset(program, version, netid, caller);
+        if unset != Unset::Foreign {
+            for place in self.named(program, version, netid) {
+                self.remove(place);
+            }
+        }
+        unset
+    }
+
+    /// What would become of an UNSET.
+    pub fn would_unset(
+        &self,
+        program: u32,
+        version: u32,
+        netid: &XdrString,
+        caller: &Owner,
+    ) -> Unset {
+        let places = self.named(program, version, netid);
         let foreign = |place| !caller.may_remove(&self.entries[place]);
         if places.iter().any(foreign) {
             return Unset::Foreign;
         }
-        for &place in &places {
-            self.remove(place);
-        }
         Unset::Removed(places.len())
+    }
+
+    /// What an UNSET is about.
+    fn named(&self, program: u32, version: u32, netid: &XdrString) -> Vec<Place> {
+        if c_string(netid).is_empty() {
+            self.of_version.of((program, version)).collect()
+        } else {
+            let key = (program, Folded::of(netid), version);
+            self.exact.get(&key).copied().into_iter().collect()
+        }
     }
 
     fn remove(&mut self, place: Place) {
@@ -163,12 +191,13 @@ impl Registry {
         };
         let (program, version) = (entry.program, entry.version);
         let netid = Folded::of(&entry.netid);
-        if let Some(mapping) = entry.mapping() {
-            self.of_protocol.remove(&(program, mapping.protocol), place);
+        if let Some(Mapping { protocol, .. }) = entry.mapping() {
+            self.of_protocol.remove((program, protocol as u32), place);
         }
-        self.of_version.remove(&(program, version), place);
-        self.exact.remove(&(program, version, netid.clone()));
-        self.of_program.remove(&(program, netid), place);
+        self.of_version.remove((program, version), place);
+        self.exact.remove(&(program, netid.clone(), version));
+        self.of_program.remove((program, netid), place);
+        self.nodes_len -= dump::node_len(&entry);
         self.changed();
     }
 
@@ -176,27 +205,24 @@ impl Registry {
     /// last: GETADDR.
     pub fn find(&self, program: u32, version: u32, netid: &XdrString) -> Option<&Entry> {
         self.find_version(program, version, netid).or_else(|| {
-            let last = self.of_program.last(&(program, Folded::of(netid)))?;
+            let last = self.of_program.last((program, Folded::of(netid)))?;
             self.entries.get(&last)
         })
     }
 
     /// The service of exactly this version: GETVERSADDR.
     pub fn find_version(&self, program: u32, version: u32, netid: &XdrString) -> Option<&Entry> {
-        let place = self.exact.get(&(program, version, Folded::of(netid)))?;
+        let place = self.exact.get(&(program, Folded::of(netid), version))?;
         self.entries.get(place)
     }
 
     /// The lowest and the highest version of a program on this transport.
     pub fn range(&self, program: u32, netid: &XdrString) -> Option<(u32, u32)> {
-        let places = self.of_program.of(&(program, Folded::of(netid)));
-        let versions = places
-            .iter()
-            .filter_map(|place| Some(self.entries.get(place)?.version));
-        versions.fold(None, |range: Option<(u32, u32)>, version| {
-            let (low, high) = range.unwrap_or((version, version));
-            Some((low.min(version), high.max(version)))
-        })
+        let netid = Folded::of(netid);
+        let all = (program, netid.clone(), u32::MIN)..=(program, netid, u32::MAX);
+        let mut versions = self.exact.range(all).map(|((.., version), _)| *version);
+        let low = versions.next()?;
+        Some((low, versions.next_back().unwrap_or(low)))
     }
 
     /// Where version 2 finds this version, or else the one of the program and protocol that was
@@ -205,20 +231,25 @@ impl Registry {
         let netid = XdrString::from_static(protocol.name());
         let exact = self.find_version(program, version, &netid);
         exact.and_then(Entry::mapping).or_else(|| {
-            let last = self.of_protocol.last(&(program, protocol))?;
+            let last = self.of_protocol.last((program, protocol as u32))?;
             self.entries.get(&last)?.mapping()
         })
     }
 
     /// The entries of exactly this version on all transports, in order: GETADDRLIST.
     pub fn versions(&self, program: u32, version: u32) -> impl Iterator<Item = &Entry> {
-        let places = self.of_version.of(&(program, version));
-        places.iter().filter_map(|place| self.entries.get(place))
+        let places = self.of_version.of((program, version));
+        places.filter_map(|place| self.entries.get(&place))
     }
 
     /// All entries, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()
+    }
+
+    /// The entries that were registered, without the daemon's own, in order.
+    pub fn registered(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.range(0..).map(|(_, entry)| entry)
     }
 
     /// What version 2 sees, in order.
@@ -248,6 +279,11 @@ impl Registry {
         self.dumped.get_or_insert_with(encode).clone()
     }
 
+    /// The length of the answer to DUMP of versions 3 and 4, in bytes, encoded or not.
+    pub fn dump_len(&self) -> u64 {
+        self.nodes_len + dump::END_LEN
+    }
+
     /// The answer to DUMP of version 2, encoded once after a change and then shared.
     pub fn dump_v2(&mut self) -> Bytes {
         let entries = &self.entries;
@@ -263,7 +299,7 @@ impl Registry {
 }
 
 /// A netid by which entries are found: up to its first zero byte, and whatever the case of its letters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Folded(XdrString);
 
 impl Folded {

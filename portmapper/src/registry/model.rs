@@ -18,7 +18,7 @@ enum Step {
 }
 
 impl Model {
-    fn matching(&self, program: u32, netid: &str) -> impl Iterator<Item = &Entry> {
+    fn matching(&self, program: u32, netid: &str) -> impl Iterator<Item = &Entry> + Clone {
         let same = move |entry: &&Entry| {
             entry.program == program
                 && entry
@@ -138,6 +138,7 @@ proptest! {
             };
             prop_assert_eq!(ours, expected);
             prop_assert!(registry.iter().eq(model.0.iter()));
+            prop_assert_eq!(registry.dump_len(), registry.dump().len() as u64);
         }
         prop_assert_eq!(registry.mappings().collect::<Vec<_>>(), model.mappings());
         for (program, version) in (0..3).flat_map(|program| (0..5).map(move |version| (program, version))) {
@@ -152,6 +153,11 @@ proptest! {
                     registry.find_mapping(program, version, protocol),
                     model.find_mapping(program, version, protocol)
                 );
+            }
+            for netid in ["tcp", "TCP", ""] {
+                let versions = model.matching(program, netid).map(|entry| entry.version);
+                let range = versions.clone().min().zip(versions.max());
+                prop_assert_eq!(registry.range(program, &XdrString::from(netid)), range);
             }
             let versions = model.0.iter().filter(|e| e.program == program && e.version == version);
             prop_assert!(registry.versions(program, version).eq(versions));

@@ -7,17 +7,21 @@
 //! The registrations are trusted, owners and all; so are the files only if nobody else can have written
 //! them.
 
-use std::fs::{self, File, OpenOptions};
+mod lists;
+pub(crate) mod trust;
+
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
-use oncrpc::netid::Protocol;
-use oncrpc_xdr::{At, Bytes, DecodeError, Reader, XdrString};
+use nix::libc::O_NOFOLLOW;
+use oncrpc_xdr::{Bytes, DecodeError};
 use thiserror::Error;
 
-use crate::registry::{Entry, MAX_ENTRIES, MAX_NETID, MAX_OWNER, MAX_UADDR, Owner};
+use crate::registry::{Entry, MAX_ENTRIES, MAX_NETID, MAX_OWNER, MAX_UADDR};
+pub use lists::wildcard;
+use lists::{pmaplist, rpcblist};
 
 /// The directory of the state files, `/run/rpcbind` on Debian.
 #[derive(Clone, Debug)]
@@ -68,9 +72,6 @@ const RPCBIND: &str = "rpcbind.xdr";
 
 /// The registrations of version 2.
 const PORTMAP: &str = "portmap.xdr";
-
-/// The daemon's own program, whose registrations are made anew at every start.
-const OWN_PROGRAM: u32 = 100_000;
 
 /// Longest file that is read, in bytes: a full registry of the longest entries.
 const MAX_FILE: u64 = (MAX_ENTRIES * (12 + 3 * 4 + MAX_NETID + MAX_UADDR + MAX_OWNER) + 4) as u64;
@@ -128,123 +129,37 @@ impl StateDirectory {
 
 /// The bytes of a file that only we, or root, can have written; `None` if there is none.
 fn read_file(path: &Path) -> Result<Option<Bytes>, StateError> {
+    let Some(file) = trust::open(path, MAX_FILE)? else {
+        return Ok(None);
+    };
+    let mut contents = Vec::new();
     let failed = |error| StateError::Io {
         path: path.to_owned(),
         error,
     };
-    // Not to wait for the other end, should it be a pipe.
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(O_NOFOLLOW | O_NONBLOCK)
-        .open(path);
-    let file = match opened {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened.map_err(failed)?,
-    };
-    if let Some(reason) = distrust(&file).map_err(failed)? {
-        let path = path.to_owned();
-        return Err(StateError::NotTrusted { path, reason });
-    }
-    let mut contents = Vec::new();
     file.take(MAX_FILE)
         .read_to_end(&mut contents)
         .map_err(failed)?;
     Ok(Some(contents.into()))
 }
 
-/// Why a file is not to be trusted, if it is not.
-fn distrust(file: &File) -> io::Result<Option<String>> {
-    let metadata = file.metadata()?;
-    let us = nix::unistd::geteuid().as_raw();
-    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
-    Ok(if !metadata.is_file() {
-        Some("it is not a file".to_owned())
-    } else if owner != us && owner != 0 {
-        Some(format!("it belongs to user {owner}"))
-    } else if mode & 0o077 != 0 {
-        Some(format!("its mode is {mode:04o}, expected 0600"))
-    } else if metadata.len() > MAX_FILE {
-        Some(format!(
-            "it has {} bytes, allowed are {MAX_FILE}",
-            metadata.len()
-        ))
-    } else {
-        None
-    })
-}
-
 fn damaged(path: PathBuf, error: DecodeError) -> StateError {
     StateError::Damaged { path, error }
 }
 
-/// Reads `rpcblist_ptr`.
-fn rpcblist(list: &Bytes) -> Result<State, DecodeError> {
-    each(list, |r| {
-        let service = (r.u32().at("r_prog")?, r.u32().at("r_vers")?);
-        let netid = r.string(u32::MAX).at("r_netid")?;
-        let uaddr = r.string(u32::MAX).at("r_addr")?;
-        let owner = Owner::from_text(&r.string(u32::MAX).at("r_owner")?);
-        Ok(Some((service, netid, uaddr, owner)))
-    })
-}
-
-/// Reads `pmaplist_ptr`; mappings of other protocols than TCP and UDP are left out.
-fn pmaplist(list: &Bytes) -> Result<State, DecodeError> {
-    each(list, |r| {
-        let service = (r.u32().at("pm_prog")?, r.u32().at("pm_vers")?);
-        let protocol = Protocol::from_number(r.u32().at("pm_prot")?);
-        let uaddr = wildcard(r.u32().at("pm_port")?);
-        Ok(protocol.map(|protocol| {
-            let netid = XdrString::from_static(protocol.name());
-            (service, netid, uaddr, Owner::Superuser)
-        }))
-    })
-}
-
-type Fields = ((u32, u32), XdrString, XdrString, Owner);
-
-/// Walks a list of nodes, each behind a true, up to a false.
-fn each(
-    list: &Bytes,
-    mut node: impl FnMut(&mut Reader<'_>) -> Result<Option<Fields>, DecodeError>,
-) -> Result<State, DecodeError> {
-    let mut r = Reader::of(list);
-    let mut state = State::default();
-    for index in 0.. {
-        if !r.bool().at_index(index)? {
-            break;
-        }
-        match node(&mut r).at_index(index)? {
-            None | Some(((OWN_PROGRAM, _), ..)) => {}
-            Some((service, netid, uaddr, owner)) => {
-                match Entry::new(service, &netid, &uaddr, owner) {
-                    Some(entry) => state.entries.push(entry),
-                    None => state.too_long += 1,
-                }
-            }
-        }
-    }
-    r.finish()?;
-    Ok(state)
-}
-
-/// The universal address of a port on every IPv4 address; of a larger number, as rpcbind does, the low 16
-/// bits count.
-pub fn wildcard(port: u32) -> XdrString {
-    let [_, _, high, low] = port.to_be_bytes();
-    format!("0.0.0.0.{high}.{low}").into()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::lists::OWN_PROGRAM;
     use super::*;
-    use crate::registry::Registry;
+    use crate::registry::{Owner, Registry};
 
     fn entry(program: u32, netid: &str, uaddr: &str, owner: Owner) -> Entry {
         Entry::new((program, 3), &netid.into(), &uaddr.into(), owner).unwrap()
     }
 
-    fn registry() -> Registry {
+    pub(super) fn registry() -> Registry {
         let mut registry = Registry::new();
         registry.announce(entry(OWN_PROGRAM, "tcp", "0.0.0.0.0.111", Owner::Superuser));
         registry.set(entry(100_003, "tcp", "0.0.0.0.8.1", Owner::Superuser));
@@ -316,42 +231,6 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_of_a_list_is_refused_and_so_is_more_than_a_list() {
-        let mut registry = registry();
-        for (list, read) in [
-            (registry.dump(), rpcblist as fn(&Bytes) -> _),
-            (registry.dump_v2(), pmaplist),
-        ] {
-            for cut in 0..list.len() {
-                assert!(read(&list.slice(..cut)).is_err(), "{cut}");
-            }
-            let longer = Bytes::from([&list[..], &[0; 4]].concat());
-            assert!(read(&longer).is_err());
-        }
-        let error = rpcblist(&registry.dump().slice(..24)).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "[0].r_addr: 13 bytes needed, 0 remain at byte 24"
-        );
-    }
-
-    #[test]
-    fn entries_with_too_long_texts_are_left_out_and_counted() {
-        let mut w = oncrpc_xdr::Writer::new();
-        for netid in ["n".repeat(MAX_NETID + 1), "tcp".to_owned()] {
-            w.bool(true);
-            w.u32(400_000);
-            w.u32(1);
-            for text in [netid.as_str(), "0.0.0.0.8.1", "1000"] {
-                w.string(&text.into(), u32::MAX).unwrap();
-            }
-        }
-        w.bool(false);
-        let state = rpcblist(&w.into_bytes()).unwrap();
-        assert_eq!((state.entries.len(), state.too_long), (1, 1));
-    }
-
-    #[test]
     fn a_file_that_others_can_have_written_is_not_read() {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let scratch = Scratch::new("distrust");
@@ -387,17 +266,5 @@ mod tests {
                 .unwrap()
                 .is_file()
         );
-    }
-
-    #[test]
-    fn a_port_becomes_a_wildcard_address() {
-        for (port, uaddr) in [
-            (2049, "0.0.0.0.8.1"),
-            (70_000, "0.0.0.0.17.112"),
-            (0, "0.0.0.0.0.0"),
-            (u32::MAX, "0.0.0.0.255.255"),
-        ] {
-            assert_eq!(wildcard(port), uaddr);
-        }
     }
 }
