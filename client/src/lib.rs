@@ -1,5 +1,7 @@
 //! The ONC RPC client: a [`Channel`] to a server, wherever rpcbind says it is.
 //!
+//! It is for Linux: sockets are used as Linux has them.
+//!
 //! Generated clients call through a channel (`Client::new(channel)`). It is cheap to clone and shared by
 //! any number of tasks; it connects when it is first called, and again after its connection has ended.
 //!

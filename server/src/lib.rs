@@ -1,5 +1,7 @@
 //! The ONC RPC server: services behind listeners, registered with rpcbind, shut down gracefully.
 //!
+//! It is for Linux: sockets are used as Linux has them.
+//!
 //! A [`Server`] is a set of services, one for each version of each program; generated code makes them
 //! (`service(…)` in the module of each version). [`Listen`] says where calls come from. [`Running`] is what
 //! comes of starting it: dropping it ends the server, [`Running::shutdown`] waits for what is at hand.

@@ -1,5 +1,7 @@
 //! Bytes and peers: TCP, UDP and Unix sockets under tokio, and the driver that carries calls over them.
 //!
+//! It is for Linux: sockets are used as Linux has them.
+//!
 //! A [`Link`] takes and gives whole messages. A [`Driver`] owns one link alone, takes what arrives to the
 //! call table or up the ladder, and writes what comes of it; both ends of a connection run the same one.
 //! A [`Connection`] is the handle through which calls are made. Datagrams that come from anybody are
