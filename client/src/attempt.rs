@@ -12,8 +12,9 @@ type Outcome = Result<Connection, CallError>;
 
 /// One attempt to connect, for everybody who waits for it: they get the same connection, or the same error.
 ///
-/// It is a task of its own, so that it does not end with the call that was the first to want it. It ends
-/// when nobody waits for it any more.
+/// It is a task of its own, so that it does not end with the call that was the first to want it, nor with the last:
+/// calls that are given less time than connecting takes would start one after the other, and never get through.
+/// It ends with the channel, which holds on to it.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     outcome: watch::Receiver<Option<Outcome>>,
@@ -31,6 +32,11 @@ impl Attempt {
             }
         });
         Self { outcome }
+    }
+
+    /// Whether there is still something to come of it: its runtime has not ended before it.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.outcome.has_changed().is_ok()
     }
 
     /// Waits for what it comes to.

@@ -180,6 +180,8 @@ impl RawCaller for Channel {
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Channel").field(&self.shared.place).finish()
+        f.debug_tuple("Channel")
+            .field(&self.shared.setup.place)
+            .finish()
     }
 }

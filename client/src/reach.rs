@@ -8,24 +8,23 @@ use std::time::Duration;
 use oncrpc::CallError;
 use oncrpc_transport::Connection;
 
-use crate::callbacks::Callbacks;
 use crate::connect::connect;
-use crate::place::Place;
-use crate::settings::Settings;
+use crate::shared::Setup;
 
 /// Connects by the first way to the server that leads there. If none does, the error is that of the first, which is
 /// the one that is wanted most; but that a host was asked and has not got the program says more than that another
 /// one could not be asked.
-pub(crate) async fn reach(
-    place: &Place,
-    settings: &Settings,
-    callbacks: Option<&Callbacks>,
-) -> Result<Connection, CallError> {
+pub(crate) async fn reach(setup: &Setup) -> Result<Connection, CallError> {
+    let Setup {
+        place,
+        settings,
+        callbacks,
+    } = setup;
     let mut failed: Option<CallError> = None;
     for way in place.ways().await? {
         let connected = async {
             let endpoint = way.endpoint().await?;
-            let connection = connect(&endpoint, settings, callbacks).await;
+            let connection = connect(&endpoint, settings, callbacks.as_ref()).await;
             connection.map_err(|error| connect_error(&endpoint, &error))
         };
         let error = match tokio::time::timeout(settings.connect_timeout, connected).await {

@@ -1,7 +1,7 @@
 //! What the clones of a channel share: the connection, and the way to the next one.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use oncrpc::CallError;
@@ -17,12 +17,17 @@ use crate::settings::Settings;
 
 /// What the clones of a channel share.
 pub(crate) struct Shared {
-    pub(crate) place: Place,
-    pub(crate) settings: Settings,
-    callbacks: Option<Callbacks>,
+    pub(crate) setup: Arc<Setup>,
     /// The same for calls that no datagram holds; made for the first of them, if at all.
     over_tcp: OnceLock<Option<Arc<Self>>>,
     state: Mutex<State>,
+}
+
+/// What a channel is told once.
+pub(crate) struct Setup {
+    pub(crate) place: Place,
+    pub(crate) settings: Settings,
+    pub(crate) callbacks: Option<Callbacks>,
 }
 
 #[derive(Default)]
@@ -37,8 +42,7 @@ struct State {
 enum Stage {
     #[default]
     Idle,
-    /// Weak, because an attempt lasts as long as somebody waits for it.
-    Connecting(Weak<Attempt>),
+    Connecting(Arc<Attempt>),
     Connected(Connection),
     /// The last attempt failed; the server is left alone for a while.
     Resting {
@@ -56,10 +60,13 @@ enum Found {
 
 impl Shared {
     pub(crate) fn new(place: Place, settings: Settings) -> Self {
-        Self {
+        let setup = Setup {
             place,
             callbacks: Callbacks::new(&settings.services),
             settings,
+        };
+        Self {
+            setup: Arc::new(setup),
             over_tcp: OnceLock::new(),
             state: Mutex::default(),
         }
@@ -75,10 +82,13 @@ impl Shared {
             stage: Stage::Connected(connection),
             failures: 0,
         };
-        Self {
+        let setup = Setup {
             place: Place::Unknown,
             settings,
             callbacks,
+        };
+        Self {
+            setup: Arc::new(setup),
             over_tcp: OnceLock::new(),
             state: Mutex::new(state),
         }
@@ -129,17 +139,19 @@ impl Shared {
     /// What a call is made by that no datagram holds, if it may be made otherwise.
     pub(crate) fn over_tcp(&self) -> Option<&Arc<Self>> {
         let over_tcp = self.over_tcp.get_or_init(|| {
-            if !self.settings.tcp_if_large {
+            let Setup {
+                place, settings, ..
+            } = &*self.setup;
+            if !settings.tcp_if_large {
                 return None;
             }
             let settings = Settings {
                 tcp_if_large: false,
                 // The server calls back where it would without the large ones, which is nowhere.
                 services: Vec::new(),
-                ..self.settings.clone()
+                ..settings.clone()
             };
-            let place = self.place.over_tcp()?;
-            Some(Arc::new(Self::new(place, settings)))
+            Some(Arc::new(Self::new(place.over_tcp()?, settings)))
         });
         over_tcp.as_ref()
     }
@@ -154,7 +166,7 @@ impl Shared {
 
     /// Whether a call waits for another attempt after one that failed like this.
     fn waits_after(&self, error: &CallError) -> bool {
-        self.settings.wait_for_server && may_pass(error)
+        self.setup.settings.wait_for_server && may_pass(error)
     }
 
     /// The connection, if it has not ended; otherwise the attempt to make one, started if there is none and the
@@ -165,8 +177,8 @@ impl Shared {
             Stage::Connected(connection) if !connection.is_ended() => {
                 return Found::Connection(connection.clone());
             }
-            Stage::Connecting(attempt) if let Some(attempt) = attempt.upgrade() => {
-                return Found::Attempt(attempt);
+            Stage::Connecting(attempt) if attempt.is_under_way() => {
+                return Found::Attempt(attempt.clone());
             }
             Stage::Resting { until, error } if Instant::now() < *until => {
                 let (until, error) = (*until, error.clone());
@@ -174,13 +186,16 @@ impl Shared {
             }
             _ => {}
         }
-        let shared = self.clone();
+        // The attempt does not keep the channel alive: it ends with it.
+        let (setup, shared) = (self.setup.clone(), Arc::downgrade(self));
         let attempt = Arc::new(Attempt::start(async move {
-            let outcome = reach(&shared.place, &shared.settings, shared.callbacks.as_ref()).await;
-            shared.state().note(&outcome, &shared.settings);
+            let outcome = reach(&setup).await;
+            if let Some(shared) = shared.upgrade() {
+                shared.state().note(&outcome, &setup.settings);
+            }
             outcome
         }));
-        state.stage = Stage::Connecting(Arc::downgrade(&attempt));
+        state.stage = Stage::Connecting(attempt.clone());
         Found::Attempt(attempt)
     }
 

@@ -25,7 +25,7 @@ pub(crate) struct Tries<'a> {
 
 impl<'a> Tries<'a> {
     pub(crate) fn new(shared: &'a Arc<Shared>, options: &CallOptions) -> Self {
-        let timeout = options.timeout.unwrap_or(shared.settings.timeout);
+        let timeout = options.timeout.unwrap_or(shared.setup.settings.timeout);
         let timeout = timeout.min(MAX_TIMEOUT);
         Self {
             shared,
@@ -58,7 +58,7 @@ impl<'a> Tries<'a> {
         if self.unsent == 1 {
             return true;
         }
-        let settings = &self.shared.settings;
+        let settings = &self.shared.setup.settings;
         if !settings.wait_for_server {
             return false;
         }

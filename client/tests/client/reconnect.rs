@@ -5,7 +5,9 @@ use std::time::Duration;
 use oncrpc::CallError;
 use oncrpc::netid::Netid;
 use oncrpc::proto::rpcb::rpcbprog::v4;
-use oncrpc_client::{Builder, Channel, Reconnect, Target};
+use oncrpc_client::{Builder, Channel, Endpoint, Reconnect, RpcbindAt, Target};
+use tokio::io::AsyncReadExt;
+use tokio::net::UnixListener;
 use tokio::time::Instant;
 
 use crate::fake::{Fake, Script, unique};
@@ -144,5 +146,43 @@ async fn what_no_time_heals_is_not_waited_for() {
     let error = v4::Client::new(channel).null().await.unwrap_err();
     let said = "cannot connect: transport local cannot be used here";
     assert_eq!(error.to_string(), said);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_with_less_time_than_connecting_takes_share_the_attempts() {
+    // It takes connections, as the kernel does for whoever listens, and answers nothing.
+    let name = unique("mute");
+    let mute = oncrpc_transport::socket::unix_abstract(name.as_bytes()).unwrap();
+    let channel = local()
+        .rpcbind(RpcbindAt::Endpoint(Endpoint::Abstract(name.into())))
+        .connect_timeout(ms(2000))
+        .timeout(ms(100))
+        .wait_for_server(true)
+        .program(PROGRAM, 4);
+    let client = v4::Client::new(channel);
+    for _ in 0..50 {
+        client.null().await.unwrap_err();
+    }
+    let attempts = std::iter::from_fn(|| mute.accept().ok()).count();
+    // At 0 s, at 2.1 s and at 4.3 s.
+    assert_eq!(attempts, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_ends_with_its_channel() {
+    let name = unique("ends-with-channel");
+    let mute = oncrpc_transport::socket::unix_abstract(name.as_bytes()).unwrap();
+    let mute = UnixListener::from_std(mute).unwrap();
+    let channel = local()
+        .rpcbind(RpcbindAt::Endpoint(Endpoint::Abstract(name.into())))
+        .program(PROGRAM, 4);
+    let start = Instant::now();
+    let (mut stream, _) = tokio::select! {
+        result = channel.connect() => panic!("{result:?}"),
+        accepted = mute.accept() => accepted.unwrap(),
+    };
+    drop(channel);
+    stream.read_to_end(&mut Vec::new()).await.unwrap();
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
