@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oncrpc::auth::ClientAuth;
+use oncrpc::call::caller::MAX_TIMEOUT;
 use oncrpc::netid::Netid;
 use oncrpc::{Retransmit, Service};
 use oncrpc_transport::Limits;
@@ -20,7 +21,7 @@ use crate::{Channel, Endpoint, NetType, Reconnect, Target};
 
 /// How a channel is put together; the last step says where the server is.
 #[derive(Clone, Debug)]
-#[must_use = "the channel is what `program` or `port` gives back"]
+#[must_use = "the channel is what the last step gives back: `program`, for example"]
 pub struct Builder {
     target: Target,
     transports: Transports,
@@ -38,7 +39,8 @@ impl Builder {
         }
     }
 
-    /// Uses this transport. Default: `tcp`, then `tcp6`. It means nothing for a target that is a Unix socket.
+    /// Uses this transport. Default: `tcp`, then `tcp6`. It means nothing for a target that is a Unix socket or a
+    /// command.
     pub fn netid(mut self, netid: Netid) -> Self {
         self.transports = Transports::Listed(vec![netid]);
         self
@@ -87,11 +89,11 @@ impl Builder {
     /// Closes a connection on which no call has been in flight for this long; `None` keeps it. The next call
     /// connects anew. Default: 300 s.
     pub fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.settings.limits.idle = timeout;
+        self.settings.limits.idle = timeout.map(|timeout| timeout.min(MAX_TIMEOUT));
         self
     }
 
-    /// Has TCP ask after this time of silence whether the server is still there, every 10 s; six questions
+    /// Has TCP ask after this time of silence (1 s at least) whether the server is still there, every 10 s; six questions
     /// without an answer end the connection. `None` has it never ask. Default: 60 s.
     pub fn keepalive(mut self, silence: Option<Duration>) -> Self {
         self.settings.keepalive = silence;
@@ -185,7 +187,7 @@ impl Builder {
         }))
     }
 
-    /// A channel to a port, which rpcbind is not asked for. It means nothing for a Unix socket.
+    /// A channel to a port, which rpcbind is not asked for. It means nothing for a Unix socket or a command.
     pub fn port(self, port: u16) -> Channel {
         self.channel(What::Port(port))
     }

@@ -31,12 +31,15 @@ use crate::{Endpoint, Target};
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// use oncrpc::netid::Netid;
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
 /// use oncrpc::proto::portmap::pmapprog::{self, v2};
-/// use oncrpc_client::Channel;
+/// use oncrpc_client::{Channel, auth_sys};
 ///
 /// let channel = Channel::builder("server.example".parse()?)
-///     .netid(Netid::Tcp)
+///     .auth(Arc::new(auth_sys()?))
+///     .timeout(Duration::from_secs(5))
 ///     .program(pmapprog::PROGRAM, v2::VERSION);
 /// for program in v2::Client::new(channel).dump().await? {
 ///     println!("{program:?}");

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use oncrpc::call::caller::MAX_TIMEOUT;
+
 /// How long a server that could not be reached is left alone, before a channel tries to connect again.
 ///
 /// Calls that are made meanwhile fail at once with the error of the attempt that failed, or wait for the next
@@ -35,7 +37,7 @@ impl Reconnect {
         let doubled = self
             .first
             .saturating_mul(1 << failures.saturating_sub(1).min(31));
-        let wait = doubled.min(self.cap);
+        let wait = doubled.min(self.cap).min(MAX_TIMEOUT);
         // -jitter to +jitter percent, in 256 steps.
         let span = wait.saturating_mul(self.jitter.into()) / 100;
         (wait + span * 2 * (random >> 24) / 255).saturating_sub(span)
@@ -58,6 +60,13 @@ mod tests {
         ];
         assert_eq!(waits, doubled);
         assert_eq!(policy.wait(u32::MAX, 7).as_secs(), 30);
+        let (first, cap) = (Duration::MAX, Duration::MAX);
+        let for_ever = Reconnect {
+            first,
+            cap,
+            jitter: 255,
+        };
+        assert!(for_ever.wait(u32::MAX, u32::MAX) >= MAX_TIMEOUT);
     }
 
     #[test]

@@ -91,6 +91,8 @@ pub fn prepare_tcp(stream: &TcpStream, keepalive: Option<Duration>) -> io::Resul
     let Some(silence) = keepalive else {
         return SockRef::from(stream).set_keepalive(false);
     };
+    // The kernel counts in seconds, takes no 0, and no more than 32,767, `MAX_TCP_KEEPIDLE` of its include/net/tcp.h.
+    let silence = silence.clamp(Duration::from_secs(1), Duration::from_secs(32_767));
     let (again, retries) = KEEPALIVE_AGAIN;
     let keepalive = socket2::TcpKeepalive::new()
         .with_time(silence)

@@ -73,6 +73,21 @@ async fn an_idle_connection_is_closed_when_the_channel_says() {
     }
 }
 
+#[tokio::test]
+async fn keepalive_is_what_the_kernel_can_have() {
+    let fake = Fake::start(Script::default(), &[4]).await;
+    let ever = [Duration::ZERO, Duration::from_secs(60), Duration::MAX].map(Some);
+    for silence in ever.into_iter().chain([None]) {
+        let builder = Channel::builder(fake.address().into());
+        let channel = builder
+            .keepalive(silence)
+            .idle_timeout(silence)
+            .program(100_000, 4);
+        channel.connect().await.unwrap();
+    }
+    assert_eq!(fake.accepted(), 4);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_address_that_does_not_answer_has_the_time_to_connect_and_no_more() {
     // It takes connections, as the kernel does for whoever listens, and answers nothing.
