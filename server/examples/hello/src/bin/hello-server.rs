@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,9 +23,9 @@ struct Command {
     /// Listen for UDP at this address
     #[arg(long, value_name = "ADDRESS:PORT")]
     udp: Vec<SocketAddr>,
-    /// Listen at this Unix socket
-    #[arg(long, value_name = "PATH")]
-    unix: Vec<PathBuf>,
+    /// Listen at this Unix socket; @ stands before an abstract name
+    #[arg(long, value_name = "PATH|@NAME")]
+    unix: Vec<String>,
     /// Serve the socket that is standard input, as inetd hands it over; nothing is registered
     #[arg(long, conflicts_with_all = ["tcp", "udp", "unix"])]
     stdin: bool,
@@ -104,7 +103,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listen = [
         command.tcp.into_iter().map(Listen::Tcp).collect::<Vec<_>>(),
         command.udp.into_iter().map(Listen::Udp).collect(),
-        command.unix.into_iter().map(Listen::Unix).collect(),
+        command.unix.into_iter().map(unix).collect(),
     ];
     for listen in listen.into_iter().flatten() {
         server = server.listen(listen);
@@ -121,4 +120,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     running.shutdown(Duration::from_secs(5)).await;
     Ok(())
+}
+
+/// A Unix socket, as people write it.
+fn unix(text: String) -> Listen {
+    match text.strip_prefix('@') {
+        Some(name) => Listen::Abstract(name.into()),
+        None => Listen::Unix(text.into()),
+    }
 }
