@@ -78,7 +78,7 @@ impl Line {
             match attempt.outcome_by(deadline) {
                 Outcome::Connected(connection) => return Ok(connection),
                 Outcome::Failed(error) => return Err(CallError::Connect(error)),
-                Outcome::OutOfTime if Instant::now() < deadline => {}
+                Outcome::OutOfTime if !is_mine => {}
                 Outcome::OutOfTime | Outcome::Pending => {
                     let (after, sent) = (timeout, 0);
                     return Err(CallError::TimedOut { after, sent });
@@ -114,7 +114,9 @@ impl Line {
                 let connection = Connection::new(socket, table, limits);
                 Outcome::Connected(Arc::new(connection))
             }
-            Err(_) if deadline <= Instant::now() => Outcome::OutOfTime,
+            Err(error) if error.kind() == io::ErrorKind::TimedOut && left < CONNECT_TIMEOUT => {
+                Outcome::OutOfTime
+            }
             Err(error) => {
                 let error = io::Error::new(error.kind(), format!("{}: {error}", self.endpoint));
                 Outcome::Failed(Arc::new(error))

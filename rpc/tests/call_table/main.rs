@@ -170,12 +170,14 @@ fn a_call_expires_at_its_deadline() {
     let (late, _) = begin(&mut table, now, 25);
     let (soon, _) = begin(&mut table, now, 10);
     assert_eq!(table.next_timer(), Some(now + SECOND * 10));
+    assert_eq!(table.timer(late), Some(now + SECOND * 25));
     assert!(table.next_due(now + SECOND * 9).is_none());
     assert!(matches!(
         table.next_due(now + SECOND * 10),
         Some(Due::Expired(_))
     ));
     assert!(table.next_due(now + SECOND * 10).is_none());
+    assert_eq!(table.timer(soon), None);
     let Poll::Ready(Err(error)) = poll(&mut table, soon) else {
         panic!()
     };
