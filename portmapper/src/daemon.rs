@@ -164,7 +164,7 @@ fn serve(options: &Options) -> Result<(), Failure> {
         .build()
         .map_err(failed("cannot start"))?;
     runtime.block_on(until_a_signal(&portmapper, bindings))?;
-    portmapper.keep();
+    portmapper.end();
     if let Err(error) = std::fs::remove_file(&socket) {
         log::debug!("cannot remove {}: {}", socket.display(), reason(&error));
     }
@@ -216,25 +216,12 @@ fn portmapper(
         insecure: options.insecure,
     };
     let names = ProgramNames::read(Path::new(services::RPC_PATH));
-    let restored = if options.warm_start {
-        state.read()
-    } else {
-        Ok(Default::default())
-    };
     let log = RequestLog::new(options.log, names);
     let portmapper = Portmapper::new(policy, networks, state, log);
     for binding in bindings {
         portmapper.announce(&binding.netid, &binding.uaddr);
     }
-    match restored {
-        Ok(state) => {
-            if state.too_long > 0 {
-                log::warn!("{} registrations are too long to restore", state.too_long);
-            }
-            portmapper.restore(state);
-        }
-        Err(error) => log::error!("{error}; starting without the registrations in it"),
-    }
+    portmapper.start(options.warm_start);
     Arc::new(portmapper)
 }
 

@@ -1,7 +1,7 @@
 //! `rpcbind`: tells callers at which address a program listens, and lets programs say so.
 //!
 //! A SET walks down this list: [`service`] takes the call, [`policy`] says whether the caller may, the
-//! [`registry`] does it, and [`state`] keeps it, before the caller hears of it.
+//! [`journal`] has it written, and the [`registry`] does it, before the caller hears of it.
 //!
 //! | module | what it knows |
 //! |---|---|
@@ -14,7 +14,9 @@
 //! | [`portmapper`] | all of these together, without the protocol |
 //! | [`service`] | versions 2, 3 and 4 of the protocol |
 //! | [`request_log`] | what is logged of requests |
-//! | [`state`] | the state files |
+//! | [`journal`] | each change of the registry, written down |
+//! | [`state`] | the state files of rpcbind |
+//! | [`keeper`] | registrations outlive the daemon |
 //! | [`netconfig`], [`services`] | the tables of /etc |
 //! | [`cli`] | the command line |
 //! | [`binding`], [`lock`], [`privilege`], [`notify`], [`logging`] | what the daemon needs of the host |
@@ -27,6 +29,8 @@ pub mod cli;
 pub mod daemon;
 pub mod group;
 pub mod interfaces;
+pub mod journal;
+pub mod keeper;
 pub mod lock;
 pub mod logging;
 pub mod merge;
@@ -37,6 +41,7 @@ pub mod portmapper;
 pub mod privilege;
 pub mod registry;
 pub mod request_log;
+mod seldom;
 pub mod service;
 pub mod services;
 pub mod state;

@@ -8,13 +8,13 @@ use oncrpc::netid::{Family, Netid, Protocol};
 use oncrpc::peer::{Address, Peer};
 use oncrpc_xdr::{Bytes, XdrString};
 
-use crate::binding::reason;
 use crate::interfaces::Interfaces;
+use crate::keeper::Keeper;
 use crate::merge::{Asked, merge};
 use crate::policy::{Caller, Policy, TooWeak};
-use crate::registry::{Entry, Owner, Registry};
+use crate::registry::{Change, Entry, Owner, Registry, Set, c_string};
 use crate::request_log::RequestLog;
-use crate::state::{State, StateDirectory};
+use crate::state::StateDirectory;
 use crate::statistics::{Statistics, Version};
 
 /// The registry and all that surrounds it, shared by the services of all versions.
@@ -31,9 +31,7 @@ pub struct Portmapper {
 struct Books {
     registry: Registry,
     statistics: Statistics,
-    state: StateDirectory,
-    /// Whether the state files could be written last time; a failure is reported once.
-    state_is_kept: bool,
+    keeper: Keeper,
 }
 
 /// A service that GETADDRLIST found.
@@ -50,7 +48,8 @@ pub struct Found {
 const LOOPBACK_INTERFACE: u32 = 1;
 
 impl Portmapper {
-    /// A portmapper that knows these transports, with nothing registered.
+    /// A portmapper that knows these transports, with nothing registered; it keeps nothing in the directory
+    /// before it is told to [`start`](Self::start).
     pub fn new(
         policy: Policy,
         netconfig: Vec<NetworkConfig>,
@@ -60,8 +59,7 @@ impl Portmapper {
         let books = Books {
             registry: Registry::new(),
             statistics: Statistics::new(),
-            state,
-            state_is_kept: true,
+            keeper: Keeper::new(state),
         };
         Self {
             books: Mutex::new(books),
@@ -88,17 +86,17 @@ impl Portmapper {
         }
     }
 
-    /// Registers what another portmapper left.
-    pub fn restore(&self, state: State) {
-        let mut books = self.books();
-        for entry in state.entries {
-            books.registry.set(entry);
-        }
+    /// Registers what another portmapper left, if the start is a warm one, and from now on keeps what is
+    /// registered.
+    pub fn start(&self, warm: bool) {
+        let books = &mut *self.books();
+        books.keeper.start(&mut books.registry, warm);
     }
 
-    /// Writes the state files, if that did not go well after the last change.
-    pub fn keep(&self) {
-        self.books().keep();
+    /// Writes the state files.
+    pub fn end(&self) {
+        let books = &mut *self.books();
+        books.keeper.end(&mut books.registry);
     }
 
     /// Who is calling, and from where: what is logged and what policy judges.
@@ -142,13 +140,11 @@ impl Portmapper {
             return Ok(false);
         };
         let mut books = self.books();
-        let before = books.registry.changes();
-        let set = books.registry.set(entry);
-        books.changed_since(before);
-        if set.accepted() {
+        let accepted = books.set(entry);
+        if accepted {
             books.statistics.set(by);
         }
-        Ok(set.accepted())
+        Ok(accepted)
     }
 
     /// UNSET from one transport after the other; content if one of them is.
@@ -156,18 +152,12 @@ impl Portmapper {
         &self,
         by: Version,
         peer: &Peer,
-        (program, version): (u32, u32),
+        service: (u32, u32),
         netids: &[XdrString],
     ) -> Result<bool, TooWeak> {
-        let owner = self.may_change("unset", peer, program)?;
+        let owner = self.may_change("unset", peer, service.0)?;
         let mut books = self.books();
-        let before = books.registry.changes();
-        let mut accepted = false;
-        for netid in netids {
-            let unset = books.registry.unset(program, version, netid, &owner);
-            accepted |= unset.accepted();
-        }
-        books.changed_since(before);
+        let accepted = books.unset(service, netids, &owner);
         if accepted {
             books.statistics.unset(by);
         }
@@ -326,25 +316,42 @@ impl Portmapper {
 }
 
 impl Books {
-    fn changed_since(&mut self, before: u64) {
-        if self.registry.changes() != before {
-            self.state_is_kept = self.write_state();
+    /// The answer to SET: no as well if it cannot be kept.
+    fn set(&mut self, entry: Entry) -> bool {
+        match self.registry.would_set(&entry) {
+            Set::Added => self.commit(Change::Set(entry)),
+            otherwise => otherwise.accepted(),
         }
     }
 
-    fn keep(&mut self) {
-        self.state_is_kept = self.write_state();
+    /// The answer to UNSET: no as well if it cannot be kept.
+    fn unset(
+        &mut self,
+        (program, version): (u32, u32),
+        netids: &[XdrString],
+        caller: &Owner,
+    ) -> bool {
+        let mut accepted = false;
+        let mut removed = Vec::new();
+        for netid in netids {
+            let unset = self.registry.would_unset(program, version, netid, caller);
+            accepted |= unset.accepted();
+            if unset.removes() {
+                removed.push(c_string(netid).into());
+            }
+        }
+        if removed.is_empty() {
+            return accepted;
+        }
+        self.commit(Change::Unset {
+            program,
+            version,
+            netids: removed,
+        })
     }
 
-    /// Writes the state before the caller hears of the change: what was answered outlives us.
-    fn write_state(&mut self) -> bool {
-        let (list, mappings) = (self.registry.dump(), self.registry.dump_v2());
-        let written = self.state.write(&list, &mappings);
-        if let (Err(error), true) = (&written, self.state_is_kept) {
-            let path = self.state.path().display();
-            log::error!("cannot write the state to {path}: {}", reason(error));
-        }
-        written.is_ok()
+    fn commit(&mut self, change: Change) -> bool {
+        self.keeper.commit(change, &mut self.registry)
     }
 }
 

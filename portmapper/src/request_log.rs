@@ -2,16 +2,12 @@
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use oncrpc::peer::Peer;
 
+use crate::seldom::Seldom;
 use crate::services::ProgramNames;
-
-/// Time for which one line stands for all callers that are turned away.
-///
-/// Anybody can make us refuse something; nobody gets to fill the log, and no line costs a process.
-const QUIET: Duration = Duration::from_secs(10);
 
 /// The target of these lines, by which they get syslog's facility `auth`.
 pub const TARGET: &str = "auth";
@@ -22,13 +18,7 @@ pub struct RequestLog {
     /// `-l`
     all: bool,
     names: ProgramNames,
-    declined: Mutex<Declined>,
-}
-
-#[derive(Debug, Default)]
-struct Declined {
-    last_line: Option<Instant>,
-    since: u64,
+    declined: Mutex<Seldom>,
 }
 
 /// A request, as rpcbind logs it.
@@ -69,21 +59,14 @@ impl RequestLog {
     }
 
     fn refused(&self, line: fmt::Arguments<'_>) {
-        let now = Instant::now();
         let mut declined = self.declined.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_quiet = |last: Instant| now.duration_since(last) < QUIET;
-        if !self.all && declined.last_line.is_some_and(is_quiet) {
-            declined.since += 1;
-            return;
+        let due = declined.due(Instant::now());
+        let before = if self.all { Some(0) } else { due };
+        match before {
+            None => {}
+            Some(0) => log::warn!(target: TARGET, "{line}"),
+            Some(more) => log::warn!(target: TARGET, "{line} (and {more} refused before it)"),
         }
-        match declined.since {
-            0 => log::warn!(target: TARGET, "{line}"),
-            more => log::warn!(target: TARGET, "{line} (and {more} refused before it)"),
-        }
-        *declined = Declined {
-            last_line: Some(now),
-            since: 0,
-        };
     }
 
     fn describe<'a>(

@@ -7,17 +7,19 @@
 //! Nothing here knows who may do what (that is [`policy`](crate::policy)) beyond ownership, and nothing
 //! does I/O.
 
+mod change;
 mod dump;
 mod entry;
 mod index;
 #[cfg(test)]
-mod model;
+pub(crate) mod model;
 
 use std::collections::BTreeMap;
 
 use oncrpc::netid::Protocol;
 use oncrpc_xdr::{Bytes, XdrString};
 
+pub use change::Change;
 pub use entry::{
     Entry, MAX_NETID, MAX_OWNER, MAX_UADDR, Mapping, Owner, c_string, port, split_port,
 };
@@ -83,6 +85,11 @@ impl Unset {
     /// The answer to the caller, who is content when there was nothing to remove.
     pub fn accepted(self) -> bool {
         self != Self::Foreign
+    }
+
+    /// Whether it changes anything.
+    pub fn removes(self) -> bool {
+        !matches!(self, Self::Removed(0) | Self::Foreign)
     }
 }
 

@@ -8,10 +8,10 @@ use super::{Entry, Mapping, Owner, Registry};
 
 /// One list, in order; everything is found by walking it.
 #[derive(Default)]
-struct Model(Vec<Entry>);
+pub(crate) struct Model(pub(crate) Vec<Entry>);
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(crate) enum Step {
     Announce(Entry),
     Set(Entry),
     Unset(u32, u32, String, Owner),
@@ -29,7 +29,7 @@ impl Model {
         self.0.iter().filter(same)
     }
 
-    fn set(&mut self, entry: Entry, at: usize) -> bool {
+    pub(crate) fn set(&mut self, entry: Entry, at: usize) -> bool {
         let netid = entry.netid.to_string();
         let there = self
             .matching(entry.program, &netid)
@@ -41,7 +41,13 @@ impl Model {
         true
     }
 
-    fn unset(&mut self, program: u32, version: u32, netid: &str, caller: &Owner) -> bool {
+    pub(crate) fn unset(
+        &mut self,
+        program: u32,
+        version: u32,
+        netid: &str,
+        caller: &Owner,
+    ) -> bool {
         let named = |entry: &Entry| {
             entry.program == program
                 && entry.version == version
@@ -106,7 +112,7 @@ fn entry() -> impl Strategy<Value = Entry> {
     )
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         1 => entry().prop_map(Step::Announce),
         6 => entry().prop_map(Step::Set),

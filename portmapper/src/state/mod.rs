@@ -1,27 +1,29 @@
 //! The state files: registrations that outlive the daemon.
 //!
 //! They are rpcbind's own, so that either daemon can start where the other left off: `rpcbind.xdr` is the
-//! answer to DUMP of version 3, `portmap.xdr` that of version 2. Unlike rpcbind we replace them whole and
-//! keep them after reading, so that a daemon that dies without a word leaves them good.
+//! answer to DUMP of version 3, `portmap.xdr` that of version 2. They are written when the daemon ends; what
+//! happens until then is in the [`journal`](crate::journal) beside them. Unlike rpcbind we replace them whole
+//! and keep them after reading.
 //!
 //! The registrations are trusted, owners and all; so are the files only if nobody else can have written
 //! them.
 
+mod files;
 mod lists;
 pub(crate) mod trust;
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::libc::O_NOFOLLOW;
-use oncrpc_xdr::{Bytes, DecodeError};
+use oncrpc_xdr::DecodeError;
 use thiserror::Error;
 
-use crate::registry::{Entry, MAX_ENTRIES, MAX_NETID, MAX_OWNER, MAX_UADDR};
+use crate::registry::Entry;
+pub use files::{Condition, Files, Fingerprint};
 pub use lists::wildcard;
-use lists::{pmaplist, rpcblist};
 
 /// The directory of the state files, `/run/rpcbind` on Debian.
 #[derive(Clone, Debug)]
@@ -38,7 +40,7 @@ pub struct State {
     pub too_long: usize,
 }
 
-/// Why a state file was not read. It is left as it is until the next change of the registry replaces it.
+/// Why a state file was not read. It is left as it is.
 #[derive(Debug, Error)]
 pub enum StateError {
     /// It cannot be opened or read; a symbolic link cannot.
@@ -67,15 +69,6 @@ pub enum StateError {
     },
 }
 
-/// The registrations of versions 3 and 4.
-const RPCBIND: &str = "rpcbind.xdr";
-
-/// The registrations of version 2.
-const PORTMAP: &str = "portmap.xdr";
-
-/// Longest file that is read, in bytes: a full registry of the longest entries.
-const MAX_FILE: u64 = (MAX_ENTRIES * (12 + 3 * 4 + MAX_NETID + MAX_UADDR + MAX_OWNER) + 4) as u64;
-
 impl StateDirectory {
     /// The directory at this path, which need not exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
@@ -87,64 +80,42 @@ impl StateDirectory {
         &self.path
     }
 
-    /// What the last daemon left; nothing if there is no file.
-    ///
-    /// `portmap.xdr` says nothing that `rpcbind.xdr` does not, and is read only where the latter is missing:
-    /// an older portmapper may have left it alone. It names no owners; the superuser gets them.
-    pub fn read(&self) -> Result<State, StateError> {
-        let rpcbind = self.path.join(RPCBIND);
-        if let Some(list) = read_file(&rpcbind)? {
-            return rpcblist(&list).map_err(|error| damaged(rpcbind, error));
-        }
-        let portmap = self.path.join(PORTMAP);
-        match read_file(&portmap)? {
-            Some(list) => pmaplist(&list).map_err(|error| damaged(portmap, error)),
-            None => Ok(State::default()),
-        }
+    /// What the last rpcbind left, ours or another.
+    pub fn files(&self) -> Files {
+        Files::read(&self.path)
     }
 
     /// Replaces both files, given the answers to DUMP of versions 3 and 2.
     pub fn write(&self, rpcblist: &[u8], pmaplist: &[u8]) -> io::Result<()> {
-        self.replace(RPCBIND, rpcblist)?;
-        self.replace(PORTMAP, pmaplist)
+        self.replace(files::RPCBIND, |file| file.write_all(rpcblist))?;
+        self.replace(files::PORTMAP, |file| file.write_all(pmaplist))?;
+        Ok(())
     }
 
-    /// Replaces a file whole: at any moment there is the old one or the new one.
-    fn replace(&self, name: &str, contents: &[u8]) -> io::Result<()> {
+    /// Replaces a file whole: at any moment there is the old one or the new one. Gives it back to be added to.
+    pub(crate) fn replace(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<File> {
         let new = self.path.join(format!("{name}.new"));
         match fs::remove_file(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         let mut file = OpenOptions::new()
-            .write(true)
+            .append(true)
             .create_new(true)
             .mode(0o600)
             .custom_flags(O_NOFOLLOW)
             .open(&new)?;
-        file.write_all(contents)?;
-        fs::rename(&new, self.path.join(name))
+        let written = write(&mut file).and_then(|()| fs::rename(&new, self.path.join(name)));
+        if written.is_err() {
+            // What there is of it takes room that may be what is missing.
+            let _ = fs::remove_file(&new);
+        }
+        written.map(|()| file)
     }
-}
-
-/// The bytes of a file that only we, or root, can have written; `None` if there is none.
-fn read_file(path: &Path) -> Result<Option<Bytes>, StateError> {
-    let Some(file) = trust::open(path, MAX_FILE)? else {
-        return Ok(None);
-    };
-    let mut contents = Vec::new();
-    let failed = |error| StateError::Io {
-        path: path.to_owned(),
-        error,
-    };
-    file.take(MAX_FILE)
-        .read_to_end(&mut contents)
-        .map_err(failed)?;
-    Ok(Some(contents.into()))
-}
-
-fn damaged(path: PathBuf, error: DecodeError) -> StateError {
-    StateError::Damaged { path, error }
 }
 
 #[cfg(test)]
@@ -191,7 +162,7 @@ mod tests {
         }
 
         fn refusal(&self) -> String {
-            self.0.read().unwrap_err().to_string()
+            self.0.files().registrations().unwrap_err().to_string()
         }
     }
 
@@ -204,16 +175,20 @@ mod tests {
     #[test]
     fn what_was_written_is_read_without_the_daemons_own() {
         let scratch = Scratch::new("round-trip");
-        assert_eq!(scratch.0.read().unwrap(), State::default(), "no file yet");
+        assert_eq!(
+            scratch.0.files().registrations().unwrap(),
+            State::default(),
+            "no file yet"
+        );
         for _ in 0..2 {
             scratch.write();
-            let state = scratch.0.read().unwrap();
+            let state = scratch.0.files().registrations().unwrap();
             let expected = registry();
             let expected = expected.iter().filter(|e| e.program != OWN_PROGRAM);
             assert!(state.entries.iter().eq(expected));
             assert_eq!(state.too_long, 0);
         }
-        let mode = fs::metadata(scratch.file(RPCBIND)).unwrap().mode();
+        let mode = fs::metadata(scratch.file("rpcbind.xdr")).unwrap().mode();
         assert_eq!(mode & 0o7777, 0o600);
         assert_eq!(fs::read_dir(scratch.0.path()).unwrap().count(), 2);
     }
@@ -222,12 +197,12 @@ mod tests {
     fn without_rpcbind_xdr_the_mappings_of_version_2_are_read() {
         let scratch = Scratch::new("portmap");
         scratch.write();
-        fs::remove_file(scratch.file(RPCBIND)).unwrap();
+        fs::remove_file(scratch.file("rpcbind.xdr")).unwrap();
         let expected = [
             entry(100_003, "tcp", "0.0.0.0.8.1", Owner::Superuser),
             entry(100_024, "udp", "0.0.0.0.200.3", Owner::Superuser),
         ];
-        assert_eq!(scratch.0.read().unwrap().entries, expected);
+        assert_eq!(scratch.0.files().registrations().unwrap().entries, expected);
     }
 
     #[test]
@@ -235,7 +210,7 @@ mod tests {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let scratch = Scratch::new("distrust");
         scratch.write();
-        let file = scratch.file(RPCBIND);
+        let file = scratch.file("rpcbind.xdr");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o620)).unwrap();
         assert!(
             scratch
@@ -262,7 +237,7 @@ mod tests {
         scratch.write();
         assert_eq!(fs::read(&victim).unwrap(), b"precious");
         assert!(
-            fs::symlink_metadata(scratch.file(RPCBIND))
+            fs::symlink_metadata(scratch.file("rpcbind.xdr"))
                 .unwrap()
                 .is_file()
         );

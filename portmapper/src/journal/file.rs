@@ -1,0 +1,156 @@
+//! The journal as a file, which only grows until it is replaced.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+
+use super::record::{Record, snapshot, snapshot_len};
+use super::replay::{Replay, Told};
+use crate::registry::Registry;
+use crate::state::{Fingerprint, StateDirectory, StateError, trust};
+
+/// A journal that is being written.
+#[derive(Debug)]
+pub struct Journal {
+    directory: StateDirectory,
+    /// `None` if it has to be written anew before anything can be added.
+    file: Option<File>,
+    len: u64,
+    files: Fingerprint,
+    /// A length up to which it is not written anew, since that failed.
+    put_off: u64,
+}
+
+/// Its name in the state directory.
+const NAME: &str = "journal";
+
+/// How much longer than twice what is needed it becomes, in bytes: so that a short one is not written anew
+/// all the time.
+const SLACK: u64 = 64 * 1024;
+
+/// Bytes that are read at once.
+const PIECE: usize = 64 * 1024;
+
+/// Where the journal of this directory is.
+pub fn path(directory: &StateDirectory) -> PathBuf {
+    directory.path().join(NAME)
+}
+
+/// What the journal of this directory tells, if there is one that nobody else can have written.
+pub fn read(directory: &StateDirectory) -> Result<Option<Told>, StateError> {
+    let path = path(directory);
+    let Some(mut file) = trust::open(&path, u64::MAX)? else {
+        return Ok(None);
+    };
+    let mut replay = Replay::new();
+    let mut unread = Vec::new();
+    loop {
+        let piece = (&mut file).take(PIECE as u64).read_to_end(&mut unread);
+        if piece.map_err(|error| StateError::Io {
+            path: path.clone(),
+            error,
+        })? == 0
+        {
+            return Ok(Some(replay.end(&unread)));
+        }
+        unread.drain(..replay.take(&unread));
+    }
+}
+
+impl Journal {
+    /// Starts one in place of whatever is there, with what is registered now.
+    ///
+    /// Without room for it there is one all the same: one that cannot be added to before there is.
+    pub fn create(
+        directory: StateDirectory,
+        registry: &Registry,
+        files: Fingerprint,
+    ) -> io::Result<Self> {
+        let mut journal = Self {
+            directory,
+            file: None,
+            len: 0,
+            files,
+            put_off: 0,
+        };
+        match journal.rewrite(registry) {
+            Err(error) if !is_full(&error) => Err(error),
+            _ => Ok(journal),
+        }
+    }
+
+    /// Adds a record with one write(2), given the registry as it is before. If that fails, the journal tells
+    /// what it did before.
+    pub fn append(&mut self, record: &Record, registry: &Registry) -> io::Result<()> {
+        if self.is_overgrown(registry)
+            && let Err(error) = self.rewrite(registry)
+        {
+            log::debug!(
+                "cannot shorten {}: {error}",
+                path(&self.directory).display()
+            );
+            self.put_off = 2 * self.len;
+        }
+        if self.file.is_none() {
+            self.rewrite(registry)?;
+        }
+        let Some(file) = &mut self.file else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let bytes = record.encode(self.len);
+        let written = write_once(file, &bytes);
+        if written.is_ok() {
+            self.len += bytes.len() as u64;
+        } else if file.set_len(self.len).is_err() {
+            // Half a record is at its end, and nothing may follow it.
+            self.file = None;
+        }
+        written
+    }
+
+    /// Takes note of rpcbind's own files, which tell what the journal does.
+    pub fn note(&mut self, files: Fingerprint, registry: &Registry) -> io::Result<()> {
+        self.files = files;
+        self.append(&Record::Files(files), registry)
+    }
+
+    fn is_overgrown(&self, registry: &Registry) -> bool {
+        self.len > self.put_off && self.len > 2 * snapshot_len(registry) + SLACK
+    }
+
+    fn rewrite(&mut self, registry: &Registry) -> io::Result<()> {
+        let mut len = 0;
+        let file = self.directory.replace(NAME, |file| {
+            let mut out = BufWriter::with_capacity(PIECE, file);
+            for part in snapshot(registry, self.files) {
+                out.write_all(&part)?;
+                len += part.len() as u64;
+            }
+            out.flush()
+        })?;
+        self.file = Some(file);
+        self.len = len;
+        self.put_off = 0;
+        Ok(())
+    }
+}
+
+/// Whether somebody has to make room.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+fn write_once(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    loop {
+        match file.write(bytes) {
+            Ok(len) if len == bytes.len() => return Ok(()),
+            // It does so where there is room for a part.
+            Ok(_) => return Err(Errno::ENOSPC.into()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
