@@ -75,7 +75,7 @@ Maps RPC program numbers to universal addresses.
   -s          run as user daemon instead of _rpc
   -d          log more; may be repeated
   -a          with -d, abort on errors
-  -r          forward calls to local services (not supported yet)
+  -r          call services of this host for others: CALLIT, BCAST, INDIRECT
 
 An instance of one's own, which needs no root:
 

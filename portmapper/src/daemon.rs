@@ -21,6 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::binding::{self, Binding, CannotBind, Hosts, reason};
 use crate::cli::Options;
+use crate::forward::Forwarder;
 use crate::group::Group;
 use crate::interfaces::{Changes, Interfaces};
 use crate::lock::Lock;
@@ -103,9 +104,6 @@ const LIMITS: ServerLimits = {
 pub fn run(options: &Options) -> ExitCode {
     if options.abort && options.debug == 0 {
         eprintln!("-a (abort) specified without -d (debugging) -- ignored.");
-    }
-    if options.remote_calls {
-        eprintln!("-r (remote calls) is not supported yet -- ignored.");
     }
     logging::start(options.foreground, options.debug);
     match serve(options) {
@@ -217,7 +215,10 @@ fn portmapper(
     };
     let names = ProgramNames::read(Path::new(services::RPC_PATH));
     let log = RequestLog::new(options.log, names);
-    let portmapper = Portmapper::new(policy, networks, state, log);
+    let mut portmapper = Portmapper::new(policy, networks, state, log);
+    if options.remote_calls {
+        portmapper = portmapper.forwarding(Forwarder::new());
+    }
     for binding in bindings {
         portmapper.announce(&binding.netid, &binding.uaddr);
     }

@@ -11,6 +11,7 @@
 //! | [`statistics`] | what GETSTAT counts; pure |
 //! | [`group`] | the IPv6 group of rpcbinds, and how it is joined on every link |
 //! | [`taddr`] | universal addresses as C's socket addresses; pure |
+//! | [`forward`] | calls for others, `-r` |
 //! | [`portmapper`] | all of these together, without the protocol |
 //! | [`service`] | versions 2, 3 and 4 of the protocol |
 //! | [`request_log`] | what is logged of requests |
@@ -27,6 +28,7 @@
 pub mod binding;
 pub mod cli;
 pub mod daemon;
+pub mod forward;
 pub mod group;
 pub mod interfaces;
 pub mod journal;

@@ -1,5 +1,6 @@
 //! The portmapper without its protocol: what the procedures of all three versions have in common.
 
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use oncrpc::Reject;
@@ -8,6 +9,7 @@ use oncrpc::netid::{Family, Netid, Protocol};
 use oncrpc::peer::{Address, Peer};
 use oncrpc_xdr::{Bytes, XdrString};
 
+use crate::forward::{Forwarder, service_at};
 use crate::interfaces::Interfaces;
 use crate::keeper::Keeper;
 use crate::merge::{Asked, merge};
@@ -24,6 +26,8 @@ pub struct Portmapper {
     policy: Policy,
     netconfig: Vec<NetworkConfig>,
     interfaces: Interfaces,
+    /// `-r`
+    forwarder: Option<Forwarder>,
     log: RequestLog,
 }
 
@@ -66,7 +70,17 @@ impl Portmapper {
             policy,
             netconfig,
             interfaces: Interfaces::default(),
+            forwarder: None,
             log,
+        }
+    }
+
+    /// The same, calling services for others: CALLIT, BCAST and INDIRECT.
+    #[must_use]
+    pub fn forwarding(self, forwarder: Forwarder) -> Self {
+        Self {
+            forwarder: Some(forwarder),
+            ..self
         }
     }
 
@@ -119,6 +133,11 @@ impl Portmapper {
     /// The addresses of this host.
     pub fn interfaces(&self) -> &Interfaces {
         &self.interfaces
+    }
+
+    /// What forwards calls, if any are forwarded.
+    pub fn forwarder(&self) -> Option<&Forwarder> {
+        self.forwarder.as_ref()
     }
 
     /// The log of requests.
@@ -245,20 +264,40 @@ impl Portmapper {
         found
     }
 
-    /// Whether a program is registered in this version on the transport that was used for asking, or else
-    /// how a call of it is refused; counts the question as a call for somebody else.
+    /// Whether a procedure may be called for somebody through CALLIT, BCAST or INDIRECT.
+    ///
+    /// Where calls are forwarded, it has to be somebody on this host or on one of its networks, which is as far
+    /// as broadcasts come; and whatever policy says, nobody gets this portmapper to call itself: everybody
+    /// would then be on this host.
+    pub fn may_call(&self, peer: &Peer, program: u32, procedure: u32) -> Result<(), TooWeak> {
+        self.policy.may_call_through(program, procedure)?;
+        if self.forwarder.is_none() {
+            return Ok(());
+        }
+        let changes_us = program == OWN_PROGRAM && procedure != 0;
+        let from = peer.inet().ok_or(TooWeak)?.ip();
+        let interfaces = self.interfaces.list();
+        let mut up = interfaces.iter().filter(|interface| interface.up);
+        if changes_us || !up.any(|interface| interface.is_neighbour(from)) {
+            return Err(TooWeak);
+        }
+        Ok(())
+    }
+
+    /// Where a program is registered in this version on the transport that was used for asking, or else how a
+    /// call of it is refused; counts the question as a call for somebody else.
     pub fn find_to_call(
         &self,
         by: Version,
         peer: &Peer,
         (service, procedure): ((u32, u32), u32),
         indirect: bool,
-    ) -> Result<(), Reject> {
+    ) -> Result<XdrString, Reject> {
         let netid = XdrString::from(&peer.netid);
         let mut books = self.books();
         let registry = &books.registry;
         let found = match registry.find_version(service.0, service.1, &netid) {
-            Some(_) => Ok(()),
+            Some(entry) => Ok(entry.uaddr.clone()),
             None => Err(match registry.range(service.0, &netid) {
                 Some((low, high)) => Reject::ProgMismatch { low, high },
                 None => Reject::ProgUnavail,
@@ -273,6 +312,17 @@ impl Portmapper {
             indirect,
         );
         found
+    }
+
+    /// The address of a service that is registered at `uaddr`, as the caller is told.
+    pub fn told(&self, peer: &Peer, uaddr: &XdrString) -> Option<XdrString> {
+        self.merge(uaddr, &XdrString::new(), peer)
+    }
+
+    /// Where on this host a service that is registered at `uaddr` is called for somebody.
+    pub fn service_at(&self, peer: &Peer, uaddr: &XdrString) -> Option<SocketAddr> {
+        let family = Self::family(peer)?;
+        service_at(uaddr, family, &self.interfaces.list())
     }
 
     /// Counts a call.
@@ -356,4 +406,4 @@ impl Books {
 }
 
 /// The portmapper's own program.
-const OWN_PROGRAM: u32 = 100_000;
+pub(crate) const OWN_PROGRAM: u32 = 100_000;

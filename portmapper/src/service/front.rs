@@ -2,14 +2,14 @@
 //!
 //! It counts calls, answered or not. It answers DUMP and GETSTAT with bytes that are encoded already,
 //! however many ask. It holds what a stranger is sent over UDP to a multiple of what the stranger sent. And
-//! it answers the procedures that call others, because what they must not answer is known only here.
+//! it answers the procedures that call others, which no handler can: some of their replies are none.
 
 use std::sync::Arc;
 
 use oncrpc::peer::Peer;
-use oncrpc::proto::rpcb::RpcbRmtcallargs;
-use oncrpc::{Call, Dispatch, Framing, ProcedureInfo, Reject, Reply, Service, Step};
+use oncrpc::{Call, Dispatch, ProcedureInfo, Reply, Service, Step};
 
+use super::callit;
 use crate::policy::Caller;
 use crate::portmapper::Portmapper;
 use crate::statistics::Version;
@@ -100,51 +100,17 @@ impl Front {
                 self.portmapper.log().request(peer, "getstat", None);
                 reply.success_raw(&self.portmapper.statistics())
             }
-            (_, CALLIT) => self.call_through(call, reply, false),
-            (Version::V4, INDIRECT) => self.call_through(call, reply, true),
+            (version, CALLIT) => callit::answer(&self.portmapper, version, call, reply, false),
+            (version @ Version::V4, INDIRECT) => {
+                callit::answer(&self.portmapper, version, call, reply, true)
+            }
             _ => procedures.call(call, reply),
         }
-    }
-
-    /// CALLIT, BCAST and INDIRECT, as rpcbind answers them unless told to forward calls: not at all over
-    /// streams; over UDP, AUTH_TOOWEAK for what it would not call for others either. The rest is silence for
-    /// the first two, which are meant for many hosts, and an error for INDIRECT.
-    fn call_through(&self, call: &Call<'_>, reply: &mut Reply<'_>, indirect: bool) -> Step {
-        if reply.framing() == Framing::Record {
-            return Step::Silent;
-        }
-        let Ok(target) = call.args::<RpcbRmtcallargs>() else {
-            return reply.reject(if indirect {
-                Reject::GarbageArgs
-            } else {
-                Reject::Silent
-            });
-        };
-        let peer = call.context().peer();
-        let policy = self.portmapper.policy();
-        if let Err(too_weak) = policy.may_call_through(target.prog, target.proc) {
-            let log = self.portmapper.log();
-            log.not_called(peer, target.proc, target.prog);
-            // What was sent to every host of a link is answered by those alone that have something to say.
-            return reply.reject(if call.context().is_for_many() {
-                Reject::Silent
-            } else {
-                too_weak.into()
-            });
-        }
-        let procedure = ((target.prog, target.vers), target.proc);
-        let portmapper = &self.portmapper;
-        let found = portmapper.find_to_call(self.version, peer, procedure, indirect);
-        reply.reject(match (indirect, found) {
-            (false, _) => Reject::Silent,
-            (true, Ok(())) => Reject::SystemErr,
-            (true, Err(refusal)) => refusal,
-        })
     }
 }
 
 /// Whether a caller is somewhere else, as far as we know.
-fn is_stranger(peer: &Peer) -> bool {
+pub(super) fn is_stranger(peer: &Peer) -> bool {
     match Portmapper::caller(peer) {
         Some(Caller::Inet { over_loopback, .. }) => over_loopback != Some(true),
         _ => false,

@@ -1,8 +1,9 @@
 //! The portmapper as services: the procedures of versions 2, 3 and 4.
 //!
 //! Generated code decodes arguments and encodes results; `front` stands before it and does what every
-//! version does the same way.
+//! version does the same way, calls for others (`callit`) among it.
 
+mod callit;
 mod front;
 mod v2;
 mod v3;

@@ -1,0 +1,147 @@
+//! How many calls are forwarded in a second.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+/// So many in a second, so many at once after a pause.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    /// In a second, in the long run.
+    pub per_second: u32,
+    /// At once, after a pause.
+    pub at_once: u32,
+}
+
+/// Calls of one caller.
+///
+/// A broadcast of libtirpc's comes as two, of versions 3 and 2, from each interface that the caller has with
+/// us, and again after 4 s: ten programs can be asked for at once, five in each second.
+pub const PER_CALLER: Rate = Rate {
+    per_second: 10,
+    at_once: 20,
+};
+
+/// Calls of all callers together.
+///
+/// A call costs some 100 µs (a socket, two tasks, the service's own work not counted), so these are a
+/// twentieth of a core. A network of 250 hosts may ask at the same moment, as when they are all switched on.
+pub const IN_ALL: Rate = Rate {
+    per_second: 500,
+    at_once: 500,
+};
+
+/// Callers that are remembered at most.
+///
+/// Those who have paused long enough to have all their calls again are forgotten when there are so many. The
+/// others cannot be as many: in that time, 2 s, no more than 1,500 calls are admitted.
+const CALLERS: usize = 2048;
+
+/// What was admitted lately, of all and of each.
+#[derive(Debug)]
+pub(super) struct Rates {
+    all: Spent,
+    callers: HashMap<IpAddr, Spent>,
+}
+
+/// What is spent of a rate, as the moment from which on it is there whole again.
+#[derive(Clone, Copy, Debug)]
+struct Spent {
+    whole_at: Instant,
+}
+
+impl Rates {
+    /// Everything is there from `now` on.
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            all: Spent { whole_at: now },
+            callers: HashMap::new(),
+        }
+    }
+
+    /// Whether one more call is within its caller's rate (if it has one) and that of all.
+    ///
+    /// What a caller asks beyond its own costs the others nothing.
+    pub(super) fn admit(&mut self, caller: Option<IpAddr>, now: Instant) -> bool {
+        let Some(caller) = caller else {
+            return self.all.spend(IN_ALL, now);
+        };
+        let whole = Spent { whole_at: now };
+        let mut own = self.callers.get(&caller).copied().unwrap_or(whole);
+        if !own.spend(PER_CALLER, now) || !self.all.spend(IN_ALL, now) {
+            return false;
+        }
+        if self.callers.len() >= CALLERS {
+            self.callers.retain(|_, spent| spent.whole_at > now);
+        }
+        self.callers.insert(caller, own);
+        true
+    }
+}
+
+impl Spent {
+    /// Spends one, if it is there.
+    fn spend(&mut self, rate: Rate, now: Instant) -> bool {
+        let one = Duration::from_secs(1) / rate.per_second;
+        let whole_at = self.whole_at.max(now) + one;
+        let there = whole_at.duration_since(now) <= one * rate.at_once;
+        if there {
+            self.whole_at = whole_at;
+        }
+        there
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(number: u32) -> Option<IpAddr> {
+        Some(IpAddr::V4((0x0a00_0000 + number).into()))
+    }
+
+    /// How many of many calls at `now` are admitted.
+    fn admitted(rates: &mut Rates, caller: Option<IpAddr>, now: Instant) -> usize {
+        (0..5000).filter(|_| rates.admit(caller, now)).count()
+    }
+
+    #[test]
+    fn a_caller_has_twenty_at_once_and_ten_in_each_second() {
+        let start = Instant::now();
+        let mut rates = Rates::new(start);
+        let after = |millis| start + Duration::from_millis(millis);
+        for (millis, there) in [(0, 20), (99, 0), (100, 1), (1100, 10), (60_000, 20)] {
+            let count = admitted(&mut rates, caller(1), after(millis));
+            assert_eq!(count, there, "after {millis} ms");
+        }
+        assert_eq!(admitted(&mut rates, caller(2), after(60_000)), 20);
+    }
+
+    #[test]
+    fn all_have_five_hundred_and_what_is_refused_costs_the_others_nothing() {
+        let now = Instant::now();
+        let mut rates = Rates::new(now);
+        let of_each: Vec<_> = (0..30)
+            .map(|number| admitted(&mut rates, caller(number), now))
+            .collect();
+        assert_eq!(of_each, [&[20; 25][..], &[0; 5]].concat());
+        let later = now + Duration::from_millis(200);
+        assert_eq!(
+            admitted(&mut rates, None, later),
+            100,
+            "who has no own rate"
+        );
+    }
+
+    #[test]
+    fn no_more_callers_are_remembered_than_there_is_room_for() {
+        let start = Instant::now();
+        let mut rates = Rates::new(start);
+        for number in 0..100_000 {
+            let now = start + Duration::from_millis(2) * number;
+            assert!(rates.admit(caller(number), now));
+            assert!(rates.callers.len() <= CALLERS);
+        }
+        assert!(rates.callers.capacity() <= 2 * CALLERS);
+    }
+}
