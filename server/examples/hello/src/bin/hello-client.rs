@@ -16,6 +16,9 @@ struct Command {
     /// Ask this rpcbind: this-host, tcp:ADDRESS:PORT or unix:PATH; else the one on HOST
     #[arg(long, value_parser = oncrpc_hello::rpcbind_at)]
     rpcbind: Option<RpcbindAt>,
+    /// Wait for a server that cannot be reached yet
+    #[arg(long)]
+    wait: bool,
     /// The transport: tcp6, udp6, local; or a class to be tried: tcp, udp, netpath, visible
     netid: String,
     /// The server: HOST, HOST:PORT, unix:PATH, unix:@NAME or "stdio:COMMAND"
@@ -79,6 +82,7 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Result<(), Box<dyn Error>> {
     let Command {
         rpcbind,
+        wait,
         netid,
         host,
         call,
@@ -90,6 +94,7 @@ async fn run(command: Command) -> Result<(), Box<dyn Error>> {
         Ok(class) => Channel::builder(host).nettype(class),
         Err(_) => Channel::builder(host).netid(Netid::from(netid.as_str())),
     };
+    builder = builder.wait_for_server(wait);
     if let Some(rpcbind) = rpcbind {
         builder = builder.rpcbind(rpcbind);
     }
