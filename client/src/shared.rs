@@ -229,7 +229,9 @@ fn may_pass(error: &CallError) -> bool {
     match error {
         CallError::Connect(error) => !matches!(
             error.kind(),
-            io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput
+            io::ErrorKind::Unsupported
+                | io::ErrorKind::InvalidInput
+                | io::ErrorKind::PermissionDenied
         ),
         CallError::Lookup { error, .. } => may_pass(error),
         CallError::NotRegistered { .. }

@@ -39,6 +39,9 @@ pub enum Target {
     Abstract(Vec<u8>),
     /// A program that is started for each connection, serves on its standard input and output, and is killed when the
     /// connection ends. As text its words stand between blanks; there are no quotes, and no shell is asked.
+    ///
+    /// What needs an environment of its own, or is to live longer, is started by the caller, whose
+    /// `tokio::io::join(stdout, stdin)` is a stream for [`Channel::over`](crate::Channel::over).
     Command {
         /// What is started.
         program: OsString,

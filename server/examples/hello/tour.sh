@@ -61,4 +61,7 @@ run hello-client --rpcbind "$where" udp localhost add 40 2
 run hello-client --rpcbind "$where" local localhost area circle 1
 run hello-client --rpcbind "$where" tcp localhost echo 300000
 run hello-client --rpcbind "$where" tcp localhost guests
+
+say "it is called by its standard input, without rpcbind"
+run hello-client tcp "stdio:hello-server --stdin" greet "standard input"
 say "done; rpcbind and the server are ended"
