@@ -1,6 +1,7 @@
 //! State files go from one rpcbind to the other and back.
 
-use oncrpc_interop::{Host, Which, needs_root};
+use nix::sys::signal::Signal::SIGKILL;
+use oncrpc_interop::{Answer, Caller, Host, Reply, Transport, Which, call, needs_root};
 
 const FILES: [&str; 2] = ["/run/rpcbind/rpcbind.xdr", "/run/rpcbind/portmap.xdr"];
 
@@ -96,7 +97,92 @@ fn ours_keeps_registrations_when_it_is_killed() {
     let rpcbind = host.rpcbind(Which::Ours, &["-w"]);
     register(&host);
     let listed = host.run("rpcinfo").success();
-    rpcbind.end(nix::sys::signal::Signal::SIGKILL);
+    rpcbind.end(SIGKILL);
     let _rpcbind = host.rpcbind(Which::Ours, &["-w"]);
     assert_eq!(host.run("rpcinfo").success(), listed);
+}
+
+/// The answer to SET (procedure 1) or UNSET (procedure 2) of a version of program 400000.
+fn is_granted(host: &Host, procedure: u32, version: u32) -> bool {
+    let message = call(4, procedure).rpcb(400_000, version, "udp", "0.0.0.0.8.1", "");
+    let answer = host.ask(Caller::User, Transport::Udp, &message);
+    let is_granted = answer == Answer::reply(Reply::success(&[1]));
+    assert!(is_granted || answer == Answer::reply(Reply::success(&[0])));
+    is_granted
+}
+
+#[test]
+fn what_theirs_did_counts_more_than_our_journal() {
+    needs_root!();
+    let host = Host::new();
+    let rpcbind = host.rpcbind(Which::Ours, &["-w"]);
+    assert!((1..=3).all(|version| is_granted(&host, 1, version)));
+    assert_eq!(rpcbind.terminate().code, Some(0));
+    let rpcbind = host.rpcbind(Which::Theirs, &["-w"]);
+    assert!(is_granted(&host, 2, 2) && is_granted(&host, 1, 4));
+    let listed = host.run("rpcinfo").success();
+    assert_eq!(rpcbind.terminate().code, Some(0));
+    // Whatever ends ours from now on, it has seen what theirs did.
+    for version in 5..8 {
+        let rpcbind = host.rpcbind(Which::Ours, &["-w"]);
+        assert_eq!(host.run("rpcinfo").success(), listed);
+        assert!(is_granted(&host, 1, version) && is_granted(&host, 2, version));
+        rpcbind.end(SIGKILL);
+    }
+    // Theirs takes the files with it when it is killed, and what was in them is no longer known to be so.
+    let rpcbind = host.rpcbind(Which::Theirs, &["-w"]);
+    let fresh = host.run("rpcinfo | grep -v 400000").success();
+    rpcbind.end(SIGKILL);
+    let _rpcbind = host.rpcbind(Which::Ours, &["-w"]);
+    assert_eq!(host.run("rpcinfo").success(), fresh);
+}
+
+#[test]
+fn a_damaged_journal_is_reported_and_its_good_part_is_kept() {
+    needs_root!();
+    let host = Host::new();
+    let rpcbind = host.rpcbind(Which::Ours, &["-w"]);
+    register(&host);
+    let listed = host.run("rpcinfo").success();
+    assert!(is_granted(&host, 1, 1));
+    rpcbind.end(SIGKILL);
+    let journal = host.path("/run/rpcbind/journal");
+    let mut bytes = std::fs::read(&journal).expect("ours writes it");
+    let half_a_record = bytes.len() - 20;
+    bytes.truncate(half_a_record);
+    std::fs::write(&journal, bytes).expect("it is there");
+    let rpcbind = host.rpcbind(Which::Ours, &["-w"]);
+    assert_eq!(host.run("rpcinfo").success(), listed);
+    let said = rpcbind.stderr();
+    assert!(said.contains("/run/rpcbind/journal is damaged: "), "{said}");
+}
+
+/// Theirs grants all, and has nothing to show for it if it is killed.
+#[test]
+fn ours_refuses_what_it_cannot_write_and_goes_on_when_there_is_room() {
+    needs_root!();
+    let host = Host::new();
+    host.run("mount -t tmpfs -o size=64k,mode=755 tmpfs /run/rpcbind && chown _rpc /run/rpcbind")
+        .success();
+    let rpcbind = host.rpcbind(Which::Ours, &["-w"]);
+    assert!(is_granted(&host, 1, 0));
+    host.run("head -c 1000000 /dev/zero >/run/rpcbind/filler 2>/dev/null; true")
+        .success();
+    let refused = (1..).find(|&version| !is_granted(&host, 1, version));
+    let refused = refused.expect("the disk is full");
+    let stuck = (0..).find(|&version| !is_granted(&host, 2, version));
+    let stuck = stuck.expect("the disk is full");
+    assert!(
+        stuck < refused && is_granted(&host, 1, stuck),
+        "it is still there"
+    );
+    host.run("rm /run/rpcbind/filler").success();
+    assert!(is_granted(&host, 1, refused) && is_granted(&host, 2, stuck));
+    let listed = host.run("rpcinfo").success();
+    let said = rpcbind.stderr();
+    assert_eq!(said.matches("No space left on device").count(), 1, "{said}");
+    rpcbind.end(SIGKILL);
+    let rpcbind = host.rpcbind(Which::Ours, &["-w"]);
+    assert_eq!(host.run("rpcinfo").success(), listed);
+    assert_eq!(rpcbind.stderr(), "");
 }
