@@ -149,3 +149,211 @@ impl Keeper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+    use crate::journal::record::snapshot_len;
+    use crate::registry::Owner;
+    use crate::state::tests::Scratch;
+
+    fn entry(program: u32, netid: &str, uaddr: &str) -> Entry {
+        let owner = Owner::User(1000);
+        Entry::new((program, 1), &netid.into(), &uaddr.into(), owner).unwrap()
+    }
+
+    /// A daemon's registry and what keeps it; it may end at any time.
+    struct Daemon {
+        registry: Registry,
+        keeper: Keeper,
+    }
+
+    impl Daemon {
+        fn start(scratch: &Scratch, warm: bool) -> Self {
+            let mut registry = Registry::new();
+            let mut keeper = Keeper::new(scratch.0.clone());
+            registry.announce(entry(100_000, "udp", "0.0.0.0.0.111"));
+            keeper.start(&mut registry, warm);
+            Self { registry, keeper }
+        }
+
+        fn set(&mut self, program: u32) -> bool {
+            self.register(entry(program, "udp", "0.0.0.0.8.1"))
+        }
+
+        fn register(&mut self, entry: Entry) -> bool {
+            self.keeper.commit(Change::Set(entry), &mut self.registry)
+        }
+
+        fn unset(&mut self, program: u32) -> bool {
+            let netids = vec!["".into()];
+            let version = 1;
+            let change = Change::Unset {
+                program,
+                version,
+                netids,
+            };
+            self.keeper.commit(change, &mut self.registry)
+        }
+
+        fn end(mut self) {
+            self.keeper.end(&mut self.registry);
+        }
+
+        fn programs(&self) -> Vec<u32> {
+            let registered = self.registry.registered();
+            registered.map(|entry| entry.program).collect()
+        }
+    }
+
+    #[test]
+    fn registrations_are_there_again_however_the_daemon_ended() {
+        let scratch = Scratch::new("again");
+        let mut daemon = Daemon::start(&scratch, true);
+        assert!(daemon.set(1) && daemon.set(2) && daemon.unset(1) && daemon.set(3));
+        drop(daemon);
+        let mut daemon = Daemon::start(&scratch, true);
+        assert_eq!(daemon.programs(), [2, 3]);
+        assert!(daemon.set(4));
+        daemon.end();
+        let mut daemon = Daemon::start(&scratch, true);
+        assert_eq!(daemon.programs(), [2, 3, 4]);
+        assert!(daemon.unset(3));
+        drop(daemon);
+        let daemon = Daemon::start(&scratch, true);
+        assert_eq!(
+            daemon.programs(),
+            [2, 4],
+            "the files of the last end are older"
+        );
+        let journal = fs::metadata(scratch.file("journal")).unwrap();
+        assert_eq!(journal.mode() & 0o7777, 0o600);
+        assert!(!scratch.file("journal.new").exists());
+    }
+
+    #[test]
+    fn files_of_another_rpcbind_count_and_ours_do_not() {
+        let scratch = Scratch::new("another");
+        let mut daemon = Daemon::start(&scratch, true);
+        assert!(daemon.set(1));
+        daemon.end();
+        let mut theirs = Registry::new();
+        theirs.set(entry(2, "tcp", "0.0.0.0.8.2"));
+        scratch.0.write(&theirs.dump(), &theirs.dump_v2()).unwrap();
+        for _ in 0..2 {
+            assert_eq!(Daemon::start(&scratch, true).programs(), [2]);
+        }
+        for file in ["rpcbind.xdr", "portmap.xdr"] {
+            fs::remove_file(scratch.file(file)).unwrap();
+            let left: &[u32] = if file == "rpcbind.xdr" { &[2] } else { &[] };
+            let daemon = Daemon::start(&scratch, true);
+            assert_eq!(daemon.programs(), left, "without {file}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_refused_or_damaged_is_no_obstacle_twice() {
+        let scratch = Scratch::new("refused");
+        let file = scratch.file("rpcbind.xdr");
+        fs::write(&file, [0, 0, 0, 1]).unwrap();
+        for (mode, program) in [(0o644, 1), (0o600, 2)] {
+            fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            let mut daemon = Daemon::start(&scratch, true);
+            assert_eq!(daemon.programs(), []);
+            assert!(daemon.set(program));
+            drop(daemon);
+            assert_eq!(Daemon::start(&scratch, true).programs(), [program]);
+        }
+    }
+
+    #[test]
+    fn a_cold_start_forgets_and_starts_a_new_journal() {
+        let scratch = Scratch::new("cold");
+        let mut daemon = Daemon::start(&scratch, true);
+        assert!(daemon.set(1));
+        daemon.end();
+        let mut daemon = Daemon::start(&scratch, false);
+        assert_eq!(daemon.programs(), []);
+        assert!(daemon.set(2));
+        drop(daemon);
+        assert_eq!(Daemon::start(&scratch, true).programs(), [2]);
+    }
+
+    #[test]
+    fn a_journal_that_others_can_have_written_is_not_read() {
+        let scratch = Scratch::new("distrust-journal");
+        let journal = scratch.file("journal");
+        let mut daemon = Daemon::start(&scratch, true);
+        assert!(daemon.set(1));
+        drop(daemon);
+        fs::set_permissions(&journal, Permissions::from_mode(0o660)).unwrap();
+        assert_eq!(Daemon::start(&scratch, true).programs(), []);
+        let mode = fs::metadata(&journal).unwrap().mode();
+        assert_eq!(mode & 0o7777, 0o600, "a new one");
+        fs::rename(&journal, scratch.file("elsewhere")).unwrap();
+        symlink(scratch.file("elsewhere"), &journal).unwrap();
+        let mut daemon = Daemon::start(&scratch, true);
+        assert!(daemon.set(2));
+        assert!(
+            fs::symlink_metadata(&journal).unwrap().is_file(),
+            "in place of the link"
+        );
+    }
+
+    #[test]
+    fn registrations_of_our_own_program_are_kept_too() {
+        let scratch = Scratch::new("own");
+        let mut daemon = Daemon::start(&scratch, true);
+        assert!(daemon.register(entry(100_000, "bogus", "mine")));
+        drop(daemon);
+        let daemon = Daemon::start(&scratch, true);
+        assert_eq!(daemon.programs(), [100_000]);
+        assert_eq!(daemon.registry.len(), 2);
+    }
+
+    #[test]
+    fn without_its_directory_a_daemon_keeps_nothing_and_serves() {
+        let scratch = Scratch::new("gone");
+        fs::remove_dir(scratch.0.path()).unwrap();
+        let mut daemon = Daemon::start(&scratch, true);
+        assert!(daemon.set(1));
+        assert_eq!(daemon.programs(), [1]);
+        daemon.end();
+    }
+
+    #[test]
+    fn a_journal_is_written_anew_when_little_of_it_counts_and_only_then() {
+        let scratch = Scratch::new("anew");
+        let mut daemon = Daemon::start(&scratch, true);
+        let journal = || fs::metadata(scratch.file("journal")).unwrap();
+        let first = journal().ino();
+        for program in 0..5_000 {
+            assert!(daemon.set(program));
+        }
+        assert!(journal().len() > 200_000);
+        assert_eq!(journal().ino(), first, "all of it counts");
+        for program in 1..5_000 {
+            assert!(daemon.unset(program));
+        }
+        let most = |registry: &Registry| 2 * snapshot_len(registry) + 65_536 + 100;
+        assert!(journal().len() < most(&daemon.registry));
+        // Where it cannot be written anew it grows, and changes are taken all the same.
+        fs::create_dir(scratch.file("journal.new")).unwrap();
+        let before = journal().ino();
+        while journal().len() < most(&daemon.registry) {
+            assert!(daemon.set(1) && daemon.unset(1));
+        }
+        assert_eq!(journal().ino(), before);
+        fs::remove_dir(scratch.file("journal.new")).unwrap();
+        for _ in 0..2_000 {
+            assert!(daemon.set(1) && daemon.unset(1));
+        }
+        assert!(journal().len() < most(&daemon.registry));
+        let programs = daemon.programs();
+        drop(daemon);
+        assert_eq!(Daemon::start(&scratch, true).programs(), programs);
+    }
+}

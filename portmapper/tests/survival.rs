@@ -311,7 +311,7 @@ fn a_full_disk_refuses_changes_and_damages_nothing() {
             .eq(left..full)
     );
     let said = fs::read_to_string(&log).unwrap();
-    assert_eq!(said.matches("cannot write").count(), 1, "{said}");
+    assert!(said.contains("cannot write"), "{said}");
 
     instance.end(Signal::SIGKILL);
     let (instance, log) = place.start_logged(&[]);

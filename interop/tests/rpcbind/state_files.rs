@@ -164,10 +164,14 @@ fn ours_refuses_what_it_cannot_write_and_goes_on_when_there_is_room() {
     let host = Host::new();
     host.run("mount -t tmpfs -o size=64k,mode=755 tmpfs /run/rpcbind && chown _rpc /run/rpcbind")
         .success();
+    let fill = || host.run("head -c 1000000 /dev/zero >/run/rpcbind/filler 2>/dev/null; true");
+    let make_room = || host.run("rm /run/rpcbind/filler").success();
+    fill().success();
     let rpcbind = host.rpcbind(Which::Ours, &["-w"]);
+    assert!(!is_granted(&host, 1, 0));
+    make_room();
     assert!(is_granted(&host, 1, 0));
-    host.run("head -c 1000000 /dev/zero >/run/rpcbind/filler 2>/dev/null; true")
-        .success();
+    fill().success();
     let refused = (1..).find(|&version| !is_granted(&host, 1, version));
     let refused = refused.expect("the disk is full");
     let stuck = (0..).find(|&version| !is_granted(&host, 2, version));
@@ -176,11 +180,11 @@ fn ours_refuses_what_it_cannot_write_and_goes_on_when_there_is_room() {
         stuck < refused && is_granted(&host, 1, stuck),
         "it is still there"
     );
-    host.run("rm /run/rpcbind/filler").success();
+    make_room();
     assert!(is_granted(&host, 1, refused) && is_granted(&host, 2, stuck));
     let listed = host.run("rpcinfo").success();
     let said = rpcbind.stderr();
-    assert_eq!(said.matches("No space left on device").count(), 1, "{said}");
+    assert!(said.contains("No space left on device"), "{said}");
     rpcbind.end(SIGKILL);
     let rpcbind = host.rpcbind(Which::Ours, &["-w"]);
     assert_eq!(host.run("rpcinfo").success(), listed);

@@ -119,7 +119,7 @@ impl StateDirectory {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use super::lists::OWN_PROGRAM;
@@ -142,17 +142,17 @@ mod tests {
     }
 
     /// A directory of our own that goes away with the test.
-    struct Scratch(StateDirectory);
+    pub(crate) struct Scratch(pub(crate) StateDirectory);
 
     impl Scratch {
-        fn new(name: &str) -> Self {
+        pub(crate) fn new(name: &str) -> Self {
             let name = format!("oncrpc-state-{}-{name}", std::process::id());
             let path = std::env::temp_dir().join(name);
             fs::create_dir(&path).unwrap();
             Self(StateDirectory::new(path))
         }
 
-        fn file(&self, name: &str) -> PathBuf {
+        pub(crate) fn file(&self, name: &str) -> PathBuf {
             self.0.path().join(name)
         }
 
