@@ -72,18 +72,20 @@ impl Keeper {
             let counts = told.files == Some(files.fingerprint());
             if let Some(damage) = told.damage {
                 let path = path(&self.directory);
+                let good = told.registry.len();
                 let instead = if counts {
-                    format!(
-                        "keeping the {} registrations before it",
-                        told.registry.len()
-                    )
+                    format!("keeping the {good} registrations before it")
                 } else {
                     "starting without it".to_owned()
                 };
                 log::error!("{} is damaged: {damage}; {instead}", path.display());
+            } else if !counts {
+                log::info!(
+                    "the state files are not as we left them: they count, our journal does not"
+                );
             }
             if counts {
-                return told.registry.registered().cloned().collect();
+                return told.registry.into_registered().collect();
             }
         }
         match files.registrations() {

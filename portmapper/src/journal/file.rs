@@ -15,7 +15,7 @@ use crate::state::{Fingerprint, StateDirectory, StateError, trust};
 #[derive(Debug)]
 pub struct Journal {
     directory: StateDirectory,
-    /// `None` if it has to be written anew before anything can be added.
+    /// `None` if it has to be written anew before anything can be added to it.
     file: Option<File>,
     len: u64,
     files: Fingerprint,
@@ -75,29 +75,36 @@ impl Journal {
             files,
             put_off: 0,
         };
-        match journal.rewrite(registry) {
-            Err(error) if !is_full(&error) => Err(error),
-            _ => Ok(journal),
+        match journal.write_anew(registry) {
+            Ok(file) => journal.file = Some(file),
+            Err(error) if is_full(&error) => {}
+            Err(error) => return Err(error),
         }
+        Ok(journal)
     }
 
     /// Adds a record with one write(2), given the registry as it is before. If that fails, the journal tells
     /// what it did before.
     pub fn append(&mut self, record: &Record, registry: &Registry) -> io::Result<()> {
-        if self.is_overgrown(registry)
-            && let Err(error) = self.rewrite(registry)
-        {
-            log::debug!(
-                "cannot shorten {}: {error}",
-                path(&self.directory).display()
-            );
-            self.put_off = 2 * self.len;
+        if self.is_overgrown(registry) {
+            match self.write_anew(registry) {
+                Ok(file) => self.file = Some(file),
+                // The old one is as good as before.
+                Err(error) => {
+                    log::debug!(
+                        "cannot shorten {}: {error}",
+                        path(&self.directory).display()
+                    );
+                    self.put_off = 2 * self.len;
+                }
+            }
         }
-        if self.file.is_none() {
-            self.rewrite(registry)?;
-        }
-        let Some(file) = &mut self.file else {
-            return Err(io::ErrorKind::NotFound.into());
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                let file = self.write_anew(registry)?;
+                self.file.insert(file)
+            }
         };
         let bytes = record.encode(self.len);
         let written = write_once(file, &bytes);
@@ -120,7 +127,8 @@ impl Journal {
         self.len > self.put_off && self.len > 2 * snapshot_len(registry) + SLACK
     }
 
-    fn rewrite(&mut self, registry: &Registry) -> io::Result<()> {
+    /// Replaces what is there by what is registered now.
+    fn write_anew(&mut self, registry: &Registry) -> io::Result<File> {
         let mut len = 0;
         let file = self.directory.replace(NAME, |file| {
             let mut out = BufWriter::with_capacity(PIECE, file);
@@ -130,10 +138,9 @@ impl Journal {
             }
             out.flush()
         })?;
-        self.file = Some(file);
         self.len = len;
         self.put_off = 0;
-        Ok(())
+        Ok(file)
     }
 }
 

@@ -259,6 +259,11 @@ impl Registry {
         self.entries.range(0..).map(|(_, entry)| entry)
     }
 
+    /// The same, without a registry around them.
+    pub fn into_registered(mut self) -> impl Iterator<Item = Entry> {
+        self.entries.split_off(&0).into_values()
+    }
+
     /// What version 2 sees, in order.
     pub fn mappings(&self) -> impl Iterator<Item = Mapping> {
         self.iter().filter_map(Entry::mapping)
