@@ -1,4 +1,5 @@
-//! `rpcbind`: tells callers at which address a program listens, and lets programs say so.
+//! `rpcbind`: tells callers at which address a program listens, and lets programs say so; and [`rpcinfo`], which
+//! asks it.
 //!
 //! A SET walks down this list: [`service`] takes the call, [`policy`] says whether the caller may, the
 //! [`journal`] has it written, and the [`registry`] does it, before the caller hears of it.
@@ -22,6 +23,7 @@
 //! | [`cli`] | the command line |
 //! | [`binding`], [`lock`], [`privilege`], [`notify`], [`logging`] | what the daemon needs of the host |
 //! | [`daemon`] | the daemon from start to end |
+//! | [`rpcinfo`] | the other command |
 //!
 //! COMPATIBILITY.md says where this differs from the C rpcbind, and why.
 
@@ -43,6 +45,7 @@ pub mod portmapper;
 pub mod privilege;
 pub mod registry;
 pub mod request_log;
+pub mod rpcinfo;
 mod seldom;
 pub mod service;
 pub mod services;

@@ -39,9 +39,13 @@ fn port(services: &str, name: &str, protocol: Protocol) -> Option<u16> {
     })
 }
 
-/// The names of programs, by number.
+/// The names of programs and their numbers.
 #[derive(Clone, Debug, Default)]
-pub struct ProgramNames(HashMap<u32, String>);
+pub struct ProgramNames {
+    names: HashMap<u32, String>,
+    /// By each of their names.
+    numbers: HashMap<String, u32>,
+}
 
 impl ProgramNames {
     /// Reads a file, of which anything may be missing.
@@ -50,22 +54,33 @@ impl ProgramNames {
         Self::parse(&String::from_utf8_lossy(&text))
     }
 
-    /// The names in a table like `/etc/rpc`; of two for one program the first.
+    /// The names in a table like `/etc/rpc`; of two for one program the first, and of two programs for one
+    /// name, too.
     pub fn parse(table: &str) -> Self {
-        let mut names = HashMap::new();
+        let mut read = Self::default();
         for (_, fields) in fields::lines(table) {
-            if let [name, number, ..] = fields[..]
+            if let [name, number, aliases @ ..] = &fields[..]
                 && let Ok(number) = number.parse()
             {
-                names.entry(number).or_insert_with(|| name.to_owned());
+                read.names
+                    .entry(number)
+                    .or_insert_with(|| (*name).to_owned());
+                for name in std::iter::once(name).chain(aliases) {
+                    read.numbers.entry((*name).to_owned()).or_insert(number);
+                }
             }
         }
-        Self(names)
+        read
     }
 
     /// The name of a program.
     pub fn name(&self, program: u32) -> Option<&str> {
-        self.0.get(&program).map(String::as_str)
+        self.names.get(&program).map(String::as_str)
+    }
+
+    /// The program of a name, whichever of its names that is.
+    pub fn number(&self, name: &str) -> Option<u32> {
+        self.numbers.get(name).copied()
     }
 }
 
@@ -94,11 +109,21 @@ mod tests {
 
     #[test]
     fn programs_have_the_first_name_of_the_table() {
-        let names =
-            ProgramNames::parse("# x\nportmapper 100000 sunrpc\nnfs 100003\nnfs2 100003\nbad x");
+        let names = ProgramNames::parse(
+            "# x\nportmapper 100000 sunrpc\nnfs 100003\nnfs2 100003 sunrpc\nbad x",
+        );
         assert_eq!(names.name(100_000), Some("portmapper"));
         assert_eq!(names.name(100_003), Some("nfs"));
         assert_eq!(names.name(5), None);
+        for (name, number) in [
+            ("portmapper", Some(100_000)),
+            ("sunrpc", Some(100_000)),
+            ("nfs2", Some(100_003)),
+            ("bad", None),
+            ("NFS", None),
+        ] {
+            assert_eq!(names.number(name), number, "{name}");
+        }
         assert_eq!(ProgramNames::read(Path::new("/nonexistent")).name(1), None);
     }
 }

@@ -64,7 +64,7 @@ use std::time::Duration;
 
 use oncrpc::auth::{AuthNone, ClientAuth};
 use oncrpc::call::caller::{Args, MAX_TIMEOUT};
-use oncrpc::{CallError, Procedure};
+use oncrpc::{CallError, Procedure, ProcedureId};
 use oncrpc_transport::connection::random_xid;
 
 pub use answers::Answers;
@@ -185,7 +185,16 @@ impl Broadcast {
     /// It is asked in version 3, and over IPv4 in version 2, too. An rpcbind that understands both answers
     /// both, which is one answer here.
     pub async fn callit<P: Procedure>(self, args: &Args<P>) -> Result<Answers<P>, CallError> {
-        let question = Question::callit::<P>(random_xid(), self.auth.clone(), args)?;
+        self.callit_numbered::<P>(P::INFO.id(), args).await
+    }
+
+    /// The same for a procedure whose numbers are known only now; arguments and results are those of `P`.
+    pub async fn callit_numbered<P: Procedure>(
+        self,
+        called: ProcedureId,
+        args: &Args<P>,
+    ) -> Result<Answers<P>, CallError> {
+        let question = Question::callit::<P>(random_xid(), self.auth.clone(), called, args)?;
         self.ask(question, Over::Both, Rpcbind::PORT).await
     }
 

@@ -55,15 +55,15 @@ impl Question {
         Ok(Self { auth, copies })
     }
 
-    /// A call of `P` by every rpcbind. As libtirpc has it, the copy for version 3 has the first xid and the one
+    /// A call by every rpcbind, with the arguments of `P`. As libtirpc has it, the copy for version 3 has the first xid and the one
     /// for version 2 the next: it is the xid that tells the two kinds of replies apart.
     pub(super) fn callit<P: Procedure>(
         xid: u32,
         auth: Arc<dyn ClientAuth>,
+        called: ProcedureId,
         args: &Args<P>,
     ) -> Result<Self, CallError> {
         let args = encode::<P>(args)?.into_bytes();
-        let called = P::INFO.id();
         let (id, args3) = callit::version3(called, args.clone())?;
         let version3 = Copy::new(xid, Form::Callit3, id, &args3, &*auth)?;
         let (id, args2) = callit::version2(called, args)?;
@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn callit() -> Question {
-        Question::callit::<Getport>(u32::MAX, Arc::new(AuthNone), &NFS).unwrap()
+        Question::callit::<Getport>(u32::MAX, Arc::new(AuthNone), Getport::INFO.id(), &NFS).unwrap()
     }
 
     fn sent(question: &Question, to: &str) -> Vec<Vec<u8>> {
@@ -293,8 +293,9 @@ mod tests {
         let auth = Arc::new(AuthNone);
         let error = Question::direct::<procedure::Set>(7, auth.clone(), &arg).unwrap_err();
         assert!(matches!(error, CallError::TooLarge { .. }), "{error}");
-        let error = Question::callit::<procedure::Set>(7, auth.clone(), &arg).unwrap_err();
+        let error =
+            Question::callit::<procedure::Set>(7, auth.clone(), Set::INFO.id(), &arg).unwrap_err();
         assert!(matches!(error, CallError::TooLarge { .. }), "{error}");
-        assert!(Question::callit::<Set>(7, auth, &NFS).is_ok());
+        assert!(Question::callit::<Set>(7, auth, Set::INFO.id(), &NFS).is_ok());
     }
 }
