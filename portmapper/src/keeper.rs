@@ -264,7 +264,7 @@ mod tests {
         for (mode, program) in [(0o644, 1), (0o600, 2)] {
             fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
             let mut daemon = Daemon::start(&scratch, true);
-            assert_eq!(daemon.programs(), []);
+            assert!(daemon.programs().is_empty());
             assert!(daemon.set(program));
             drop(daemon);
             assert_eq!(Daemon::start(&scratch, true).programs(), [program]);
@@ -278,7 +278,7 @@ mod tests {
         assert!(daemon.set(1));
         daemon.end();
         let mut daemon = Daemon::start(&scratch, false);
-        assert_eq!(daemon.programs(), []);
+        assert!(daemon.programs().is_empty());
         assert!(daemon.set(2));
         drop(daemon);
         assert_eq!(Daemon::start(&scratch, true).programs(), [2]);

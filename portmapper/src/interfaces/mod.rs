@@ -65,7 +65,7 @@ impl Interfaces {
 }
 
 /// The addresses of this host now, in the kernel's order.
-fn read() -> nix::Result<Vec<Interface>> {
+pub fn read() -> nix::Result<Vec<Interface>> {
     Ok(getifaddrs()?
         .filter_map(|entry| interface(&entry))
         .collect())
