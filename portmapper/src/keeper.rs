@@ -292,7 +292,7 @@ mod tests {
         assert!(daemon.set(1));
         drop(daemon);
         fs::set_permissions(&journal, Permissions::from_mode(0o660)).unwrap();
-        assert_eq!(Daemon::start(&scratch, true).programs(), []);
+        assert!(Daemon::start(&scratch, true).programs().is_empty());
         let mode = fs::metadata(&journal).unwrap().mode();
         assert_eq!(mode & 0o7777, 0o600, "a new one");
         fs::rename(&journal, scratch.file("elsewhere")).unwrap();
