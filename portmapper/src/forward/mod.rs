@@ -2,7 +2,7 @@
 //!
 //! Who does not know where a service is has its portmapper call it: that is how everybody on a network is
 //! asked at once. The service sees this host as its caller. So a call is made only if `Portmapper::may_call` lets
-//! it, and only on this host ([`service_at`]); there are so many in a second ([`Rates`]) and so many at once, each of
+//! it, and only on this host ([`service_at`]); there are so many in a second (`rates.rs`) and so many at once, each of
 //! which has its [`DEADLINE`] (the [`Place`] that it has). Each has a socket of its own, gone with it: a reply
 //! that comes too late finds nobody.
 
