@@ -31,10 +31,20 @@ const SEARCH: Duration = Duration::from_secs(3);
 /// Time that a room which was lost has to come back.
 const RETURN: Duration = Duration::from_secs(60);
 
+/// Times that a room is asked which ends the connection instead of answering.
+const ASKED: usize = 5;
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() {
     env_logger::init();
-    let command = Command::parse();
+    if let Err(error) = run(Command::parse()).await {
+        eprintln!("chat: {error}");
+        // To return would be to wait for the thread that reads what is typed.
+        std::process::exit(1);
+    }
+}
+
+async fn run(command: Command) -> Result<(), Box<dyn Error>> {
     let (way, mut lines) = way(command.room, command.port).await?;
     let mut joined = join(&way, &command.name).await?;
     println!("here: {}", list(&joined));
@@ -82,8 +92,17 @@ async fn way(room: Option<Target>, port: Option<u16>) -> Result<(Way, Lines), Bo
     }))
 }
 
+/// Joins the room. A room that is closing may take the connection and end it: then the next one is waited for, since
+/// whoever was let in by the old one is no member of it any more.
 async fn join(way: &Way, name: &ChatName) -> Result<Joined, Box<dyn Error>> {
-    way.join(name).await?.map_err(|status| {
+    let mut joined = way.join(name).await;
+    for _ in 1..ASKED {
+        if !matches!(joined, Err(CallError::Disconnected(_))) {
+            break;
+        }
+        joined = way.join(name).await;
+    }
+    joined?.map_err(|status| {
         match status {
             ChatStatus::NameTaken => format!("somebody is there as {name}"),
             ChatStatus::Full => "the room is full".to_owned(),
