@@ -321,6 +321,8 @@ link set v1 up
 route add local 203.0.113.0/24 dev lo
 route add local 2001:db8:ff::/64 dev lo
 END
+# The kernel makes the routes to new IPv6 addresses in its own time.
+until [ "$(ip -6 route show table local | grep -c '^local \(::1\|2001:db8:[12]::1\) ')" = 3 ]; do :; done
 echo up
 exec cat >/dev/null
 "#;

@@ -33,5 +33,5 @@ pub use host::{Host, Output};
 pub use probe::{PROBE, PROBE_PORT, probe};
 pub use programs::{Which, ours};
 pub use root::{compile_or_note, run_or_note};
-pub use socket::{Answer, Caller, Transport};
+pub use socket::{Answer, Caller, Line, Transport};
 pub use wire::{Message, PMAPPROG, Reply, call, words};

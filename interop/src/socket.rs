@@ -157,51 +157,109 @@ impl Host {
     /// Sends `message` to rpcbind as this caller over this transport, on a socket of its own, and
     /// then a NULL: what came before the answer to that is the answer to the message.
     pub fn ask(&self, caller: Caller, transport: Transport, message: &Message) -> Answer {
-        match transport {
-            Transport::Udp | Transport::Udp6 => self.ask_datagram(caller, transport, message),
-            Transport::Tcp | Transport::Tcp6 => {
-                let (from, to) = self.addresses(caller, transport);
-                let socket = self.in_network(|| connect_from(SockType::Stream, from, to));
-                let mut stream = TcpStream::from(socket.expect("rpcbind listens"));
-                stream
-                    .set_read_timeout(Some(PATIENCE))
-                    .expect("it is a socket");
-                converse(&mut stream, &message.record(), &Message::last_word())
-            }
-            Transport::Local => {
-                let mut relay = Relay::start(self, caller.uid());
-                converse(&mut relay, &message.record(), &Message::last_word())
-            }
-        }
+        self.line(caller, transport).ask(message)
     }
 
-    fn ask_datagram(&self, caller: Caller, transport: Transport, message: &Message) -> Answer {
+    fn stream(&self, caller: Caller, transport: Transport) -> TcpStream {
+        let (from, to) = self.addresses(caller, transport);
+        let socket = self.in_network(|| connect_from(SockType::Stream, from, to));
+        let stream = TcpStream::from(socket.expect("rpcbind listens"));
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("it is a socket");
+        stream
+    }
+
+    fn datagrams(&self, caller: Caller, transport: Transport) -> UdpSocket {
         let (from, to) = self.addresses(caller, transport);
         let socket = self.in_network(|| connect_from(SockType::Datagram, from, to));
         let socket = UdpSocket::from(socket.expect("the port is free"));
         socket
             .set_read_timeout(Some(PATIENCE))
             .expect("it is a socket");
-        socket.send(&message.bytes()).expect("it fits a datagram");
         socket
-            .send(&Message::last_word().bytes())
-            .expect("it fits a datagram");
+    }
 
-        let mut answer = Answer::silence();
-        let mut buffer = vec![0; 1 << 16];
-        loop {
-            let length = socket.recv(&mut buffer).expect("rpcbind answers NULL");
-            if Message::last_word().is_answered_by(&buffer[..length]) {
-                return answer;
-            }
-            answer.replies.push(buffer[..length].to_vec());
-        }
+    /// Opens a socket for many messages.
+    pub fn line(&self, caller: Caller, transport: Transport) -> Line<'_> {
+        let mut line = Line {
+            host: self,
+            caller,
+            transport,
+            way: None,
+        };
+        line.open();
+        line
     }
 
     fn addresses(&self, caller: Caller, transport: Transport) -> (SocketAddr, SocketAddr) {
         let (from, to, reserved) = caller.addresses(transport.is_ipv6());
         let port = if reserved { self.reserved_port() } else { 0 };
         (SocketAddr::new(from, port), SocketAddr::new(to, PORT))
+    }
+}
+
+/// A caller's socket, for many messages one after the other; opened anew when rpcbind has closed it.
+pub struct Line<'a> {
+    host: &'a Host,
+    caller: Caller,
+    transport: Transport,
+    way: Option<Way>,
+}
+
+enum Way {
+    Datagrams(UdpSocket),
+    Stream(Box<dyn ReadWrite>),
+}
+
+trait ReadWrite: Read + Write {}
+
+impl<T: Read + Write> ReadWrite for T {}
+
+impl Line<'_> {
+    /// Sends `message` and then a NULL, as [`Host::ask`] does.
+    pub fn ask(&mut self, message: &Message) -> Answer {
+        let answer = match self.open() {
+            Way::Datagrams(socket) => exchange(socket, message),
+            Way::Stream(stream) => converse(stream, &message.record(), &Message::last_word()),
+        };
+        if answer.closed {
+            self.way = None;
+        }
+        answer
+    }
+
+    fn open(&mut self) -> &mut Way {
+        let Self {
+            host,
+            caller,
+            transport,
+            way,
+        } = self;
+        way.get_or_insert_with(|| match transport {
+            Transport::Local => Way::Stream(Box::new(Relay::start(host, caller.uid()))),
+            Transport::Tcp | Transport::Tcp6 => {
+                Way::Stream(Box::new(host.stream(*caller, *transport)))
+            }
+            Transport::Udp | Transport::Udp6 => Way::Datagrams(host.datagrams(*caller, *transport)),
+        })
+    }
+}
+
+/// Sends a message and then a NULL on a socket, and takes what comes before the answer to that.
+fn exchange(socket: &UdpSocket, message: &Message) -> Answer {
+    socket.send(&message.bytes()).expect("it fits a datagram");
+    socket
+        .send(&Message::last_word().bytes())
+        .expect("it fits a datagram");
+    let mut answer = Answer::silence();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let length = socket.recv(&mut buffer).expect("rpcbind answers NULL");
+        if Message::last_word().is_answered_by(&buffer[..length]) {
+            return answer;
+        }
+        answer.replies.push(buffer[..length].to_vec());
     }
 }
 

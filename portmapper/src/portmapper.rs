@@ -183,7 +183,13 @@ impl Portmapper {
         Ok(accepted)
     }
 
-    fn may_change(&self, procedure: &str, peer: &Peer, program: u32) -> Result<Owner, TooWeak> {
+    /// In whose name somebody may register and unregister, if it may.
+    pub(crate) fn may_change(
+        &self,
+        procedure: &str,
+        peer: &Peer,
+        program: u32,
+    ) -> Result<Owner, TooWeak> {
         let may = Self::caller(peer)
             .ok_or(TooWeak)
             .and_then(|caller| self.policy.may_change(&caller));
@@ -243,6 +249,8 @@ impl Portmapper {
         let family = peer.netid.transport().map(|transport| transport.family);
         let mut books = self.books();
         let entries = books.registry.versions(service.0, service.1);
+        // As rpcbind counts: whether the last of them has an address that can be told.
+        let mut is_found = false;
         let found: Vec<Found> = entries
             .filter_map(|entry| {
                 let netid = Netid::from(&entry.netid);
@@ -253,12 +261,12 @@ impl Portmapper {
                 if Some(network.transport.family) != family {
                     return None;
                 }
-                let uaddr = self.merge(&entry.uaddr, hint, peer)?;
+                let uaddr = self.merge(&entry.uaddr, hint, peer);
+                is_found = uaddr.is_some();
                 let network = network.clone();
-                Some(Found { uaddr, network })
+                uaddr.map(|uaddr| Found { uaddr, network })
             })
             .collect();
-        let is_found = !found.is_empty();
         let statistics = &mut books.statistics;
         statistics.looked_up(Version::V4, service, &peer.netid, is_found);
         found
