@@ -8,8 +8,8 @@ use std::io;
 use std::time::Instant;
 
 use crate::binding::reason;
+use crate::journal::Journal;
 use crate::journal::file::{path, read};
-use crate::journal::{Journal, Record};
 use crate::registry::{Change, Entry, Registry};
 use crate::seldom::Seldom;
 use crate::state::{Files, StateDirectory};
@@ -103,10 +103,9 @@ impl Keeper {
     }
 
     /// Makes a change that was found to be right, once it is written down; says whether it is made.
-    pub fn commit(&mut self, change: Change, registry: &mut Registry) -> bool {
-        let record = Record::Change(change.clone());
+    pub fn commit(&mut self, change: Change<'_>, registry: &mut Registry) -> bool {
         if let Some(journal) = &mut self.journal
-            && let Err(error) = journal.append(&record, registry)
+            && let Err(error) = journal.append(&change, registry)
         {
             self.failed(&error);
             return false;
@@ -154,6 +153,7 @@ impl Keeper {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
@@ -187,7 +187,8 @@ mod tests {
         }
 
         fn register(&mut self, entry: Entry) -> bool {
-            self.keeper.commit(Change::Set(entry), &mut self.registry)
+            self.keeper
+                .commit(Change::Set(Cow::Owned(entry)), &mut self.registry)
         }
 
         fn unset(&mut self, program: u32) -> bool {

@@ -1,5 +1,6 @@
 //! The portmapper without its protocol: what the procedures of all three versions have in common.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -377,7 +378,7 @@ impl Books {
     /// The answer to SET: no as well if it cannot be kept.
     fn set(&mut self, entry: Entry) -> bool {
         match self.registry.would_set(&entry) {
-            Set::Added => self.commit(Change::Set(entry)),
+            Set::Added => self.commit(Change::Set(Cow::Owned(entry))),
             otherwise => otherwise.accepted(),
         }
     }
@@ -408,7 +409,7 @@ impl Books {
         })
     }
 
-    fn commit(&mut self, change: Change) -> bool {
+    fn commit(&mut self, change: Change<'_>) -> bool {
         self.keeper.commit(change, &mut self.registry)
     }
 }

@@ -48,7 +48,7 @@ impl Step {
     fn random(numbers: &mut Numbers, first_program: u32) -> Self {
         let program = first_program + numbers.below(4);
         let netid = ["udp", "tcp", "local", "other"][numbers.below(4) as usize];
-        let address = "x".repeat(200) + &numbers.below(2).to_string();
+        let address = "x".repeat(250) + &numbers.below(2).to_string();
         let (procedure, netid) = match numbers.below(8) {
             0 => (UNSET, ""),
             1..4 => (UNSET, netid),
@@ -190,8 +190,8 @@ fn every_kill_leaves_what_was_answered_and_no_more() {
             .zip(known)
             .map(|(program, list)| Registrant::new(&instance, program, list))
             .collect();
-        for _ in 0..numbers.below(8) {
-            let steps = numbers.below(32);
+        for _ in 0..numbers.below(16) {
+            let steps = numbers.below(64);
             for registrant in &mut registrants {
                 registrant.send(&mut numbers, steps);
             }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-use super::record::{Record, snapshot, snapshot_len};
+use super::record::{encode_change, encode_files, snapshot, snapshot_len};
 use super::replay::{Replay, Told};
-use crate::registry::Registry;
+use crate::registry::{Change, Registry};
 use crate::state::{Fingerprint, StateDirectory, StateError, trust};
 
 /// A journal that is being written.
@@ -83,9 +83,19 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Adds a record with one write(2), given the registry as it is before. If that fails, the journal tells
+    /// Adds a change with one write(2), given the registry as it is before. If that fails, the journal tells
     /// what it did before.
-    pub fn append(&mut self, record: &Record, registry: &Registry) -> io::Result<()> {
+    pub fn append(&mut self, change: &Change<'_>, registry: &Registry) -> io::Result<()> {
+        self.add(registry, |at| encode_change(change, at))
+    }
+
+    /// Takes note of rpcbind's own files, which tell what the journal does.
+    pub fn note(&mut self, files: Fingerprint, registry: &Registry) -> io::Result<()> {
+        self.files = files;
+        self.add(registry, |at| encode_files(files, at))
+    }
+
+    fn add(&mut self, registry: &Registry, record: impl FnOnce(u64) -> Vec<u8>) -> io::Result<()> {
         if self.is_overgrown(registry) {
             match self.write_anew(registry) {
                 Ok(file) => self.file = Some(file),
@@ -106,7 +116,7 @@ impl Journal {
                 self.file.insert(file)
             }
         };
-        let bytes = record.encode(self.len);
+        let bytes = record(self.len);
         let written = write_once(file, &bytes);
         if written.is_ok() {
             self.len += bytes.len() as u64;
@@ -115,12 +125,6 @@ impl Journal {
             self.file = None;
         }
         written
-    }
-
-    /// Takes note of rpcbind's own files, which tell what the journal does.
-    pub fn note(&mut self, files: Fingerprint, registry: &Registry) -> io::Result<()> {
-        self.files = files;
-        self.append(&Record::Files(files), registry)
     }
 
     fn is_overgrown(&self, registry: &Registry) -> bool {

@@ -1,5 +1,7 @@
 //! One record of the journal, and a whole one of a registry that is there already.
 
+use std::borrow::Cow;
+
 use oncrpc_xdr::wire::Text;
 use oncrpc_xdr::{At, DecodeError, DecodeFault, EncodeError, Reader, Writer};
 use thiserror::Error;
@@ -11,7 +13,7 @@ use crate::state::{Condition, Fingerprint};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// SET and UNSET: what happened to the registry.
-    Change(Change),
+    Change(Change<'static>),
     /// FILES: what rpcbind's own files are like, of which nothing more is to be learned.
     Files(Fingerprint),
 }
@@ -52,55 +54,63 @@ pub enum BadRecord {
 /// What every journal starts with; another format gets another number.
 pub const MAGIC: &[u8] = b"rpcbind journal 1\n";
 
-impl Record {
-    /// The record at this place of a journal, in bytes from its start.
-    pub fn encode(&self, at: u64) -> Vec<u8> {
-        let mut w = Writer::new();
-        // INVARIANT: an entry keeps its texts within their bounds, and an UNSET names what entries name, on at
-        // most the two transports of version 2.
-        #[expect(clippy::expect_used, reason = "nothing is over its bound")]
-        self.encode_body(&mut w).expect("bounded texts");
-        let body = w.into_bytes();
-        #[expect(clippy::cast_possible_truncation, reason = "bounded as above")]
-        let length = body.len() as u16;
-        let mut record = Vec::with_capacity(HEAD + body.len());
-        record.extend(length.to_be_bytes());
-        record.extend((!length).to_be_bytes());
-        record.extend(checksum(at, length, &body).to_be_bytes());
-        record.extend(&body[..]);
-        record
-    }
+/// The record of a change, for this place of a journal in bytes from its start.
+pub fn encode_change(change: &Change<'_>, at: u64) -> Vec<u8> {
+    let mut w = Writer::new();
+    // INVARIANT: an entry keeps its texts within their bounds, and an UNSET names what entries name, on at most
+    // the two transports of version 2.
+    #[expect(clippy::expect_used, reason = "nothing is over its bound")]
+    encode_change_body(change, &mut w).expect("bounded texts");
+    framed(w, at)
+}
 
-    fn encode_body(&self, w: &mut Writer) -> Result<(), EncodeError> {
-        match self {
-            Self::Change(Change::Set(entry)) => {
-                w.u32(SET);
-                w.u32(entry.program);
-                w.u32(entry.version);
-                w.string(&entry.netid, NETID)?;
-                w.string(&entry.uaddr, UADDR)?;
-                w.string(&entry.owner.to_text(), OWNER)
-            }
-            Self::Change(Change::Unset {
-                program,
-                version,
-                netids,
-            }) => {
-                w.u32(UNSET);
-                w.u32(*program);
-                w.u32(*version);
-                w.array::<Text<NETID>>(netids, NETIDS)
-            }
-            Self::Files(files) => {
-                w.u32(FILES);
-                for condition in [files.rpcbind, files.portmap] {
-                    encode_condition(condition, w);
-                }
-                Ok(())
-            }
+/// The record of what rpcbind's own files are like.
+pub fn encode_files(files: Fingerprint, at: u64) -> Vec<u8> {
+    let mut w = Writer::new();
+    w.u32(FILES);
+    for condition in [files.rpcbind, files.portmap] {
+        encode_condition(condition, &mut w);
+    }
+    framed(w, at)
+}
+
+fn encode_change_body(change: &Change<'_>, w: &mut Writer) -> Result<(), EncodeError> {
+    match change {
+        Change::Set(entry) => {
+            w.u32(SET);
+            w.u32(entry.program);
+            w.u32(entry.version);
+            w.string(&entry.netid, NETID)?;
+            w.string(&entry.uaddr, UADDR)?;
+            w.string(&entry.owner.to_text(), OWNER)
+        }
+        Change::Unset {
+            program,
+            version,
+            netids,
+        } => {
+            w.u32(UNSET);
+            w.u32(*program);
+            w.u32(*version);
+            w.array::<Text<NETID>>(netids, NETIDS)
         }
     }
+}
 
+/// A body behind its head.
+fn framed(body: Writer, at: u64) -> Vec<u8> {
+    let body = body.into_bytes();
+    #[expect(clippy::cast_possible_truncation, reason = "bodies keep MAX_BODY")]
+    let length = body.len() as u16;
+    let mut record = Vec::with_capacity(HEAD + body.len());
+    record.extend(length.to_be_bytes());
+    record.extend((!length).to_be_bytes());
+    record.extend(checksum(at, length, &body).to_be_bytes());
+    record.extend(&body[..]);
+    record
+}
+
+impl Record {
     /// The record at the start of `bytes`, which stand at this place of a journal, and its length in bytes.
     pub fn decode(bytes: &[u8], at: u64) -> Result<(Self, usize), BadRecord> {
         let cut = |needed| BadRecord::Cut {
@@ -131,13 +141,13 @@ impl Record {
 
     fn decode_body(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(match r.u32().at("kind")? {
-            SET => Self::Change(Change::Set(Entry {
+            SET => Self::Change(Change::Set(Cow::Owned(Entry {
                 program: r.u32().at("program")?,
                 version: r.u32().at("version")?,
                 netid: r.string(NETID).at("netid")?,
                 uaddr: r.string(UADDR).at("address")?,
                 owner: Owner::from_text(&r.string(OWNER).at("owner")?),
-            })),
+            }))),
             UNSET => Self::Change(Change::Unset {
                 program: r.u32().at("program")?,
                 version: r.u32().at("version")?,
@@ -154,15 +164,15 @@ impl Record {
 
 /// A journal of nothing but what is registered now, a record at a time.
 pub fn snapshot(registry: &Registry, files: Fingerprint) -> impl Iterator<Item = Vec<u8>> {
-    let sets = registry.registered().cloned().map(Change::Set);
-    let records = std::iter::once(Record::Files(files)).chain(sets.map(Record::Change));
     let mut at = MAGIC.len() as u64;
-    let encoded = records.map(move |record| {
-        let record = record.encode(at);
-        at += record.len() as u64;
-        record
+    let files = encode_files(files, at);
+    at += files.len() as u64;
+    let sets = registry.registered().map(move |entry| {
+        let set = encode_change(&Change::Set(Cow::Borrowed(entry)), at);
+        at += set.len() as u64;
+        set
     });
-    std::iter::once(MAGIC.to_vec()).chain(encoded)
+    [MAGIC.to_vec(), files].into_iter().chain(sets)
 }
 
 /// The length of such a journal in bytes, at most.
@@ -241,10 +251,17 @@ const WHOLE: u32 = 2;
 mod tests {
     use super::*;
 
+    fn encode(record: &Record, at: u64) -> Vec<u8> {
+        match record {
+            Record::Change(change) => encode_change(change, at),
+            Record::Files(files) => encode_files(*files, at),
+        }
+    }
+
     fn set() -> Record {
         let owner = Owner::User(1000);
         let entry = Entry::new((100_003, 3), &"tcp".into(), &"0.0.0.0.8.1".into(), owner);
-        Record::Change(Change::Set(entry.unwrap()))
+        Record::Change(Change::Set(Cow::Owned(entry.unwrap())))
     }
 
     fn unset(netids: &[&str]) -> Record {
@@ -267,7 +284,7 @@ mod tests {
 
     #[test]
     fn records_are_a_head_and_a_body_in_xdr() {
-        let record = set().encode(18);
+        let record = encode(&set(), 18);
         let expected = b"\
             \0\x2c\xff\xd3????\
             \0\0\0\x01\0\x01\x86\xa3\0\0\0\x03\
@@ -285,7 +302,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         for record in [set(), unset(&[""]), unset(&["tcp", "udp"]), files()] {
-            let bytes = record.encode(7);
+            let bytes = encode(&record, 7);
             let longer = [&bytes[..], b"more"].concat();
             assert_eq!(Record::decode(&longer, 7), Ok((record, bytes.len())));
         }
@@ -294,7 +311,7 @@ mod tests {
     #[test]
     fn every_cut_and_every_changed_byte_of_a_record_is_noticed() {
         for record in [set(), unset(&["tcp", "udp"]), files()] {
-            let bytes = record.encode(7);
+            let bytes = encode(&record, 7);
             for at in 0..bytes.len() {
                 let cut = Record::decode(&bytes[..at], 7).unwrap_err();
                 assert!(matches!(cut, BadRecord::Cut { .. }), "{at}: {cut}");
@@ -309,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_record_in_another_place_is_not_the_same() {
-        let moved = Record::decode(&set().encode(18), 70);
+        let moved = Record::decode(&encode(&set(), 18), 70);
         assert!(matches!(moved, Err(BadRecord::Checksum { .. })));
     }
 
@@ -318,8 +335,8 @@ mod tests {
         let [netid, uaddr, owner] = [MAX_NETID, MAX_UADDR, MAX_OWNER].map(|len| "x".repeat(len));
         let owner = Owner::from_text(&owner.into());
         let entry = Entry::new((1, 1), &netid.into(), &uaddr.into(), owner).unwrap();
-        let record = Record::Change(Change::Set(entry));
-        let bytes = record.encode(0);
+        let record = Record::Change(Change::Set(Cow::Owned(entry)));
+        let bytes = encode(&record, 0);
         assert_eq!(bytes.len(), HEAD + 408);
         assert_eq!(Record::decode(&bytes, 0), Ok((record, bytes.len())));
     }

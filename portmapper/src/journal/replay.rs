@@ -109,10 +109,12 @@ impl Replay {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::journal::record::snapshot;
+    use crate::journal::record::{encode_change, snapshot};
     use crate::registry::model::{Model, Step, step};
     use crate::registry::{Change, Entry, Owner};
     use crate::state::Condition;
@@ -149,7 +151,7 @@ mod tests {
                 let change = match step {
                     Step::Announce(entry) | Step::Set(entry) => {
                         model.set(entry.clone(), before.len());
-                        Change::Set(entry)
+                        Change::Set(Cow::Owned(entry))
                     }
                     Step::Unset(program, version, netid, owner) => {
                         model.unset(program, version, &netid, &owner);
@@ -168,8 +170,8 @@ mod tests {
             history
         }
 
-        fn add(&mut self, change: Change, after: Vec<Entry>) {
-            let record = Record::Change(change).encode(self.journal.len() as u64);
+        fn add(&mut self, change: Change<'_>, after: Vec<Entry>) {
+            let record = encode_change(&change, self.journal.len() as u64);
             self.journal.extend(record);
             self.states.push((self.journal.len(), after));
         }
@@ -212,8 +214,9 @@ mod tests {
             Entry::new((400_000, 1), &netid.into(), &uaddr.into(), owner).unwrap()
         };
         let (udp, tcp) = (entry("udp", "0.0.0.0.8.1"), entry("tcp", "0.0.0.0.8.2"));
-        history.add(Change::Set(udp.clone()), vec![udp.clone()]);
-        history.add(Change::Set(tcp.clone()), vec![udp, tcp]);
+        let set = |entry| Change::Set(Cow::Borrowed(entry));
+        history.add(set(&udp), vec![udp.clone()]);
+        history.add(set(&tcp), vec![udp.clone(), tcp.clone()]);
         let both = Change::Unset {
             program: 400_000,
             version: 1,

@@ -16,7 +16,7 @@ pub(crate) mod model;
 
 use std::collections::BTreeMap;
 
-use oncrpc::netid::Protocol;
+use oncrpc::netid::{Netid, Protocol};
 use oncrpc_xdr::{Bytes, XdrString};
 
 pub use change::Change;
@@ -128,11 +128,16 @@ impl Registry {
         }
     }
 
-    fn add(&mut self, entry: Entry, place: impl FnOnce(&mut Self) -> Place) -> Set {
+    fn add(&mut self, mut entry: Entry, place: impl FnOnce(&mut Self) -> Place) -> Set {
         let set = self.would_set(&entry);
         if set != Set::Added {
             return set;
         }
+        // The names of the usual transports are in the program, and take no memory for each entry.
+        entry.netid = match Netid::from(&entry.netid) {
+            Netid::Other(_) => entry.netid,
+            usual => (&usual).into(),
+        };
         let (program, version) = (entry.program, entry.version);
         let netid = Folded::of(&entry.netid);
         let place = place(self);
