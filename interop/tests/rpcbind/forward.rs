@@ -1,7 +1,7 @@
 //! Calls for others, with `-r`: single ones are answered as theirs answers them, and broadcasts find services.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oncrpc_interop::{
     Answer, Caller, Daemon, Host, Message, PMAPPROG, Ready, Reply, Transport, Which, call,
@@ -323,6 +323,27 @@ fn for_hosts_beyond_our_networks_nothing_is_called() {
             assert_eq!(answer, Answer::reply(Reply::auth_error(5)));
         }
     }
+}
+
+/// Whoever asks more often than ten times in a second, after the first twenty, is not answered; others are.
+#[test]
+fn one_host_gets_its_rate_and_the_others_get_theirs() {
+    needs_root!();
+    let hosts = Hosts::new(Which::Ours);
+    let greedy = socket(&hosts.here, "198.18.1.1:0");
+    let to = "198.18.1.2:111".parse().expect("an address");
+    let begun = Instant::now();
+    for xid in 100..200 {
+        let hello = through((4, 10), [HELLO, 1, NULL], &[]).xid(xid);
+        greedy.send_to(&hello.bytes(), to).expect("it fits");
+    }
+    let modest = socket(&hosts.here, "198.18.2.1:0");
+    let hello = through((3, 5), [HELLO, 1, NULL], &[]);
+    assert_eq!(heard(&modest, to, &hello).len(), 1);
+    greedy.set_nonblocking(true).expect("it is a UDP socket");
+    let answered = std::iter::from_fn(|| greedy.recv(&mut [0; 100]).ok()).count();
+    let allowed = 20 + 10 * (1 + begun.elapsed().as_secs() as usize);
+    assert!((20..=allowed).contains(&answered), "{answered}");
 }
 
 /// However many ask for one that does not answer, others are answered, and descriptors stay free.
