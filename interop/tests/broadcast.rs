@@ -57,6 +57,14 @@ fn heard(host: &Host, answers: usize, question: &str) -> Vec<String> {
     lines
 }
 
+/// What it hears over IPv4 of so many answers: where our rpcbinds have joined the group of IPv6, hosts are heard over
+/// both.
+fn heard_over_ipv4(host: &Host, answers: usize, question: &str) -> Vec<String> {
+    let mut lines = heard(host, answers, question);
+    lines.retain(|line| !line.starts_with('['));
+    lines
+}
+
 #[test]
 fn a_program_is_found_on_every_host_that_has_it() {
     needs_root!();
@@ -76,7 +84,8 @@ fn a_program_is_found_on_every_host_that_has_it() {
 fn a_port_is_heard_on_every_host() {
     needs_root!();
     let network = Network::new(Which::Ours, &[]);
-    let greeted = heard(&network.here, 2, &format!("direct {PORT} world"));
+    // What libtirpc answers to a group does not get out.
+    let greeted = heard_over_ipv4(&network.here, 3, &format!("direct {PORT} world"));
     let expected = Network::both(|ip| format!("{ip}:{PORT}: Hello, world"));
     assert_eq!(greeted, expected);
 }
@@ -85,10 +94,16 @@ fn a_port_is_heard_on_every_host() {
 #[test]
 fn an_rpcbind_that_calls_for_others_is_heard_once() {
     needs_root!();
-    let network = Network::new(Which::Theirs, &["-r"]);
-    let greeted = heard(&network.here, 2, "callit world");
-    let expected = Network::both(|ip| format!("{ip}:{PORT}: Hello, world"));
-    assert_eq!(greeted, expected);
+    for which in Which::BOTH {
+        let network = Network::new(which, &["-r"]);
+        let answers = match which {
+            Which::Theirs => 2,
+            Which::Ours => 4,
+        };
+        let greeted = heard_over_ipv4(&network.here, answers, "callit world");
+        let expected = Network::both(|ip| format!("{ip}:{PORT}: Hello, world"));
+        assert_eq!(greeted, expected, "{which:?}");
+    }
 }
 
 #[test]
@@ -137,6 +152,7 @@ fn over_ipv6_the_group_is_asked_on_each_link() {
     for (which, question, answers) in [
         (Which::Theirs, "callit world", 4),
         (Which::Ours, "find tcp6 world", 2),
+        (Which::Ours, "callit world", 4),
     ] {
         let network = Network::new(which, &["-r"]);
         if which == Which::Theirs {
@@ -178,13 +194,15 @@ fn rpcinfo_hears(here: &Host) -> String {
 #[test]
 fn a_c_program_hears_our_server() {
     needs_root!();
-    let [here, there] = two_hosts();
-    let _rpcbind = there.rpcbind(Which::Theirs, &["-r"]);
-    let _server = there.our_hello_server(PORT, &NETIDS);
-    let said = rpcinfo_hears(&here);
-    // 2900 is 11 times 256 and 84; of which interface the address is, is rpcbind's choice.
-    let uaddr = said.split_whitespace().next().unwrap_or_default();
-    assert!(uaddr.ends_with(".11.84"), "{said:?}");
+    for which in Which::BOTH {
+        let [here, there] = two_hosts();
+        let _rpcbind = there.rpcbind(which, &["-r"]);
+        let _server = there.our_hello_server(PORT, &NETIDS);
+        let said = rpcinfo_hears(&here);
+        // 2900 is 11 times 256 and 84; of which interface the address is, is rpcbind's choice.
+        let uaddr = said.split_whitespace().next().unwrap_or_default();
+        assert!(uaddr.ends_with(".11.84"), "{which:?}: {said:?}");
+    }
 }
 
 /// The words of a call: xid, version of rpcbind, procedure; and behind the credential what is called.

@@ -6,6 +6,7 @@ mod command_line;
 mod compare;
 mod conformance;
 mod differences;
+mod forward;
 mod generated;
 mod group;
 mod hello;

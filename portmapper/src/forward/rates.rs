@@ -24,8 +24,9 @@ pub const PER_CALLER: Rate = Rate {
 
 /// Calls of all callers together.
 ///
-/// A call costs some 100 µs (a socket, two tasks, the service's own work not counted), so these are a
-/// twentieth of a core. A network of 250 hosts may ask at the same moment, as when they are all switched on.
+/// A call costs 80 µs of processor time (user and system time of a release build in /proc over 2,000 calls, the
+/// service's own not counted), so these are 4 % of a core. A network of 250 hosts may ask at the same moment, as
+/// when they are all switched on.
 pub const IN_ALL: Rate = Rate {
     per_second: 500,
     at_once: 500,
