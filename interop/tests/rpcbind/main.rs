@@ -9,5 +9,6 @@ mod differences;
 mod group;
 mod hello;
 mod rpcinfo;
+mod rpcinfo_command;
 mod statd;
 mod state_files;

@@ -30,7 +30,10 @@ pub async fn broadcast(
     let asked = asked.callit_numbered::<Null>(called, &()).await;
     let mut answers = asked.map_err(|error| failed(&error))?;
     while let Some((from, ())) = answers.next().await {
-        // Of this host its other addresses tell, unless it has none.
+        // This host is on the network by its other addresses.
+        if from.ip().is_loopback() {
+            continue;
+        }
         let uaddr = Uaddr::Inet(without_scope(from)).to_string();
         let host = name(from.ip()).await;
         terminal.print(&match cx.json {

@@ -25,6 +25,9 @@ pub const AT_ONCE: usize = 32;
 /// Time for all of it, unless another is given: a host may have registered thousands that do not answer.
 pub const WHOLE_TIME: Duration = Duration::from_secs(60);
 
+/// What is said of those that are not called in it.
+pub(super) const TOO_LATE: &str = "the time is up";
+
 /// Time for one of them.
 const NULL_TIME: Duration = Duration::from_secs(5);
 
@@ -46,6 +49,8 @@ pub enum Outcome {
     Dead(String),
     /// It could not be called from here, or not without calling somebody else; why.
     NotCalled(&'static str),
+    /// The time was up before it was called.
+    TooLate,
 }
 
 /// Calls everything that is registered, and says what answers.
@@ -70,10 +75,10 @@ pub async fn probe(
         true => json::findings(&findings, &cx.names),
         false => layout(&findings, &cx.names),
     })?;
-    let dead = |finding: &Finding| matches!(finding.outcome, Outcome::Dead(_));
-    match findings.iter().any(dead) {
-        true => Err(Stop::Said),
-        false => Ok(()),
+    let well = |finding: &Finding| !matches!(finding.outcome, Outcome::Dead(_) | Outcome::TooLate);
+    match findings.iter().all(well) {
+        true => Ok(()),
+        false => Err(Stop::Said),
     }
 }
 
@@ -95,7 +100,7 @@ async fn call_all(list: Vec<Rpcb>, asked: &Asked, patience: Patience) -> Vec<Fin
         note(calls.join_next().await, &mut outcomes);
     }
     let outcomes = outcomes.into_iter();
-    let outcomes = outcomes.map(|outcome| outcome.unwrap_or(Outcome::NotCalled("was not called")));
+    let outcomes = outcomes.map(|outcome| outcome.unwrap_or(Outcome::TooLate));
     list.into_iter()
         .zip(outcomes)
         .map(|(entry, outcome)| Finding { entry, outcome })
@@ -113,7 +118,11 @@ fn note(
 }
 
 async fn call(place: &Endpoint, program: u32, version: u32, patience: Patience) -> Outcome {
-    let step = Patience::new(Some(patience.at_most(NULL_TIME)));
+    let time = patience.at_most(NULL_TIME);
+    if time.is_zero() {
+        return Outcome::TooLate;
+    }
+    let step = Patience::new(Some(time));
     let connection = match connect(place, step).await {
         Ok(connection) => connection,
         Err(failure) => return Outcome::Dead(failure.before_the_call()),
@@ -195,6 +204,7 @@ pub fn layout(findings: &[Finding], names: &ProgramNames) -> String {
             Outcome::Answers(after) => format!("{:.3} ms", after.as_secs_f64() * 1e3),
             Outcome::Dead(why) => format!("none: {why}"),
             Outcome::NotCalled(why) => format!("not called: {why}"),
+            Outcome::TooLate => format!("not called: {TOO_LATE}"),
         };
         text.push(' ');
         text.push_str(&outcome);
@@ -258,11 +268,13 @@ mod tests {
             finding(Outcome::Answers(Duration::from_micros(213))),
             finding(Outcome::Dead("RPC: Timed out".to_owned())),
             finding(Outcome::NotCalled("only that host can call it")),
+            finding(Outcome::TooLate),
         ];
         let expected = "   program version netid     address                service    answer
     100000    4    tcp       0.0.0.0.0.111          portmapper 0.213 ms
     100000    4    tcp       0.0.0.0.0.111          portmapper none: RPC: Timed out
     100000    4    tcp       0.0.0.0.0.111          portmapper not called: only that host can call it
+    100000    4    tcp       0.0.0.0.0.111          portmapper not called: the time is up
 ";
         let names = ProgramNames::parse("portmapper 100000");
         assert_eq!(layout(&findings, &names), expected);
