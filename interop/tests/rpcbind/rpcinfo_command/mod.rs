@@ -302,6 +302,15 @@ fn deleting_is_the_same() {
         "rpcinfo",
     ]);
     assert!(said.contains("Could not delete registration"), "{said}");
+    // Without its socket rpcbind takes a port of root's for root.
+    same(&[
+        "rm /run/rpcbind.sock",
+        "setpriv --reuid=1000 --regid=1000 --clear-groups rpcinfo -d 536874512 1",
+        "rpcinfo -d -T tcp 536874512 1",
+        "rpcinfo -d 536874512 1",
+        "rpcinfo -s 127.0.0.1",
+        "rpcinfo -T local localhost 536874512",
+    ]);
 }
 
 /// What is counted shows what is sent, too: `-p` of a host apart, both send the same.

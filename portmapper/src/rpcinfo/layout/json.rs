@@ -10,8 +10,9 @@ use oncrpc::proto::rpcb::{
 use oncrpc_xdr::XdrString;
 use serde_json::{Map, Value, json};
 
+use super::findings::{Finding, Outcome, TOO_LATE};
 use super::list::{class, merged};
-use super::probe::{Finding, Outcome, TOO_LATE};
+
 use super::statistics::{PROCEDURES, PROCEDURES_2};
 use super::text::is_printable;
 use crate::services::ProgramNames;
