@@ -25,6 +25,17 @@ impl Which {
                 .clone(),
         }
     }
+
+    /// The command that asks it. Ours is `$ONCRPC_RPCINFO`, or is built.
+    pub fn rpcinfo(self) -> PathBuf {
+        static OURS: OnceLock<PathBuf> = OnceLock::new();
+        match self {
+            Self::Theirs => debian("/usr/sbin/rpcinfo"),
+            Self::Ours => OURS
+                .get_or_init(|| ours("ONCRPC_RPCINFO", "oncrpc-portmapper", "rpcinfo"))
+                .clone(),
+        }
+    }
 }
 
 /// A program of Debian's, which has to be there.

@@ -33,7 +33,7 @@ pub fn same_output(
 }
 
 /// A command and what it said as a terminal would show it, with its status.
-fn transcript(line: &str, output: &Output) -> String {
+pub fn transcript(line: &str, output: &Output) -> String {
     let Output {
         stdout,
         stderr,

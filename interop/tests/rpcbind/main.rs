@@ -11,5 +11,6 @@ mod generated;
 mod group;
 mod hello;
 mod rpcinfo;
+mod rpcinfo_command;
 mod statd;
 mod state_files;

@@ -9,7 +9,9 @@ use oncrpc::{CallError, ProcedureId};
 use oncrpc_client::Broadcast;
 use oncrpc_client::broadcast::DEFAULT_TIMEOUT;
 
-use super::{Context, Stop, Terminal, json};
+use super::layout::json;
+use super::layout::text::printable;
+use super::{Context, Stop, Terminal};
 
 /// Time for the name of a host that has answered.
 const NAME_TIME: Duration = Duration::from_secs(5);
@@ -30,7 +32,10 @@ pub async fn broadcast(
     let asked = asked.callit_numbered::<Null>(called, &()).await;
     let mut answers = asked.map_err(|error| failed(&error))?;
     while let Some((from, ())) = answers.next().await {
-        // Of this host its other addresses tell, unless it has none.
+        // This host is on the network by its other addresses.
+        if from.ip().is_loopback() {
+            continue;
+        }
         let uaddr = Uaddr::Inet(without_scope(from)).to_string();
         let host = name(from.ip()).await;
         terminal.print(&match cx.json {
@@ -45,7 +50,7 @@ pub async fn broadcast(
 async fn name(ip: IpAddr) -> String {
     let looked_up = tokio::task::spawn_blocking(move || dns_lookup::lookup_addr(&ip));
     match tokio::time::timeout(NAME_TIME, looked_up).await {
-        Ok(Ok(Ok(name))) => super::text::printable(&name.into()).into_owned(),
+        Ok(Ok(Ok(name))) => printable(&name.into()).into_owned(),
         _ => "unknown".to_owned(),
     }
 }

@@ -235,20 +235,9 @@ impl Contact {
         }
     }
 
-    /// Has it forget a program on one transport, or on all. `false` if it refuses.
-    pub async fn unset(
-        &self,
-        program: u32,
-        version: u32,
-        netid: Option<&Netid>,
-    ) -> Result<bool, Failure> {
-        let arg = Rpcb {
-            r_prog: program,
-            r_vers: version,
-            r_netid: netid.map(XdrString::from).unwrap_or_default(),
-            ..Rpcb::default()
-        };
-        let unset = self.call::<v3::procedure::Unset>(&arg).await;
+    /// Has it forget what is named. `false` if it refuses.
+    pub async fn unset(&self, what: &Rpcb) -> Result<bool, Failure> {
+        let unset = self.call::<v3::procedure::Unset>(what).await;
         unset.map_err(Failure::Call)
     }
 

@@ -4,10 +4,10 @@
 //! |---|---|
 //! | [`cli`], [`request`] | the command line, and what it means |
 //! | [`connect`], [`contact`] | the way to a host, and what its rpcbind is asked |
-//! | [`list`], [`statistics`], [`json`] | how answers are laid out; pure |
+//! | [`layout`] | how answers are laid out; pure |
 //! | [`ping`], [`broadcast`], [`probe`] | whether programs answer |
+//! | [`delete`] | that programs be forgotten |
 //! | [`failure`] | why there is no answer, in libtirpc's words |
-//! | [`text`] | what a terminal can be shown of a peer's bytes |
 //!
 //! What it prints is what rpcinfo 1.2.6 prints; the differences are in COMPATIBILITY.md. Whom it asks may be hostile:
 //! what is held of an answer is bounded by [`connect::MAX_REPLY`], each step by a time, and their number by
@@ -17,14 +17,12 @@ pub mod broadcast;
 pub mod cli;
 pub mod connect;
 pub mod contact;
+pub mod delete;
 pub mod failure;
-pub mod json;
-pub mod list;
+pub mod layout;
 pub mod ping;
 pub mod probe;
 pub mod request;
-pub mod statistics;
-pub mod text;
 
 use std::fmt;
 use std::io::Write;
@@ -40,6 +38,7 @@ use cli::{Misuse, Options};
 use connect::Patience;
 use contact::Contact;
 use failure::Failure;
+use layout::{json, list, statistics};
 use request::Request;
 
 /// What is the same for everything that is asked.
@@ -216,14 +215,10 @@ async fn answer(cx: &Context, request: &Request, terminal: &mut Terminal<'_>) ->
             written: [program_text, version_text],
         } => {
             let netid = over.as_ref().map(|over| &over.netid);
-            let unset = match Contact::local_or_loopback(cx).await {
-                Ok(contact) => contact.unset(*program, *version, netid).await,
-                Err(failure) => Err(failure),
-            };
-            match unset {
-                Ok(true) if cx.json => terminal.print(&json::deleted()),
-                Ok(true) => Ok(()),
-                Ok(false) | Err(_) => Err(Stop::because(format_args!(
+            match delete::delete(cx, *program, *version, netid).await {
+                true if cx.json => terminal.print(&json::deleted()),
+                true => Ok(()),
+                false => Err(Stop::because(format_args!(
                     "Could not delete registration for prog {program_text} version {version_text}"
                 ))),
             }

@@ -13,8 +13,9 @@ use oncrpc_xdr::Bytes;
 use super::connect::{Patience, addresses, connect, endpoint, is_of};
 use super::contact::Contact;
 use super::failure::{Failure, call_text};
+use super::layout::json;
 use super::request::Place;
-use super::{Context, Stop, Terminal, json};
+use super::{Context, Stop, Terminal};
 
 /// Time for an answer to NULL, as rpcinfo 1.2.6 gives it.
 pub const NULL_TIME: Duration = Duration::from_secs(10);

@@ -13,11 +13,11 @@ use tokio::task::JoinSet;
 use super::connect::{Patience, addresses, connect, endpoint};
 use super::contact::Contact;
 use super::failure::call_text;
-use super::list::push_registration;
+use super::layout::findings::{Finding, Outcome, findings};
+use super::layout::json;
 use super::ping::Null;
-use super::{Context, Stop, Terminal, json};
+use super::{Context, Stop, Terminal};
 use crate::interfaces;
-use crate::services::ProgramNames;
 
 /// Programs that are called at once.
 pub const AT_ONCE: usize = 32;
@@ -27,26 +27,6 @@ pub const WHOLE_TIME: Duration = Duration::from_secs(60);
 
 /// Time for one of them.
 const NULL_TIME: Duration = Duration::from_secs(5);
-
-/// What has become of a registration.
-#[derive(Debug, PartialEq)]
-pub struct Finding {
-    /// The registration.
-    pub entry: Rpcb,
-    /// What NULL came to.
-    pub outcome: Outcome,
-}
-
-/// What NULL of a registration came to.
-#[derive(Debug, PartialEq)]
-pub enum Outcome {
-    /// There was an answer, after this time.
-    Answers(Duration),
-    /// There was none, or one that says that it is not there; why.
-    Dead(String),
-    /// It could not be called from here, or not without calling somebody else; why.
-    NotCalled(&'static str),
-}
 
 /// Calls everything that is registered, and says what answers.
 pub async fn probe(
@@ -65,15 +45,16 @@ pub async fn probe(
     };
     let contact = contact.map_err(Stop::no_contact)?;
     let list = contact.registrations().await.map_err(Stop::no_answer)?;
-    let findings = call_all(list, &asked, patience).await;
-    terminal.print(&match cx.json {
-        true => json::findings(&findings, &cx.names),
-        false => layout(&findings, &cx.names),
-    })?;
-    let dead = |finding: &Finding| matches!(finding.outcome, Outcome::Dead(_));
-    match findings.iter().any(dead) {
-        true => Err(Stop::Said),
-        false => Ok(()),
+    let found = call_all(list, &asked, patience).await;
+    let layout = match cx.json {
+        false => findings,
+        true => json::findings,
+    };
+    terminal.print(&layout(&found, &cx.names))?;
+    let well = |finding: &Finding| !matches!(finding.outcome, Outcome::Dead(_) | Outcome::TooLate);
+    match found.iter().all(well) {
+        true => Ok(()),
+        false => Err(Stop::Said),
     }
 }
 
@@ -95,7 +76,7 @@ async fn call_all(list: Vec<Rpcb>, asked: &Asked, patience: Patience) -> Vec<Fin
         note(calls.join_next().await, &mut outcomes);
     }
     let outcomes = outcomes.into_iter();
-    let outcomes = outcomes.map(|outcome| outcome.unwrap_or(Outcome::NotCalled("was not called")));
+    let outcomes = outcomes.map(|outcome| outcome.unwrap_or(Outcome::TooLate));
     list.into_iter()
         .zip(outcomes)
         .map(|(entry, outcome)| Finding { entry, outcome })
@@ -113,7 +94,11 @@ fn note(
 }
 
 async fn call(place: &Endpoint, program: u32, version: u32, patience: Patience) -> Outcome {
-    let step = Patience::new(Some(patience.at_most(NULL_TIME)));
+    let time = patience.at_most(NULL_TIME);
+    if time.is_zero() {
+        return Outcome::TooLate;
+    }
+    let step = Patience::new(Some(time));
     let connection = match connect(place, step).await {
         Ok(connection) => connection,
         Err(failure) => return Outcome::Dead(failure.before_the_call()),
@@ -185,24 +170,6 @@ impl Asked {
     }
 }
 
-/// A line for each registration and what has become of it.
-pub fn layout(findings: &[Finding], names: &ProgramNames) -> String {
-    let mut text =
-        "   program version netid     address                service    answer\n".to_owned();
-    for Finding { entry, outcome } in findings {
-        push_registration(&mut text, entry, names);
-        let outcome = match outcome {
-            Outcome::Answers(after) => format!("{:.3} ms", after.as_secs_f64() * 1e3),
-            Outcome::Dead(why) => format!("none: {why}"),
-            Outcome::NotCalled(why) => format!("not called: {why}"),
-        };
-        text.push(' ');
-        text.push_str(&outcome);
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,25 +213,5 @@ mod tests {
         let loopback = Endpoint::Udp("[::1]:111".parse().unwrap());
         assert_eq!(asked.place(&entry("udp6", "::.0.111")), Ok(loopback));
         assert!(asked.place(&entry("tcp", "192.0.2.200.0.111")).is_err());
-    }
-
-    #[test]
-    fn a_line_says_what_has_become_of_a_registration() {
-        let finding = |outcome| Finding {
-            entry: entry("tcp", "0.0.0.0.0.111"),
-            outcome,
-        };
-        let findings = [
-            finding(Outcome::Answers(Duration::from_micros(213))),
-            finding(Outcome::Dead("RPC: Timed out".to_owned())),
-            finding(Outcome::NotCalled("only that host can call it")),
-        ];
-        let expected = "   program version netid     address                service    answer
-    100000    4    tcp       0.0.0.0.0.111          portmapper 0.213 ms
-    100000    4    tcp       0.0.0.0.0.111          portmapper none: RPC: Timed out
-    100000    4    tcp       0.0.0.0.0.111          portmapper not called: only that host can call it
-";
-        let names = ProgramNames::parse("portmapper 100000");
-        assert_eq!(layout(&findings, &names), expected);
     }
 }

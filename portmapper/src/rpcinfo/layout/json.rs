@@ -10,8 +10,9 @@ use oncrpc::proto::rpcb::{
 use oncrpc_xdr::XdrString;
 use serde_json::{Map, Value, json};
 
+use super::findings::{Finding, Outcome, TOO_LATE};
 use super::list::{class, merged};
-use super::probe::{Finding, Outcome};
+
 use super::statistics::{PROCEDURES, PROCEDURES_2};
 use super::text::is_printable;
 use crate::services::ProgramNames;
@@ -152,6 +153,7 @@ pub fn findings(list: &[Finding], names: &ProgramNames) -> String {
             Outcome::Answers(after) => (Some(true), Some(milliseconds(*after)), None),
             Outcome::Dead(why) => (Some(false), None, Some(why.as_str())),
             Outcome::NotCalled(why) => (None, None, Some(*why)),
+            Outcome::TooLate => (None, None, Some(TOO_LATE)),
         };
         let mut value = registration(&finding.entry, names);
         value["answers"] = answers.into();
