@@ -1,5 +1,6 @@
 //! How a channel is put together.
 
+use std::future::Future;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -9,10 +10,11 @@ use oncrpc::auth::ClientAuth;
 use oncrpc::call::caller::MAX_TIMEOUT;
 use oncrpc::netid::Netid;
 use oncrpc::{Retransmit, Service};
-use oncrpc_transport::Limits;
 use oncrpc_transport::stream::ByteStream;
+use oncrpc_transport::{Connection, Limits};
 
 use crate::given;
+use crate::made::Made;
 use crate::nettype::Transports;
 use crate::place::{Place, Program, What};
 use crate::rpcbind::RpcbindAt;
@@ -220,6 +222,39 @@ impl Builder {
     /// It is no socket, not connected, or neither TCP, UDP nor a Unix stream.
     pub fn inherited(self, socket: OwnedFd) -> io::Result<Channel> {
         given::over_socket(self.settings, socket).map(Channel::from)
+    }
+
+    /// A channel whose connections the caller makes, over whatever carries messages: `connect` is called when there is
+    /// to be one, first and whenever the one before has ended. It has the connection's driver run.
+    ///
+    /// What leads to the target, and what is said of connections ([`limits`](Self::limits),
+    /// [`retransmit`](Self::retransmit), [`serve`](Self::serve)), means nothing here.
+    ///
+    /// ```
+    /// # fn example(address: std::net::SocketAddr) -> Result<(), oncrpc_client::TargetError> {
+    /// use oncrpc::CallTable;
+    /// use oncrpc_client::Channel;
+    /// use oncrpc_transport::connection::random_xid;
+    /// use oncrpc_transport::{Connection, Limits, StreamLink};
+    /// use tokio::net::TcpStream;
+    ///
+    /// let channel = Channel::builder("server.example".parse()?).connect_by(move || async move {
+    ///     let stream = TcpStream::connect(address).await?;
+    ///     let link = StreamLink::new(stream, Limits::CLIENT.record);
+    ///     let table = CallTable::new(random_xid());
+    ///     let (connection, driver) = Connection::new(link, table, Limits::CLIENT);
+    ///     tokio::spawn(driver.run());
+    ///     Ok(connection)
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn connect_by<F, C>(self, connect: F) -> Channel
+    where
+        F: Fn() -> C + Send + Sync + 'static,
+        C: Future<Output = io::Result<Connection>> + Send + 'static,
+    {
+        Channel::new(Place::Made(Made::by(connect)), self.settings)
     }
 
     fn channel(self, wanted: What) -> Channel {

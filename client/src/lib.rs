@@ -42,6 +42,8 @@ mod connect;
 #[cfg(feature = "tokio")]
 mod given;
 #[cfg(feature = "tokio")]
+mod made;
+#[cfg(feature = "tokio")]
 mod nettype;
 #[cfg(feature = "tokio")]
 mod place;

@@ -10,6 +10,7 @@ use oncrpc::CallError;
 use oncrpc::netid::{Family, Netid};
 use oncrpc::uaddr::Uaddr;
 
+use crate::made::Made;
 use crate::nettype::Transports;
 use crate::rpcbind::{Rpcbind, RpcbindAt};
 use crate::{Endpoint, Host};
@@ -21,6 +22,8 @@ pub(crate) enum Place {
     Endpoint(Endpoint),
     /// Nobody here knows: somebody else has made the connection, and there is no way to another.
     Unknown,
+    /// The caller knows.
+    Made(Made),
     /// Something on a host.
     On {
         host: Host,
@@ -58,6 +61,8 @@ pub(crate) struct Program {
 pub(crate) enum Way {
     /// Straight to where it is.
     Endpoint(Endpoint),
+    /// As the caller connects.
+    Made(Made),
     /// By asking rpcbind.
     Lookup {
         rpcbind: RpcbindAt,
@@ -74,6 +79,7 @@ impl Place {
     pub(crate) async fn ways(&self) -> Result<Vec<Way>, CallError> {
         let (host, transports, what) = match self {
             Self::Unknown => return Ok(Vec::new()),
+            Self::Made(made) => return Ok(vec![Way::Made(made.clone())]),
             Self::Endpoint(endpoint) => return Ok(vec![Way::Endpoint(endpoint.clone())]),
             Self::On {
                 host,
@@ -121,7 +127,7 @@ impl Place {
     pub(crate) fn over_tcp(&self) -> Option<Self> {
         match self {
             Self::Endpoint(Endpoint::Udp(address)) => Some(Endpoint::Tcp(*address).into()),
-            Self::Endpoint(_) | Self::Unknown => None,
+            Self::Endpoint(_) | Self::Made(_) | Self::Unknown => None,
             Self::On {
                 host,
                 transports,
@@ -151,6 +157,7 @@ impl Place {
                 return CallError::Connect(Arc::new(error));
             }
             Self::Endpoint(endpoint) => format!("no way to {endpoint}"),
+            Self::Made(made) => format!("no way by {made}"),
             Self::On {
                 host, transports, ..
             } => match &transports.netids()[..] {
@@ -203,24 +210,8 @@ impl Program {
     }
 }
 
-impl Way {
-    /// Where to connect to; asks rpcbind if need be.
-    pub(crate) async fn endpoint(&self) -> Result<Endpoint, CallError> {
-        match self {
-            Self::Endpoint(endpoint) => Ok(endpoint.clone()),
-            Self::Lookup {
-                rpcbind,
-                program,
-                version,
-                netid,
-                host,
-            } => lookup(rpcbind.clone(), *program, *version, netid.clone(), *host).await,
-        }
-    }
-}
-
 /// Asks rpcbind where a program is. Boxed, because rpcbind is called through a channel, too.
-fn lookup(
+pub(crate) fn lookup(
     at: RpcbindAt,
     program: u32,
     version: u32,
@@ -270,6 +261,7 @@ impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Endpoint(endpoint) => endpoint.fmt(f),
+            Self::Made(made) => made.fmt(f),
             Self::Lookup {
                 program,
                 version,

@@ -8,7 +8,10 @@ use std::time::Duration;
 use oncrpc::CallError;
 use oncrpc_transport::Connection;
 
+use crate::callbacks::Callbacks;
 use crate::connect::connect;
+use crate::place::{Way, lookup};
+use crate::settings::Settings;
 use crate::shared::Setup;
 
 /// Connects by the first way to the server that leads there. If none does, the error is that of the first, which is
@@ -22,11 +25,7 @@ pub(crate) async fn reach(setup: &Setup) -> Result<Connection, CallError> {
     } = setup;
     let mut failed: Option<CallError> = None;
     for way in place.ways().await? {
-        let connected = async {
-            let endpoint = way.endpoint().await?;
-            let connection = connect(&endpoint, settings, callbacks.as_ref()).await;
-            connection.map_err(|error| connect_error(&endpoint, &error))
-        };
+        let connected = connect_by(&way, settings, callbacks.as_ref());
         let error = match tokio::time::timeout(settings.connect_timeout, connected).await {
             Ok(Ok(connection)) => return Ok(connection),
             Ok(Err(error)) => error,
@@ -38,6 +37,31 @@ pub(crate) async fn reach(setup: &Setup) -> Result<Connection, CallError> {
         };
     }
     Err(failed.unwrap_or_else(|| place.no_way()))
+}
+
+/// Connects by one way; asks rpcbind where to if need be.
+async fn connect_by(
+    way: &Way,
+    settings: &Settings,
+    callbacks: Option<&Callbacks>,
+) -> Result<Connection, CallError> {
+    let endpoint = match way {
+        Way::Endpoint(endpoint) => endpoint.clone(),
+        Way::Made(made) => {
+            let connection = made.connect().await;
+            let connection = connection.map_err(|error| connect_error(made, &error))?;
+            return Ok(settings.apply(connection));
+        }
+        Way::Lookup {
+            rpcbind,
+            program,
+            version,
+            netid,
+            host,
+        } => lookup(rpcbind.clone(), *program, *version, netid.clone(), *host).await?,
+    };
+    let connection = connect(&endpoint, settings, callbacks).await;
+    connection.map_err(|error| connect_error(&endpoint, &error))
 }
 
 /// What could not be connected to, and why.

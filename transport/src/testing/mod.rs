@@ -5,9 +5,11 @@
 
 mod datagrams;
 mod stream;
+mod way;
 
 pub use datagrams::{Faults, MemoryLink, datagrams};
-pub use stream::{Cut, End, FaultyStream};
+pub use stream::{Cut, End, FaultyStream, Gap, StreamFaults};
+pub use way::Stall;
 
 /// Numbers that look random and follow from a seed (splitmix64).
 #[derive(Clone, Debug)]

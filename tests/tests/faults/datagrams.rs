@@ -1,6 +1,4 @@
-//! The fault matrix: whatever happens on the way, every call ends exactly once, with the right answer or an error of
-//! its own kind, by its deadline. In virtual time.
-#![expect(clippy::unwrap_used, reason = "a helper of a test may fail it")]
+//! Datagrams that get lost, doubled, late, overtaken and damaged, both ways at once.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,103 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use oncrpc::netid::Netid;
-use oncrpc::peer::{Address, Peer};
-use oncrpc::{
-    Answer, Call, CallError, CallOptions, CallTable, ProcedureId, RawCaller, Reply, Retransmit,
-    Service, Services, Step, service,
-};
+use oncrpc::{Answer, Call, CallTable, Reply, Retransmit, Service, Step, service};
 use oncrpc_server::{Duplicates, intercepted, remembered};
-use oncrpc_transport::testing::{Cut, Dice, End, Faults, FaultyStream, datagrams};
-use oncrpc_transport::{Connection, Driver, LadderPool, Limits, Link, StreamLink};
+use oncrpc_transport::testing::{Dice, Faults, datagrams};
+use oncrpc_transport::{Connection, Limits};
 use oncrpc_xdr::Writer;
-use tokio::io::duplex;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::Instant;
 
-const ECHO: ProcedureId = ProcedureId {
-    program: 0x2000_0001,
-    version: 1,
-    procedure: 1,
-};
-
-/// How much later than its deadline a call may end.
-const SLACK: Duration = Duration::from_millis(10);
-
-/// Every procedure gives its arguments back.
-fn echo() -> Arc<dyn Service> {
-    service(ECHO.program, ECHO.version, &[], Arc::new(()), |_| {
-        Box::new(|call: &Call<'_>, reply: &mut Reply<'_>| reply.success_raw(&call.raw_args()))
-    })
-}
-
-/// Serves a link. The server ends with what is given back.
-fn serve(link: impl Link, service: Arc<dyn Service>) -> watch::Sender<bool> {
-    let (stop, stopped) = watch::channel(false);
-    let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([service]))));
-    let peer = Peer {
-        netid: Netid::Local,
-        remote: Address::Local,
-        local: Address::Local,
-        interface: None,
-    };
-    let driver = Driver::new(link, Limits::SERVER).serving(ladders, peer, stopped);
-    tokio::spawn(driver.run());
-    stop
-}
-
-/// Arguments that no other call has: its number, and as many bytes as the dice say.
-fn arguments(number: u32, dice: &mut Dice, most: u64) -> Bytes {
-    let len = dice.below(most / 4 + 1) as usize * 4;
-    let mut bytes = number.to_be_bytes().to_vec();
-    bytes.resize(4 + len, number as u8);
-    bytes.into()
-}
-
-/// How calls ended: answers that are right, answers that are wrong, errors.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Ends {
-    right: usize,
-    wrong: usize,
-    errors: usize,
-}
-
-/// Makes calls at the same time; each must end by its deadline.
-async fn ends(
-    connection: &Connection,
-    calls: u32,
-    timeout: Duration,
-    dice: &mut Dice,
-    most: u64,
-) -> Ends {
-    let begun = Instant::now();
-    let mut running = JoinSet::new();
-    for number in 0..calls {
-        let (connection, args) = (connection.clone(), arguments(number, dice, most));
-        running.spawn(async move {
-            let options = CallOptions::default().timeout(timeout);
-            let answer = connection.call_raw(ECHO, args.clone(), options).await;
-            assert!(begun.elapsed() <= timeout + SLACK, "{:?}", begun.elapsed());
-            answer.map(|answer| answer == args)
-        });
-    }
-    let mut ends = Ends::default();
-    while let Some(ended) = running.join_next().await {
-        match ended.unwrap_or_else(|error| panic!("{error}")) {
-            Ok(true) => ends.right += 1,
-            Ok(false) => ends.wrong += 1,
-            Err(
-                CallError::TimedOut { .. }
-                | CallError::Disconnected(_)
-                | CallError::Connect(_)
-                | CallError::Refused(_),
-            ) => ends.errors += 1,
-            Err(other) => panic!("{other}"),
-        }
-    }
-    ends
-}
+use crate::echo::{ECHO, Ends, echo, ends, serve};
 
 /// Calls over datagrams that suffer these faults.
 async fn over_datagrams(faults: Faults, seed: u64, calls: u32, timeout: Duration) -> Ends {
@@ -118,7 +26,7 @@ async fn over_datagrams_to(
     calls: u32,
     timeout: Duration,
 ) -> Ends {
-    let (ours, theirs) = datagrams(faults, seed);
+    let (ours, theirs) = datagrams(faults, faults, seed);
     let _stop = serve(theirs, service);
     // Xids that wrap around within the test.
     let table = CallTable::new(u32::MAX - 7).with_retransmit(Retransmit::default());
@@ -265,52 +173,4 @@ async fn a_call_whose_reply_is_remembered_is_executed_once_whatever_happens_to_i
         arrived > 2 * executed_in_all,
         "{arrived} calls arrived, {executed_in_all} in all"
     );
-}
-
-/// Calls over a stream between two ends of which each may suffer.
-async fn over_a_stream(
-    piece: usize,
-    ours_cut: Option<Cut>,
-    theirs_cut: Option<Cut>,
-    calls: u32,
-    most: u64,
-) -> Ends {
-    let (ours, theirs) = duplex(1 << 16);
-    let theirs = FaultyStream::new(theirs, piece, theirs_cut);
-    let ours = FaultyStream::new(ours, piece, ours_cut);
-    let _stop = serve(StreamLink::new(theirs, Limits::SERVER.record), echo());
-    let link = StreamLink::new(ours, Limits::CLIENT.record);
-    let (connection, driver) = Connection::new(link, CallTable::new(u32::MAX), Limits::CLIENT);
-    tokio::spawn(driver.run());
-    let timeout = Duration::from_secs(25);
-    ends(&connection, calls, timeout, &mut Dice::new(7), most).await
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stream_may_come_in_any_pieces() {
-    for piece in [1, 3, 7, 1_000] {
-        let ends = over_a_stream(piece, None, None, 20, 5_000).await;
-        assert_eq!(ends.right, 20, "pieces of {piece}: {ends:?}");
-    }
-    let ends = over_a_stream(4_096, None, None, 4, 1 << 20).await;
-    assert_eq!(ends.right, 4, "{ends:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stream_may_end_at_any_byte() {
-    // Three calls and replies take fewer than so many bytes each way.
-    for after in 0..400 {
-        for end in [End::Close, End::Reset] {
-            let cut = Some(Cut { after, end });
-            for (ours, theirs) in [(cut, None), (None, cut)] {
-                let ends = over_a_stream(64, ours, theirs, 3, 60).await;
-                assert_eq!(ends.wrong, 0, "after {after}, {end:?}: {ends:?}");
-                assert_eq!(
-                    ends.right + ends.errors,
-                    3,
-                    "after {after}, {end:?}: {ends:?}"
-                );
-            }
-        }
-    }
 }
