@@ -1,4 +1,5 @@
 use std::io::{BufRead, BufReader};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -6,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use nix::sched::{CloneFlags, setns};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, dup};
 
 use crate::daemon::{Daemon, Ready};
 use crate::programs::Which;
@@ -129,6 +130,39 @@ impl Host {
         Daemon::start(self, command, Ready::Notify)
     }
 
+    /// Starts rpcbind as a service manager does that has bound these sockets for it (`LISTEN_FDS`), and waits
+    /// until it says that it is ready.
+    pub fn rpcbind_activated(&self, which: Which, flags: &[&str], sockets: Vec<OwnedFd>) -> Daemon {
+        self.rpcbind_activated_as(0, which, flags, sockets)
+    }
+
+    /// The same as this user, to whom the state directory then belongs.
+    pub fn rpcbind_activated_as(
+        &self,
+        uid: u32,
+        which: Which,
+        flags: &[&str],
+        sockets: Vec<OwnedFd>,
+    ) -> Daemon {
+        if uid != 0 {
+            self.run(&format!("chown {uid} /run/rpcbind")).success();
+        }
+        // A child takes over what is not closed on exec; the shell puts it where sd_listen_fds(3) looks.
+        let inherited: Vec<OwnedFd> = sockets.iter().map(inheritable).collect();
+        let mut line = format!(
+            "LISTEN_PID=$$ LISTEN_FDS={} exec \"$0\" \"$@\"",
+            inherited.len()
+        );
+        for (at, socket) in inherited.iter().enumerate() {
+            let number = socket.as_raw_fd();
+            line += &format!(" {}<&{number} {number}<&-", at + 3);
+        }
+        let mut command = self.command(uid, "bash");
+        command.args(["-c", &line]).arg(which.rpcbind());
+        command.arg("-f").args(flags);
+        Daemon::start(self, command, Ready::Notify)
+    }
+
     /// Lays cable `number` to another host. Its ends are interfaces `c` and the number, with the addresses
     /// that [`cable_end`](Self::cable_end) tells and, link-local, fe80::1 here and fe80::2 there.
     pub fn cable(&self, number: u8, other: &Self) {
@@ -236,6 +270,17 @@ impl From<std::process::Output> for Output {
     fn from(output: std::process::Output) -> Self {
         Self::new(&output.stdout, &output.stderr, output.status)
     }
+}
+
+/// The same socket under a number that no service manager uses, open to children. (One that another test starts
+/// meanwhile gets it as well, and has no use for it.)
+fn inheritable(socket: &OwnedFd) -> OwnedFd {
+    const BEYOND: i32 = 32;
+    let copy = dup(socket).expect("there are numbers left");
+    if copy.as_raw_fd() < BEYOND {
+        return inheritable(&copy);
+    }
+    copy
 }
 
 /// How a file of the host whose first process is `init` is named outside.

@@ -7,6 +7,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -42,6 +43,10 @@ pub struct Options {
     pub as_daemon: bool,
     /// `-w`: read the state files.
     pub warm_start: bool,
+    /// `--bind`, any number of times: addresses for TCP and UDP, beside the loopback ones.
+    pub bind: Vec<IpAddr>,
+    /// `--bind-missing`: serve also the transports that the service manager has passed no socket for.
+    pub bind_missing: bool,
     /// `--port`: another port than that of `sunrpc`.
     pub port: Option<u16>,
     /// `--socket`: another Unix socket than `/run/rpcbind.sock`.
@@ -63,7 +68,7 @@ pub const USAGE: &str = "usage: rpcbind [-adhilswfr]";
 
 /// What `--help` prints.
 pub const HELP: &str = "\
-usage: rpcbind [-adhilswfr] [--port PORT] [--socket PATH] [--state-dir PATH] [--lock PATH]
+usage: rpcbind [-adhilswfr] [OPTION]...
 
 Maps RPC program numbers to universal addresses.
 
@@ -76,6 +81,11 @@ Maps RPC program numbers to universal addresses.
   -d          log more; may be repeated
   -a          with -d, abort on errors
   -r          call services of this host for others: CALLIT, BCAST, INDIRECT
+
+  --bind ADDRESS    listen on this address (and on loopback) only, with TCP and UDP;
+                    may be repeated
+  --bind-missing    when a service manager passes sockets, serve the other
+                    transports of /etc/netconfig, too
 
 An instance of one's own, which needs no root:
 
@@ -177,12 +187,19 @@ fn long(
             let bad = || format!("option {shown}: {} is not a port", value.display());
             options.port = Some(port.filter(|&port| port != 0).ok_or_else(bad)?);
         }
+        b"bind" => {
+            let value = value()?;
+            let address = value.to_str().and_then(|text| text.parse().ok());
+            let bad = || format!("option {shown}: {} is not an IP address", value.display());
+            options.bind.push(address.ok_or_else(bad)?);
+        }
         b"socket" => options.socket = Some(value()?.into()),
         b"state-dir" => options.state_directory = Some(value()?.into()),
         b"lock" => options.lock = Some(value()?.into()),
-        b"help" | b"version" if joined.is_some() => {
+        b"help" | b"version" | b"bind-missing" if joined.is_some() => {
             return Err(format!("option {shown} doesn't allow an argument"));
         }
+        b"bind-missing" => options.bind_missing = true,
         b"help" => return Ok(Some(Command::Help)),
         b"version" => return Ok(Some(Command::Version)),
         _ => return Err(format!("unrecognized option {shown}")),

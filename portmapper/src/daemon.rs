@@ -12,27 +12,31 @@ use std::time::Duration;
 
 use nix::unistd::daemon;
 use oncrpc::netconfig::{NetworkConfig, PATH};
-use oncrpc::netid::{Family, Protocol};
+use oncrpc::netid::Netid;
 use oncrpc::record::RecordLimits;
-use oncrpc_server::{Running, Server, ServerLimits, StartError};
+use oncrpc_server::{Listen, Running, Server, ServerLimits, StartError};
 use oncrpc_transport::Limits;
 use oncrpc_transport::datagram::DatagramLimits;
+use oncrpc_xdr::XdrString;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::binding::{self, Binding, CannotBind, Hosts, reason};
+use crate::binding::{self, CannotBind, reason};
 use crate::cli::Options;
 use crate::forward::Forwarder;
 use crate::group::Group;
 use crate::interfaces::{Changes, Interfaces};
 use crate::lock::Lock;
 use crate::netconfig;
+use crate::notify::ServiceManager;
+use crate::passed::{self, Passed};
+use crate::plan::{self, Addresses, At, NotAllowed, Place, Wanted};
 use crate::policy::Policy;
 use crate::portmapper::Portmapper;
 use crate::privilege::{self, Account};
 use crate::request_log::RequestLog;
 use crate::services::{self, ProgramNames, own_port};
 use crate::state::StateDirectory;
-use crate::{logging, notify, service};
+use crate::{logging, service};
 
 /// Why the daemon does not start; what it prints then. Scripts know some of these lines.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +49,8 @@ enum Failure {
     File { path: PathBuf, error: io::Error },
     #[error("rpcbind: {0}")]
     CannotBind(#[from] CannotBind),
+    #[error("rpcbind: {0}")]
+    NotAllowed(#[from] NotAllowed),
     #[error("rpcbind: no transport can be served")]
     NoTransport,
     #[error("rpcbind: {what}: {}", reason(.error))]
@@ -135,11 +141,13 @@ fn serve(options: &Options) -> Result<(), Failure> {
     if let Err(errno) = privilege::raise_descriptor_limit() {
         log::warn!("cannot raise the limit of open files: {errno}");
     }
-    if !privilege::is_root() && !options.is_private() && !privilege::may_bind_any_port() {
+    let passed = passed::sockets().map_err(failed("LISTEN_FDS"))?;
+    let may_bind = options.is_private() || privilege::may_bind_any_port();
+    if !privilege::is_root() && !may_bind && passed.is_empty() {
         return Err(Failure::NotSuperuser);
     }
     let networks = networks()?;
-    let bindings = bind(options, &networks, &socket)?;
+    let bound = bind(places(options, &networks, &socket, passed)?)?;
     if !options.foreground {
         daemon(false, false).map_err(failed("daemon"))?;
     }
@@ -156,14 +164,16 @@ fn serve(options: &Options) -> Result<(), Failure> {
     if let Some(account) = account {
         account.become_it().map_err(failed("setuid"))?;
     }
-    let portmapper = portmapper(options, networks, state, &bindings);
+    let portmapper = portmapper(options, networks, state, &bound.announced);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(failed("cannot start"))?;
-    runtime.block_on(until_a_signal(&portmapper, bindings))?;
+    runtime.block_on(until_a_signal(&portmapper, bound.sockets))?;
     portmapper.end();
-    if let Err(error) = std::fs::remove_file(&socket) {
+    if let Some(socket) = bound.file
+        && let Err(error) = std::fs::remove_file(&socket)
+    {
         log::debug!("cannot remove {}: {}", socket.display(), reason(&error));
     }
     drop(lock);
@@ -179,36 +189,71 @@ fn networks() -> Result<Vec<NetworkConfig>, Failure> {
     Ok(networks)
 }
 
-fn bind(
+/// Where to listen.
+fn places(
     options: &Options,
     networks: &[NetworkConfig],
     socket: &Path,
-) -> Result<Vec<Binding>, Failure> {
+    passed: Vec<Passed>,
+) -> Result<Vec<Place>, Failure> {
     let table = std::fs::read(services::SERVICES_PATH).unwrap_or_default();
     let table = String::from_utf8_lossy(&table);
-    let hosts = Hosts::look_up(&options.hosts);
-    let mut bindings = Vec::new();
-    for network in netconfig::served(networks) {
-        let (netid, family) = (&network.netid, network.transport.family);
-        let port = |protocol| options.port.unwrap_or_else(|| own_port(&table, protocol));
-        bindings.extend(match (family, network.transport.protocol) {
-            (Family::Loopback, _) => binding::local(netid, socket, !options.is_private()),
-            (_, Some(Protocol::Tcp)) => binding::tcp(netid, family, port(Protocol::Tcp)),
-            (_, Some(Protocol::Udp)) => binding::udp(netid, family, port(Protocol::Udp), &hosts)?,
-            (_, None) => None,
-        });
+    let addresses = match &options.bind[..] {
+        [] => binding::look_up(&options.hosts),
+        named => Addresses::Both(named.to_vec()),
+    };
+    let wanted = Wanted {
+        addresses,
+        socket: socket.to_owned(),
+        and_abstract: !options.is_private(),
+        missing: options.bind_missing,
+    };
+    let port = |protocol| options.port.unwrap_or_else(|| own_port(&table, protocol));
+    if !passed.is_empty() && !options.hosts.is_empty() {
+        log::warn!("-h is for sockets of our own; the service manager has passed others");
     }
-    if bindings.is_empty() {
+    Ok(plan::places(&wanted, networks, port, passed)?)
+}
+
+/// What came of the places.
+struct Bound {
+    sockets: Vec<Listen>,
+    /// Where we are found.
+    announced: Vec<(Netid, XdrString)>,
+    /// The Unix socket's file, which is removed at the end unless somebody else has made it.
+    file: Option<PathBuf>,
+}
+
+fn bind(places: Vec<Place>) -> Result<Bound, Failure> {
+    let (mut sockets, mut tellings, mut file) = (Vec::new(), Vec::new(), None);
+    for place in places {
+        let telling = place.telling();
+        let path = match &place.at {
+            At::Path(path) => Some(path.clone()),
+            _ => None,
+        };
+        if let Some(socket) = binding::bind(place)? {
+            sockets.push(socket);
+            tellings.extend(telling);
+            file = file.or(path);
+        }
+    }
+    if sockets.is_empty() {
         return Err(Failure::NoTransport);
     }
-    Ok(bindings)
+    let announced = plan::announced(tellings);
+    Ok(Bound {
+        sockets,
+        announced,
+        file,
+    })
 }
 
 fn portmapper(
     options: &Options,
     networks: Vec<NetworkConfig>,
     state: StateDirectory,
-    bindings: &[Binding],
+    announced: &[(Netid, XdrString)],
 ) -> Arc<Portmapper> {
     let policy = Policy {
         insecure: options.insecure,
@@ -219,17 +264,14 @@ fn portmapper(
     if options.remote_calls {
         portmapper = portmapper.forwarding(Forwarder::new());
     }
-    for binding in bindings {
-        portmapper.announce(&binding.netid, &binding.uaddr);
+    for (netid, uaddr) in announced {
+        portmapper.announce(netid, uaddr);
     }
     portmapper.start(options.warm_start);
     Arc::new(portmapper)
 }
 
-async fn until_a_signal(
-    portmapper: &Arc<Portmapper>,
-    bindings: Vec<Binding>,
-) -> Result<(), Failure> {
+async fn until_a_signal(portmapper: &Arc<Portmapper>, sockets: Vec<Listen>) -> Result<(), Failure> {
     let listen = |kind| signal(kind).map_err(failed("cannot listen to signals"));
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
@@ -240,16 +282,22 @@ async fn until_a_signal(
         listen(SignalKind::user_defined1())?,
         listen(SignalKind::user_defined2())?,
     ];
-    let running = start(portmapper, bindings).await?;
-    if let Some(notify_socket) = std::env::var_os("NOTIFY_SOCKET")
-        && let Err(error) = notify::ready(&notify_socket)
-    {
-        log::warn!("cannot tell {}: {error}", notify_socket.display());
+    let running = start(portmapper, sockets).await?;
+    let manager = ServiceManager::from_environment().unwrap_or_else(|error| {
+        log::warn!("NOTIFY_SOCKET: {error}");
+        None
+    });
+    if let Some(manager) = &manager {
+        manager.ready();
     }
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         _ = quit.recv() => {}
+        () = keep_alive(manager.as_ref()) => {}
+    }
+    if let Some(manager) = &manager {
+        manager.stopping();
     }
     if !running.shutdown(GRACE).await {
         log::warn!("calls at hand were given up");
@@ -257,21 +305,32 @@ async fn until_a_signal(
     Ok(())
 }
 
-async fn start(portmapper: &Arc<Portmapper>, bindings: Vec<Binding>) -> Result<Running, Failure> {
-    follow_interfaces(portmapper.interfaces(), &bindings)?;
+/// Tells the service manager that we are not stuck, for ever. It is the loop that answers calls which says so.
+async fn keep_alive(manager: Option<&ServiceManager>) {
+    let Some((manager, interval)) = manager.and_then(|m| Some((m, m.interval()?))) else {
+        return std::future::pending().await;
+    };
+    let mut interval = tokio::time::interval(interval);
+    loop {
+        interval.tick().await;
+        manager.alive();
+    }
+}
+
+async fn start(portmapper: &Arc<Portmapper>, sockets: Vec<Listen>) -> Result<Running, Failure> {
+    follow_interfaces(portmapper.interfaces(), &sockets)?;
     let mut server = Server::new().limits(LIMITS);
     for service in service::services(portmapper) {
         server = server.service(service);
     }
-    for socket in bindings.into_iter().flat_map(|binding| binding.sockets) {
+    for socket in sockets {
         server = server.listen(socket);
     }
     Ok(server.start().await?)
 }
 
 /// Joins the group of rpcbinds on every interface, also on those that come later.
-fn follow_interfaces(interfaces: &Interfaces, bindings: &[Binding]) -> Result<(), Failure> {
-    let sockets = bindings.iter().flat_map(|binding| &binding.sockets);
+fn follow_interfaces(interfaces: &Interfaces, sockets: &[Listen]) -> Result<(), Failure> {
     let group = Group::of(sockets).map_err(failed("cannot share a socket"))?;
     let changes = Changes::open();
     if changes.is_ok() {

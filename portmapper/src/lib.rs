@@ -21,7 +21,8 @@
 //! | [`keeper`] | registrations outlive the daemon |
 //! | [`netconfig`], [`services`] | the tables of /etc |
 //! | [`cli`] | the command line |
-//! | [`binding`], [`lock`], [`privilege`], [`notify`], [`logging`] | what the daemon needs of the host |
+//! | [`plan`] | where to listen, and why |
+//! | [`passed`], [`binding`], [`lock`], [`privilege`], [`notify`], [`logging`] | what the daemon needs of the host |
 //! | [`daemon`] | the daemon from start to end |
 //! | [`rpcinfo`] | the other command |
 //!
@@ -40,6 +41,8 @@ pub mod logging;
 pub mod merge;
 pub mod netconfig;
 pub mod notify;
+pub mod passed;
+pub mod plan;
 pub mod policy;
 pub mod portmapper;
 pub mod privilege;

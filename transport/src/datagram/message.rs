@@ -53,14 +53,16 @@ pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Optio
         _ => None,
     });
     let len = received.bytes;
-    Ok(destination.map(|(local, for_many, interface): (IpAddr, _, _)| Arrived {
-        message: Bytes::new(),
-        len,
-        remote: plain(remote),
-        local: local.to_canonical(),
-        for_many,
-        interface,
-    }))
+    Ok(
+        destination.map(|(local, for_many, interface): (IpAddr, _, _)| Arrived {
+            message: Bytes::new(),
+            len,
+            remote: plain(remote),
+            local: local.to_canonical(),
+            for_many,
+            interface,
+        }),
+    )
 }
 
 /// Sends one datagram to `peer`, from the address that it had asked. (A socket for IPv6 and IPv4 takes IPv4 addresses
