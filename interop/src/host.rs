@@ -1,5 +1,6 @@
 use std::io::{BufRead, BufReader};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::{Pid, dup};
 
-use crate::daemon::{Daemon, Ready};
+use crate::daemon::{Daemon, Ready, wait_readable};
 use crate::programs::Which;
 
 /// A machine of its own: network, mounts, processes and host name, with nothing but us in it.
@@ -74,6 +75,9 @@ impl Host {
         let init = only_child(unshare.id()).expect("it waits for us");
         let log = in_network(init, || UnixDatagram::bind(inside(init, "/dev/log")))
             .expect("/dev/log is free");
+        // Daemons log as whoever they have become.
+        std::fs::set_permissions(inside(init, "/dev/log"), PermissionsExt::from_mode(0o666))
+            .expect("the socket is ours");
         log.set_nonblocking(true).expect("a socket can be made so");
         Self {
             life,
@@ -213,6 +217,19 @@ impl Host {
             lines.push(syslog_line(&String::from_utf8_lossy(&buffer[..length])));
         }
         lines
+    }
+
+    /// The next message to `/dev/log`, waited for: some log by a process that outlives the answer.
+    pub fn next_syslog(&self) -> String {
+        let came = wait_readable(&[self.log.as_fd()]).is_some();
+        assert!(came, "nothing is logged");
+        self.syslog().remove(0)
+    }
+
+    /// Gives it an /etc of its own, like the machine's, in which names are those of /etc/hosts.
+    pub fn private_etc(&self) {
+        let own = "cp -a /etc /run/etc && mount --bind /run/etc /etc && echo 'hosts: files' >/etc/nsswitch.conf";
+        self.run(own).success();
     }
 
     /// A port below 1024 that nobody has used here yet.

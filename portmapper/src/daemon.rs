@@ -24,6 +24,7 @@ use crate::binding::{self, CannotBind, reason};
 use crate::cli::Options;
 use crate::forward::Forwarder;
 use crate::group::Group;
+use crate::hosts_access::HostsAccess;
 use crate::interfaces::{Changes, Interfaces};
 use crate::lock::Lock;
 use crate::netconfig;
@@ -260,7 +261,8 @@ fn portmapper(
     };
     let names = ProgramNames::read(Path::new(services::RPC_PATH));
     let log = RequestLog::new(options.log, names);
-    let mut portmapper = Portmapper::new(policy, networks, state, log);
+    let mut portmapper = Portmapper::new(policy, networks, state, log)
+        .with_hosts_access(HostsAccess::of_this_host());
     if options.remote_calls {
         portmapper = portmapper.forwarding(Forwarder::new());
     }

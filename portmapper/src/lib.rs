@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`registry`] | which service is where; pure |
 //! | [`policy`] | who is calling and what they may; pure |
+//! | [`hosts_access`] | hosts.allow and hosts.deny |
 //! | [`merge`], [`interfaces`] | which of our addresses a caller is told |
 //! | [`statistics`] | what GETSTAT counts; pure |
 //! | [`group`] | the IPv6 group of rpcbinds, and how it is joined on every link |
@@ -33,6 +34,7 @@ pub mod cli;
 pub mod daemon;
 pub mod forward;
 pub mod group;
+pub mod hosts_access;
 pub mod interfaces;
 pub mod journal;
 pub mod keeper;

@@ -10,6 +10,7 @@ use oncrpc::peer::{Address, Peer};
 use oncrpc_xdr::{Bytes, XdrString};
 
 use crate::forward::{Forwarder, service_at};
+use crate::hosts_access::HostsAccess;
 use crate::interfaces::Interfaces;
 use crate::keeper::Keeper;
 use crate::merge::{Asked, merge};
@@ -29,6 +30,7 @@ pub struct Portmapper {
     /// `-r`
     forwarder: Option<Forwarder>,
     log: RequestLog,
+    hosts_access: Option<HostsAccess>,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,15 @@ impl Portmapper {
             interfaces: Interfaces::default(),
             forwarder: None,
             log,
+            hosts_access: None,
+        }
+    }
+
+    /// Lets hosts.allow and hosts.deny say who may call.
+    pub fn with_hosts_access(self, hosts_access: HostsAccess) -> Self {
+        Self {
+            hosts_access: Some(hosts_access),
+            ..self
         }
     }
 
@@ -122,6 +133,14 @@ impl Portmapper {
                 over_loopback: peer.interface.map(|index| index == LOOPBACK_INTERFACE),
             }),
             _ => None,
+        }
+    }
+
+    /// Whether hosts.allow and hosts.deny let somebody call. Whoever uses the Unix socket is not judged.
+    pub fn is_welcome(&self, peer: &Peer) -> bool {
+        match (&self.hosts_access, peer.inet()) {
+            (Some(files), Some(from)) => files.permits(from.ip()),
+            _ => true,
         }
     }
 
@@ -266,8 +285,8 @@ impl Portmapper {
 
     /// Whether a procedure may be called for somebody through CALLIT, BCAST or INDIRECT.
     ///
-    /// Where calls are forwarded, it has to be somebody on this host or on one of its networks, which is as far
-    /// as broadcasts come; and whatever policy says, nobody gets this portmapper to call itself: everybody
+    /// Where calls are forwarded, it has to be somebody who [is welcome](Self::is_welcome), on this host or on one
+    /// of its networks, which is as far as broadcasts come; and whatever policy says, nobody gets this portmapper to call itself: everybody
     /// would then be on this host.
     pub fn may_call(&self, peer: &Peer, program: u32, procedure: u32) -> Result<(), TooWeak> {
         self.policy.may_call_through(program, procedure)?;
@@ -278,7 +297,8 @@ impl Portmapper {
         let from = peer.inet().ok_or(TooWeak)?.ip();
         let interfaces = self.interfaces.list();
         let mut up = interfaces.iter().filter(|interface| interface.up);
-        if changes_us || !up.any(|interface| interface.is_neighbour(from)) {
+        if changes_us || !self.is_welcome(peer) || !up.any(|interface| interface.is_neighbour(from))
+        {
             return Err(TooWeak);
         }
         Ok(())

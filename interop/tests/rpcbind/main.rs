@@ -9,6 +9,7 @@ mod conformance;
 mod differences;
 mod group;
 mod hello;
+mod hosts_access;
 mod rpcinfo;
 mod statd;
 mod state_files;
