@@ -219,11 +219,15 @@ impl Host {
         lines
     }
 
-    /// The next message to `/dev/log`, waited for: some log by a process that outlives the answer.
-    pub fn next_syslog(&self) -> String {
-        let came = wait_readable(&[self.log.as_fd()]).is_some();
-        assert!(came, "nothing is logged");
-        self.syslog().remove(0)
+    /// The first message to `/dev/log` with this in it, waited for: some log by a process that outlives the answer.
+    pub fn syslog_with(&self, text: &str) -> String {
+        loop {
+            let came = wait_readable(&[self.log.as_fd()]).is_some();
+            assert!(came, "nothing is logged with {text:?} in it");
+            if let Some(line) = self.syslog().into_iter().find(|line| line.contains(text)) {
+                return line;
+            }
+        }
     }
 
     /// Gives it an /etc of its own, like the machine's, in which names are those of /etc/hosts.
