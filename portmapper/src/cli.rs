@@ -14,16 +14,18 @@ use std::path::PathBuf;
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
-    /// To serve.
+    /// To serve, or to say how.
     Serve(Options),
     /// `--help`: to print [`HELP`].
     Help,
     /// `--version`: to print the version.
     Version,
+    /// `-v`: to print the version and what is built in, as rpcbind 1.2.8 does.
+    Built,
 }
 
 /// How to serve.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// `-a`: abort on errors, with `-d` only.
     pub abort: bool,
@@ -47,6 +49,12 @@ pub struct Options {
     pub bind: Vec<IpAddr>,
     /// `--bind-missing`: serve also the transports that the service manager has passed no socket for.
     pub bind_missing: bool,
+    /// `--check`: say what would be done, and do nothing.
+    pub check: bool,
+    /// `--config`: another file of settings than `/etc/rpcbind.toml`.
+    pub config: Option<PathBuf>,
+    /// `--set`, any number of times: a line of that file.
+    pub set: Vec<String>,
     /// `--port`: another port than that of `sunrpc`.
     pub port: Option<u16>,
     /// `--socket`: another Unix socket than `/run/rpcbind.sock`.
@@ -66,6 +74,10 @@ pub struct UsageError {
 /// What rpcbind prints when it does not understand.
 pub const USAGE: &str = "usage: rpcbind [-adhilswfr]";
 
+/// What `-v` prints behind the version: what C's rpcbind chooses when it is built. It goes to stderr, as theirs does.
+pub const BUILT: &str = "debug: yes, libset debug: no, libwrap: yes, nss modules: files, remote calls: yes, \
+statedir: /run/rpcbind, systemd: yes, user: _rpc, warm start: yes\n";
+
 /// What `--help` prints.
 pub const HELP: &str = "\
 usage: rpcbind [-adhilswfr] [OPTION]...
@@ -80,12 +92,17 @@ Maps RPC program numbers to universal addresses.
   -s          run as user daemon instead of _rpc
   -d          log more; may be repeated
   -a          with -d, abort on errors
+  -v          print the version and what is built in
   -r          call services of this host for others: CALLIT, BCAST, INDIRECT
 
   --bind ADDRESS    listen on this address (and on loopback) only, with TCP and UDP;
                     may be repeated
   --bind-missing    when a service manager passes sockets, serve the other
                     transports of /etc/netconfig, too
+
+  --config FILE     settings, instead of /etc/rpcbind.toml
+  --set LINE        a line of that file, such as idle-seconds=30; may be repeated
+  --check           say what would be done and why; bind nothing, serve nothing
 
 An instance of one's own, which needs no root:
 
@@ -124,8 +141,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageE
                 }
             }
             [b'-', letters @ ..] => {
-                cluster(&mut options, letters, &mut args)
-                    .map_err(|reason| complain(format_args!("{reason}")))?;
+                let command = cluster(&mut options, letters, &mut args);
+                if let Some(command) =
+                    command.map_err(|reason| complain(format_args!("{reason}")))?
+                {
+                    return Ok(command);
+                }
             }
             _ => {}
         }
@@ -138,7 +159,7 @@ fn cluster(
     options: &mut Options,
     mut letters: &[u8],
     args: &mut impl Iterator<Item = OsString>,
-) -> Result<(), String> {
+) -> Result<Option<Command>, String> {
     while let [letter, rest @ ..] = letters {
         letters = rest;
         match letter {
@@ -149,6 +170,7 @@ fn cluster(
             b'l' => options.log = true,
             b'r' => options.remote_calls = true,
             b's' => options.as_daemon = true,
+            b'v' => return Ok(Some(Command::Built)),
             b'w' => options.warm_start = true,
             b'h' => {
                 let joined = std::mem::take(&mut letters);
@@ -162,7 +184,7 @@ fn cluster(
             &other => return Err(format!("invalid option -- '{}'", char::from(other))),
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// `--port 1111`, `--port=1111`
@@ -194,11 +216,19 @@ fn long(
             options.bind.push(address.ok_or_else(bad)?);
         }
         b"socket" => options.socket = Some(value()?.into()),
+        b"config" => options.config = Some(value()?.into()),
+        b"set" => {
+            let value = value()?;
+            let text = value.to_str().map(str::to_owned);
+            let bad = || format!("option {shown}: {} is not text", value.display());
+            options.set.push(text.ok_or_else(bad)?);
+        }
         b"state-dir" => options.state_directory = Some(value()?.into()),
         b"lock" => options.lock = Some(value()?.into()),
-        b"help" | b"version" | b"bind-missing" if joined.is_some() => {
+        b"help" | b"version" | b"bind-missing" | b"check" if joined.is_some() => {
             return Err(format!("option {shown} doesn't allow an argument"));
         }
+        b"check" => options.check = true,
         b"bind-missing" => options.bind_missing = true,
         b"help" => return Ok(Some(Command::Help)),
         b"version" => return Ok(Some(Command::Version)),
@@ -266,7 +296,7 @@ mod tests {
     #[test]
     fn complaints_are_getopts_and_end_with_the_usage() {
         for (line, complaint) in [
-            ("rpcbind -v", "rpcbind: invalid option -- 'v'"),
+            ("rpcbind -x", "rpcbind: invalid option -- 'x'"),
             ("/sbin/rpcbind -fLw", "/sbin/rpcbind: invalid option -- 'L'"),
             (
                 "rpcbind -f -h",
@@ -290,6 +320,10 @@ mod tests {
                 "rpcbind: option '--port': 65536 is not a port",
             ),
             (
+                "rpcbind --bind localhost",
+                "rpcbind: option '--bind': localhost is not an IP address",
+            ),
+            (
                 "rpcbind --help=x",
                 "rpcbind: option '--help' doesn't allow an argument",
             ),
@@ -311,5 +345,6 @@ mod tests {
         assert!(!options("rpcbind -f --port 1111").is_private());
         assert_eq!(parsed("rpcbind -f --help"), Ok(Command::Help));
         assert_eq!(parsed("rpcbind --version -x"), Ok(Command::Version));
+        assert_eq!(parsed("rpcbind -fvx"), Ok(Command::Built));
     }
 }

@@ -31,17 +31,17 @@ use crate::netconfig;
 use crate::notify::ServiceManager;
 use crate::passed::{self, Passed};
 use crate::plan::{self, Addresses, At, NotAllowed, Place, Wanted};
-use crate::policy::Policy;
 use crate::portmapper::Portmapper;
 use crate::privilege::{self, Account};
 use crate::request_log::RequestLog;
 use crate::services::{self, ProgramNames, own_port};
+use crate::settings::{BadSetting, Settings};
 use crate::state::StateDirectory;
 use crate::{logging, service};
 
 /// Why the daemon does not start; what it prints then. Scripts know some of these lines.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(crate) enum Failure {
     #[error("rpcbind: another rpcbind is already running. Aborting")]
     AlreadyRunning,
     #[error("Sorry. You are not superuser")]
@@ -60,13 +60,10 @@ enum Failure {
         error: io::Error,
     },
     #[error("rpcbind: {0}")]
+    Settings(#[from] BadSetting),
+    #[error("rpcbind: {0}")]
     Start(#[from] StartError),
 }
-
-// Where everything is unless the command line says otherwise, as Debian has it.
-const LOCK: &str = "/run/rpcbind.lock";
-const SOCKET: &str = "/run/rpcbind.sock";
-const STATE_DIRECTORY: &str = "/run/rpcbind";
 
 /// Time for calls at hand to be answered when the daemon ends.
 const GRACE: Duration = Duration::from_secs(1);
@@ -126,51 +123,39 @@ pub fn run(options: &Options) -> ExitCode {
 }
 
 fn serve(options: &Options) -> Result<(), Failure> {
-    let at = |path: &Option<PathBuf>, usual: &str| {
-        let path = path.as_deref().unwrap_or(Path::new(usual));
-        // The daemon leaves its directory.
-        std::path::absolute(path).map_err(|error| failed_at(path, error))
-    };
-    let lock = at(&options.lock, LOCK)?;
-    let socket = at(&options.socket, SOCKET)?;
-    let state = StateDirectory::new(at(&options.state_directory, STATE_DIRECTORY)?);
-
-    let lock = Lock::take(&lock).map_err(|error| match error.kind() {
+    let settings = Settings::read(options)?;
+    let lock = &settings.lock.value;
+    let lock = Lock::take(lock).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => Failure::AlreadyRunning,
-        _ => failed_at(&lock, error),
+        _ => failed_at(lock, error),
     })?;
     if let Err(errno) = privilege::raise_descriptor_limit() {
         log::warn!("cannot raise the limit of open files: {errno}");
     }
-    let passed = passed::sockets().map_err(failed("LISTEN_FDS"))?;
-    let may_bind = options.is_private() || privilege::may_bind_any_port();
-    if !privilege::is_root() && !may_bind && passed.is_empty() {
-        return Err(Failure::NotSuperuser);
-    }
+    let passed = passed()?;
+    may_start(options, &passed)?;
     let networks = networks()?;
-    let bound = bind(places(options, &networks, &socket, passed)?)?;
+    let bound = bind(places(&settings, &networks, passed)?)?;
     if !options.foreground {
         daemon(false, false).map_err(failed("daemon"))?;
     }
-    let account = if privilege::is_root() {
-        Some(Account::find(options.as_daemon).map_err(failed("getpwnam"))?)
-    } else {
-        None
-    };
-    if options.warm_start
-        && let Err(error) = privilege::make_directory(state.path(), account)
+    let account = account(&settings)?;
+    let state_dir = &settings.state_dir.value;
+    if settings.warm_start.value
+        && let Err(error) = privilege::make_directory(state_dir, account.as_ref())
     {
-        log::error!("cannot make {}: {}", state.path().display(), reason(&error));
+        log::error!("cannot make {}: {}", state_dir.display(), reason(&error));
     }
     if let Some(account) = account {
         account.become_it().map_err(failed("setuid"))?;
     }
-    let portmapper = portmapper(options, networks, state, &bound.announced);
+    let portmapper = portmapper(&settings, networks, &bound.announced);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(failed("cannot start"))?;
-    runtime.block_on(until_a_signal(&portmapper, bound.sockets))?;
+    let limits = limits(&settings);
+    runtime.block_on(until_a_signal(&portmapper, bound.sockets, limits))?;
     portmapper.end();
     if let Some(socket) = bound.file
         && let Err(error) = std::fs::remove_file(&socket)
@@ -181,7 +166,35 @@ fn serve(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-fn networks() -> Result<Vec<NetworkConfig>, Failure> {
+/// The sockets that a service manager has passed.
+pub(crate) fn passed() -> Result<Vec<Passed>, Failure> {
+    passed::sockets().map_err(failed("LISTEN_FDS"))
+}
+
+/// Whether this user may start a portmapper, in rpcbind's words. An instance of one's own needs no root, and
+/// neither does the host's where everything is passed to it.
+pub(crate) fn may_start(options: &Options, passed: &[Passed]) -> Result<(), Failure> {
+    let without_root = options.is_private() || !passed.is_empty() || privilege::may_bind_any_port();
+    if privilege::is_root() || without_root {
+        Ok(())
+    } else {
+        Err(Failure::NotSuperuser)
+    }
+}
+
+/// The account to serve as, if we can choose.
+pub(crate) fn account(settings: &Settings) -> Result<Option<Account>, Failure> {
+    if !privilege::is_root() {
+        return Ok(None);
+    }
+    let account = Account::find(settings.user.value.as_deref());
+    account
+        .map(Some)
+        .map_err(failed("cannot become another user"))
+}
+
+/// The transports of this host.
+pub(crate) fn networks() -> Result<Vec<NetworkConfig>, Failure> {
     let path = Path::new(PATH);
     let (networks, bad) = netconfig::read(path).map_err(|error| failed_at(path, error))?;
     for line in bad {
@@ -191,29 +204,49 @@ fn networks() -> Result<Vec<NetworkConfig>, Failure> {
 }
 
 /// Where to listen.
-fn places(
-    options: &Options,
+pub(crate) fn places(
+    settings: &Settings,
     networks: &[NetworkConfig],
-    socket: &Path,
     passed: Vec<Passed>,
 ) -> Result<Vec<Place>, Failure> {
     let table = std::fs::read(services::SERVICES_PATH).unwrap_or_default();
     let table = String::from_utf8_lossy(&table);
-    let addresses = match &options.bind[..] {
-        [] => binding::look_up(&options.hosts),
+    let hosts = &settings.udp_addresses.value;
+    let addresses = match &settings.bind.value[..] {
+        [] => binding::look_up(hosts),
         named => Addresses::Both(named.to_vec()),
     };
     let wanted = Wanted {
         addresses,
-        socket: socket.to_owned(),
-        and_abstract: !options.is_private(),
-        missing: options.bind_missing,
+        socket: settings.socket.value.clone(),
+        and_abstract: settings.abstract_socket.value,
+        missing: settings.bind_missing.value,
     };
-    let port = |protocol| options.port.unwrap_or_else(|| own_port(&table, protocol));
-    if !passed.is_empty() && !options.hosts.is_empty() {
+    let port = |protocol| {
+        settings
+            .port
+            .value
+            .unwrap_or_else(|| own_port(&table, protocol))
+    };
+    if !passed.is_empty() && !hosts.is_empty() {
         log::warn!("-h is for sockets of our own; the service manager has passed others");
     }
     Ok(plan::places(&wanted, networks, port, passed)?)
+}
+
+/// What callers are granted here.
+fn limits(settings: &Settings) -> ServerLimits {
+    let idle = Duration::from_secs(settings.idle_seconds.value as u64);
+    ServerLimits {
+        connection: Limits {
+            idle: Some(idle),
+            ..LIMITS.connection
+        },
+        connections: settings.connections.value,
+        reserved: settings.connections_reserved.value,
+        per_address: settings.connections_per_address.value,
+        ..LIMITS
+    }
 }
 
 /// What came of the places.
@@ -251,29 +284,32 @@ fn bind(places: Vec<Place>) -> Result<Bound, Failure> {
 }
 
 fn portmapper(
-    options: &Options,
+    settings: &Settings,
     networks: Vec<NetworkConfig>,
-    state: StateDirectory,
     announced: &[(Netid, XdrString)],
 ) -> Arc<Portmapper> {
-    let policy = Policy {
-        insecure: options.insecure,
-    };
+    let state = StateDirectory::new(&settings.state_dir.value);
     let names = ProgramNames::read(Path::new(services::RPC_PATH));
-    let log = RequestLog::new(options.log, names);
-    let mut portmapper = Portmapper::new(policy, networks, state, log)
-        .with_hosts_access(HostsAccess::of_this_host());
-    if options.remote_calls {
+    let log = RequestLog::new(settings.log_requests.value, names);
+    let mut portmapper = Portmapper::new(settings.policy(), networks, state, log);
+    if settings.hosts_access.value {
+        portmapper = portmapper.with_hosts_access(HostsAccess::of_this_host());
+    }
+    if settings.remote_calls.value {
         portmapper = portmapper.forwarding(Forwarder::new());
     }
     for (netid, uaddr) in announced {
         portmapper.announce(netid, uaddr);
     }
-    portmapper.start(options.warm_start);
+    portmapper.start(settings.warm_start.value);
     Arc::new(portmapper)
 }
 
-async fn until_a_signal(portmapper: &Arc<Portmapper>, sockets: Vec<Listen>) -> Result<(), Failure> {
+async fn until_a_signal(
+    portmapper: &Arc<Portmapper>,
+    sockets: Vec<Listen>,
+    limits: ServerLimits,
+) -> Result<(), Failure> {
     let listen = |kind| signal(kind).map_err(failed("cannot listen to signals"));
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
@@ -284,7 +320,7 @@ async fn until_a_signal(portmapper: &Arc<Portmapper>, sockets: Vec<Listen>) -> R
         listen(SignalKind::user_defined1())?,
         listen(SignalKind::user_defined2())?,
     ];
-    let running = start(portmapper, sockets).await?;
+    let running = start(portmapper, sockets, limits).await?;
     let manager = ServiceManager::from_environment().unwrap_or_else(|error| {
         log::warn!("NOTIFY_SOCKET: {error}");
         None
@@ -319,9 +355,13 @@ async fn keep_alive(manager: Option<&ServiceManager>) {
     }
 }
 
-async fn start(portmapper: &Arc<Portmapper>, sockets: Vec<Listen>) -> Result<Running, Failure> {
+async fn start(
+    portmapper: &Arc<Portmapper>,
+    sockets: Vec<Listen>,
+    limits: ServerLimits,
+) -> Result<Running, Failure> {
     follow_interfaces(portmapper.interfaces(), &sockets)?;
-    let mut server = Server::new().limits(LIMITS);
+    let mut server = Server::new().limits(limits);
     for service in service::services(portmapper) {
         server = server.service(service);
     }

@@ -21,15 +21,17 @@
 //! | [`state`] | the state files of rpcbind |
 //! | [`keeper`] | registrations outlive the daemon |
 //! | [`netconfig`], [`services`] | the tables of /etc |
-//! | [`cli`] | the command line |
+//! | [`cli`], [`settings`] | what is asked for: the command line, and the file of settings |
 //! | [`plan`] | where to listen, and why |
 //! | [`passed`], [`binding`], [`lock`], [`privilege`], [`notify`], [`logging`] | what the daemon needs of the host |
 //! | [`daemon`] | the daemon from start to end |
 //! | [`rpcinfo`] | the other command |
+//! | [`check`] | what it would do: `--check` |
 //!
 //! COMPATIBILITY.md says where this differs from the C rpcbind, and why.
 
 pub mod binding;
+pub mod check;
 pub mod cli;
 pub mod daemon;
 pub mod forward;
@@ -54,6 +56,7 @@ pub mod rpcinfo;
 mod seldom;
 pub mod service;
 pub mod services;
+pub mod settings;
 pub mod state;
 pub mod statistics;
 pub mod taddr;

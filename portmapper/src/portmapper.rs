@@ -15,7 +15,7 @@ use crate::interfaces::Interfaces;
 use crate::keeper::Keeper;
 use crate::merge::{Asked, merge};
 use crate::policy::{Caller, Policy, TooWeak};
-use crate::registry::{Change, Entry, Owner, Registry, Set, c_string};
+use crate::registry::{Change, Entry, Owner, Registry, Set, c_string, port};
 use crate::request_log::RequestLog;
 use crate::state::StateDirectory;
 use crate::statistics::{Statistics, Version};
@@ -63,7 +63,7 @@ impl Portmapper {
         log: RequestLog,
     ) -> Self {
         let books = Books {
-            registry: Registry::new(),
+            registry: Registry::with_quota(policy.quota),
             statistics: Statistics::new(),
             keeper: Keeper::new(state),
         };
@@ -174,6 +174,11 @@ impl Portmapper {
         uaddr: &XdrString,
     ) -> Result<bool, TooWeak> {
         let owner = self.may_change("set", peer, service.0)?;
+        let port = port(c_string(uaddr));
+        if !self.policy.may_register(&owner, service.0, port) {
+            self.log.reserved(peer, service.0);
+            return Ok(false);
+        }
         let Some(entry) = Entry::new(service, netid, uaddr, owner) else {
             return Ok(false);
         };

@@ -24,15 +24,6 @@ struct Front {
     portmapper: Arc<Portmapper>,
 }
 
-/// Bytes sent to a stranger over UDP for each byte received, at most: QUIC's factor (RFC 9000 §8.1).
-///
-/// A sender's address is easily forged; whoever it belongs to shall not suffer much. Answers to GETPORT and
-/// GETADDR are shorter than the questions, and rpcinfo asks for the long lists over TCP.
-const AMPLIFICATION: usize = 3;
-
-/// Longest reply to a stranger over UDP, in bytes.
-const MAX_TO_STRANGERS: usize = 512;
-
 // Procedures that are answered here.
 const DUMP: u32 = 4;
 /// CALLIT of versions 2 and 3, BCAST of version 4.
@@ -92,8 +83,9 @@ impl Front {
             return reply.reject(refusal);
         }
         if is_stranger(peer) {
-            let most = (call.message_len() * AMPLIFICATION).min(MAX_TO_STRANGERS);
-            reply.bound_datagram(most);
+            let bound = self.portmapper.policy().to_strangers;
+            let most = call.message_len().saturating_mul(bound.factor);
+            reply.bound_datagram(most.min(bound.bytes));
         }
         match (self.version, call.procedure()) {
             (_, 0) => {
