@@ -34,6 +34,7 @@ use crate::plan::{self, Addresses, At, NotAllowed, Place, Wanted};
 use crate::portmapper::Portmapper;
 use crate::privilege::{self, Account};
 use crate::request_log::RequestLog;
+use crate::sandbox::{self, Enforced, Needs};
 use crate::services::{self, ProgramNames, own_port};
 use crate::settings::{BadSetting, Settings};
 use crate::state::StateDirectory;
@@ -150,6 +151,9 @@ fn serve(options: &Options) -> Result<(), Failure> {
         account.become_it().map_err(failed("setuid"))?;
     }
     let portmapper = portmapper(&settings, networks, &bound.announced);
+    if settings.sandbox.value {
+        enter_sandbox(&settings, bound.file.as_deref());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -303,6 +307,27 @@ fn portmapper(
     }
     portmapper.start(settings.warm_start.value);
     Arc::new(portmapper)
+}
+
+/// Gives up what is not needed from here on; a daemon that cannot is as good as rpcbind still.
+fn enter_sandbox(settings: &Settings, socket: Option<&Path>) {
+    let named = if settings.hosts_access.value {
+        HostsAccess::of_this_host().named_files()
+    } else {
+        Vec::new()
+    };
+    let state = &settings.state_dir.value;
+    let notify_socket = std::env::var_os("NOTIFY_SOCKET").unwrap_or_default();
+    let needs = Needs {
+        abstract_peers: notify_socket.as_encoded_bytes().starts_with(b"@"),
+        ..Needs::of(state, &settings.lock.value, socket, named)
+    };
+    match sandbox::enter(&needs) {
+        Ok(Enforced::Fully) => log::debug!("Landlock holds"),
+        Ok(Enforced::Partly) => log::debug!("Landlock holds as far as this kernel knows it"),
+        Ok(Enforced::NotAtAll) => log::debug!("this kernel has no Landlock"),
+        Err(error) => log::warn!("cannot enter the sandbox: {error}"),
+    }
 }
 
 async fn until_a_signal(

@@ -23,7 +23,7 @@
 //! | [`netconfig`], [`services`] | the tables of /etc |
 //! | [`cli`], [`settings`] | what is asked for: the command line, and the file of settings |
 //! | [`plan`] | where to listen, and why |
-//! | [`passed`], [`binding`], [`lock`], [`privilege`], [`notify`], [`logging`] | what the daemon needs of the host |
+//! | [`passed`], [`binding`], [`lock`], [`privilege`], [`sandbox`], [`notify`], [`logging`] | what the daemon needs of the host |
 //! | [`daemon`] | the daemon from start to end |
 //! | [`rpcinfo`] | the other command |
 //! | [`check`] | what it would do: `--check` |
@@ -53,6 +53,7 @@ pub mod privilege;
 pub mod registry;
 pub mod request_log;
 pub mod rpcinfo;
+pub mod sandbox;
 mod seldom;
 pub mod service;
 pub mod services;

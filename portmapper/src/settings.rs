@@ -50,6 +50,8 @@ pub struct Settings {
     pub lock: Setting<PathBuf>,
     /// Whether hosts.allow and hosts.deny are asked.
     pub hosts_access: Setting<bool>,
+    /// Whether what is not needed any more is given up once it serves.
+    pub sandbox: Setting<bool>,
     /// Whether ports below 1024 and the programs of the system are for the superuser to register.
     pub reserved_for_root: Setting<bool>,
     /// Registrations in all.
@@ -193,6 +195,7 @@ impl Settings {
             ("state-dir", Path(&mut self.state_dir)),
             ("lock", Path(&mut self.lock)),
             ("hosts-access", Flag(&mut self.hosts_access)),
+            ("sandbox", Flag(&mut self.sandbox)),
             ("reserved-for-root", Flag(&mut self.reserved_for_root)),
             ("registrations", Number(&mut self.registrations, 1, ALL)),
             (
@@ -322,6 +325,7 @@ impl Default for Settings {
             state_dir: of("/run/rpcbind".into()),
             lock: of("/run/rpcbind.lock".into()),
             hosts_access: of(true),
+            sandbox: of(true),
             reserved_for_root: of(false),
             registrations: of(MAX_ENTRIES),
             registrations_per_user: of(0),

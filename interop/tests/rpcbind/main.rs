@@ -10,6 +10,7 @@ mod differences;
 mod group;
 mod hello;
 mod hosts_access;
+mod privileges;
 mod rpcinfo;
 mod statd;
 mod state_files;
