@@ -1,4 +1,6 @@
 use std::io::{BufRead, BufReader};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -6,9 +8,9 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use nix::sched::{CloneFlags, setns};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, dup};
 
-use crate::daemon::{Daemon, Ready};
+use crate::daemon::{Daemon, Ready, wait_readable};
 use crate::programs::Which;
 
 /// A machine of its own: network, mounts, processes and host name, with nothing but us in it.
@@ -73,6 +75,9 @@ impl Host {
         let init = only_child(unshare.id()).expect("it waits for us");
         let log = in_network(init, || UnixDatagram::bind(inside(init, "/dev/log")))
             .expect("/dev/log is free");
+        // Daemons log as whoever they have become.
+        std::fs::set_permissions(inside(init, "/dev/log"), PermissionsExt::from_mode(0o666))
+            .expect("the socket is ours");
         log.set_nonblocking(true).expect("a socket can be made so");
         Self {
             life,
@@ -129,6 +134,39 @@ impl Host {
         Daemon::start(self, command, Ready::Notify)
     }
 
+    /// Starts rpcbind as a service manager does that has bound these sockets for it (`LISTEN_FDS`), and waits
+    /// until it says that it is ready.
+    pub fn rpcbind_activated(&self, which: Which, flags: &[&str], sockets: Vec<OwnedFd>) -> Daemon {
+        self.rpcbind_activated_as(0, which, flags, sockets)
+    }
+
+    /// The same as this user, to whom the state directory then belongs.
+    pub fn rpcbind_activated_as(
+        &self,
+        uid: u32,
+        which: Which,
+        flags: &[&str],
+        sockets: Vec<OwnedFd>,
+    ) -> Daemon {
+        if uid != 0 {
+            self.run(&format!("chown {uid} /run/rpcbind")).success();
+        }
+        // A child takes over what is not closed on exec; the shell puts it where sd_listen_fds(3) looks.
+        let inherited: Vec<OwnedFd> = sockets.iter().map(inheritable).collect();
+        let mut line = format!(
+            "LISTEN_PID=$$ LISTEN_FDS={} exec \"$0\" \"$@\"",
+            inherited.len()
+        );
+        for (at, socket) in inherited.iter().enumerate() {
+            let number = socket.as_raw_fd();
+            line += &format!(" {}<&{number} {number}<&-", at + 3);
+        }
+        let mut command = self.command(uid, "bash");
+        command.args(["-c", &line]).arg(which.rpcbind());
+        command.arg("-f").args(flags);
+        Daemon::start(self, command, Ready::Notify)
+    }
+
     /// Lays cable `number` to another host. Its ends are interfaces `c` and the number, with the addresses
     /// that [`cable_end`](Self::cable_end) tells and, link-local, fe80::1 here and fe80::2 there.
     pub fn cable(&self, number: u8, other: &Self) {
@@ -179,6 +217,23 @@ impl Host {
             lines.push(syslog_line(&String::from_utf8_lossy(&buffer[..length])));
         }
         lines
+    }
+
+    /// The first message to `/dev/log` with this in it, waited for: some log by a process that outlives the answer.
+    pub fn syslog_with(&self, text: &str) -> String {
+        loop {
+            let came = wait_readable(&[self.log.as_fd()]).is_some();
+            assert!(came, "nothing is logged with {text:?} in it");
+            if let Some(line) = self.syslog().into_iter().find(|line| line.contains(text)) {
+                return line;
+            }
+        }
+    }
+
+    /// Gives it an /etc of its own, like the machine's, in which names are those of /etc/hosts.
+    pub fn private_etc(&self) {
+        let own = "cp -a /etc /run/etc && mount --bind /run/etc /etc && echo 'hosts: files' >/etc/nsswitch.conf";
+        self.run(own).success();
     }
 
     /// A port below 1024 that nobody has used here yet.
@@ -236,6 +291,17 @@ impl From<std::process::Output> for Output {
     fn from(output: std::process::Output) -> Self {
         Self::new(&output.stdout, &output.stderr, output.status)
     }
+}
+
+/// The same socket under a number that no service manager uses, open to children. (One that another test starts
+/// meanwhile gets it as well, and has no use for it.)
+fn inheritable(socket: &OwnedFd) -> OwnedFd {
+    const BEYOND: i32 = 32;
+    let copy = dup(socket).expect("there are numbers left");
+    if copy.as_raw_fd() < BEYOND {
+        return inheritable(&copy);
+    }
+    copy
 }
 
 /// How a file of the host whose first process is `init` is named outside.

@@ -7,22 +7,25 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
-    /// To serve.
+    /// To serve, or to say how.
     Serve(Options),
     /// `--help`: to print [`HELP`].
     Help,
     /// `--version`: to print the version.
     Version,
+    /// `-v`: to print the version and what is built in, as rpcbind 1.2.8 does.
+    Built,
 }
 
 /// How to serve.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// `-a`: abort on errors, with `-d` only.
     pub abort: bool,
@@ -42,6 +45,16 @@ pub struct Options {
     pub as_daemon: bool,
     /// `-w`: read the state files.
     pub warm_start: bool,
+    /// `--bind`, any number of times: addresses for TCP and UDP, beside the loopback ones.
+    pub bind: Vec<IpAddr>,
+    /// `--bind-missing`: serve also the transports that the service manager has passed no socket for.
+    pub bind_missing: bool,
+    /// `--check`: say what would be done, and do nothing.
+    pub check: bool,
+    /// `--config`: another file of settings than `/etc/rpcbind.toml`.
+    pub config: Option<PathBuf>,
+    /// `--set`, any number of times: a line of that file.
+    pub set: Vec<String>,
     /// `--port`: another port than that of `sunrpc`.
     pub port: Option<u16>,
     /// `--socket`: another Unix socket than `/run/rpcbind.sock`.
@@ -61,9 +74,13 @@ pub struct UsageError {
 /// What rpcbind prints when it does not understand.
 pub const USAGE: &str = "usage: rpcbind [-adhilswfr]";
 
+/// What `-v` prints behind the version: what C's rpcbind chooses when it is built. It goes to stderr, as theirs does.
+pub const BUILT: &str = "debug: yes, libset debug: no, libwrap: yes, nss modules: files, remote calls: yes, \
+statedir: /run/rpcbind, systemd: yes, user: _rpc, warm start: yes\n";
+
 /// What `--help` prints.
 pub const HELP: &str = "\
-usage: rpcbind [-adhilswfr] [--port PORT] [--socket PATH] [--state-dir PATH] [--lock PATH]
+usage: rpcbind [-adhilswfr] [OPTION]...
 
 Maps RPC program numbers to universal addresses.
 
@@ -75,7 +92,17 @@ Maps RPC program numbers to universal addresses.
   -s          run as user daemon instead of _rpc
   -d          log more; may be repeated
   -a          with -d, abort on errors
+  -v          print the version and what is built in
   -r          call services of this host for others: CALLIT, BCAST, INDIRECT
+
+  --bind ADDRESS    listen on this address (and on loopback) only, with TCP and UDP;
+                    may be repeated
+  --bind-missing    when a service manager passes sockets, serve the other
+                    transports of /etc/netconfig, too
+
+  --config FILE     settings, instead of /etc/rpcbind.toml
+  --set LINE        a line of that file, such as idle-seconds=30; may be repeated
+  --check           say what would be done and why; bind nothing, serve nothing
 
 An instance of one's own, which needs no root:
 
@@ -114,8 +141,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageE
                 }
             }
             [b'-', letters @ ..] => {
-                cluster(&mut options, letters, &mut args)
-                    .map_err(|reason| complain(format_args!("{reason}")))?;
+                let command = cluster(&mut options, letters, &mut args);
+                if let Some(command) =
+                    command.map_err(|reason| complain(format_args!("{reason}")))?
+                {
+                    return Ok(command);
+                }
             }
             _ => {}
         }
@@ -128,7 +159,7 @@ fn cluster(
     options: &mut Options,
     mut letters: &[u8],
     args: &mut impl Iterator<Item = OsString>,
-) -> Result<(), String> {
+) -> Result<Option<Command>, String> {
     while let [letter, rest @ ..] = letters {
         letters = rest;
         match letter {
@@ -139,6 +170,7 @@ fn cluster(
             b'l' => options.log = true,
             b'r' => options.remote_calls = true,
             b's' => options.as_daemon = true,
+            b'v' => return Ok(Some(Command::Built)),
             b'w' => options.warm_start = true,
             b'h' => {
                 let joined = std::mem::take(&mut letters);
@@ -152,7 +184,7 @@ fn cluster(
             &other => return Err(format!("invalid option -- '{}'", char::from(other))),
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// `--port 1111`, `--port=1111`
@@ -177,12 +209,27 @@ fn long(
             let bad = || format!("option {shown}: {} is not a port", value.display());
             options.port = Some(port.filter(|&port| port != 0).ok_or_else(bad)?);
         }
+        b"bind" => {
+            let value = value()?;
+            let address = value.to_str().and_then(|text| text.parse().ok());
+            let bad = || format!("option {shown}: {} is not an IP address", value.display());
+            options.bind.push(address.ok_or_else(bad)?);
+        }
         b"socket" => options.socket = Some(value()?.into()),
+        b"config" => options.config = Some(value()?.into()),
+        b"set" => {
+            let value = value()?;
+            let text = value.to_str().map(str::to_owned);
+            let bad = || format!("option {shown}: {} is not text", value.display());
+            options.set.push(text.ok_or_else(bad)?);
+        }
         b"state-dir" => options.state_directory = Some(value()?.into()),
         b"lock" => options.lock = Some(value()?.into()),
-        b"help" | b"version" if joined.is_some() => {
+        b"help" | b"version" | b"bind-missing" | b"check" if joined.is_some() => {
             return Err(format!("option {shown} doesn't allow an argument"));
         }
+        b"check" => options.check = true,
+        b"bind-missing" => options.bind_missing = true,
         b"help" => return Ok(Some(Command::Help)),
         b"version" => return Ok(Some(Command::Version)),
         _ => return Err(format!("unrecognized option {shown}")),
@@ -249,7 +296,7 @@ mod tests {
     #[test]
     fn complaints_are_getopts_and_end_with_the_usage() {
         for (line, complaint) in [
-            ("rpcbind -v", "rpcbind: invalid option -- 'v'"),
+            ("rpcbind -x", "rpcbind: invalid option -- 'x'"),
             ("/sbin/rpcbind -fLw", "/sbin/rpcbind: invalid option -- 'L'"),
             (
                 "rpcbind -f -h",
@@ -273,6 +320,10 @@ mod tests {
                 "rpcbind: option '--port': 65536 is not a port",
             ),
             (
+                "rpcbind --bind localhost",
+                "rpcbind: option '--bind': localhost is not an IP address",
+            ),
+            (
                 "rpcbind --help=x",
                 "rpcbind: option '--help' doesn't allow an argument",
             ),
@@ -294,5 +345,6 @@ mod tests {
         assert!(!options("rpcbind -f --port 1111").is_private());
         assert_eq!(parsed("rpcbind -f --help"), Ok(Command::Help));
         assert_eq!(parsed("rpcbind --version -x"), Ok(Command::Version));
+        assert_eq!(parsed("rpcbind -fvx"), Ok(Command::Built));
     }
 }

@@ -12,31 +12,37 @@ use std::time::Duration;
 
 use nix::unistd::daemon;
 use oncrpc::netconfig::{NetworkConfig, PATH};
-use oncrpc::netid::{Family, Protocol};
+use oncrpc::netid::Netid;
 use oncrpc::record::RecordLimits;
-use oncrpc_server::{Running, Server, ServerLimits, StartError};
+use oncrpc_server::{Listen, Running, Server, ServerLimits, StartError};
 use oncrpc_transport::Limits;
 use oncrpc_transport::datagram::DatagramLimits;
+use oncrpc_xdr::XdrString;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::binding::{self, Binding, CannotBind, Hosts, reason};
+use crate::binding::{self, CannotBind, reason};
 use crate::cli::Options;
 use crate::forward::Forwarder;
 use crate::group::Group;
+use crate::hosts_access::HostsAccess;
 use crate::interfaces::{Changes, Interfaces};
 use crate::lock::Lock;
 use crate::netconfig;
-use crate::policy::Policy;
+use crate::notify::ServiceManager;
+use crate::passed::{self, Passed};
+use crate::plan::{self, Addresses, At, NotAllowed, Place, Wanted};
 use crate::portmapper::Portmapper;
 use crate::privilege::{self, Account};
 use crate::request_log::RequestLog;
+use crate::sandbox::{self, Enforced, Needs};
 use crate::services::{self, ProgramNames, own_port};
+use crate::settings::{BadSetting, Settings};
 use crate::state::StateDirectory;
-use crate::{logging, notify, service};
+use crate::{logging, service};
 
 /// Why the daemon does not start; what it prints then. Scripts know some of these lines.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(crate) enum Failure {
     #[error("rpcbind: another rpcbind is already running. Aborting")]
     AlreadyRunning,
     #[error("Sorry. You are not superuser")]
@@ -45,6 +51,8 @@ enum Failure {
     File { path: PathBuf, error: io::Error },
     #[error("rpcbind: {0}")]
     CannotBind(#[from] CannotBind),
+    #[error("rpcbind: {0}")]
+    NotAllowed(#[from] NotAllowed),
     #[error("rpcbind: no transport can be served")]
     NoTransport,
     #[error("rpcbind: {what}: {}", reason(.error))]
@@ -53,13 +61,10 @@ enum Failure {
         error: io::Error,
     },
     #[error("rpcbind: {0}")]
+    Settings(#[from] BadSetting),
+    #[error("rpcbind: {0}")]
     Start(#[from] StartError),
 }
-
-// Where everything is unless the command line says otherwise, as Debian has it.
-const LOCK: &str = "/run/rpcbind.lock";
-const SOCKET: &str = "/run/rpcbind.sock";
-const STATE_DIRECTORY: &str = "/run/rpcbind";
 
 /// Time for calls at hand to be answered when the daemon ends.
 const GRACE: Duration = Duration::from_secs(1);
@@ -119,58 +124,81 @@ pub fn run(options: &Options) -> ExitCode {
 }
 
 fn serve(options: &Options) -> Result<(), Failure> {
-    let at = |path: &Option<PathBuf>, usual: &str| {
-        let path = path.as_deref().unwrap_or(Path::new(usual));
-        // The daemon leaves its directory.
-        std::path::absolute(path).map_err(|error| failed_at(path, error))
-    };
-    let lock = at(&options.lock, LOCK)?;
-    let socket = at(&options.socket, SOCKET)?;
-    let state = StateDirectory::new(at(&options.state_directory, STATE_DIRECTORY)?);
-
-    let lock = Lock::take(&lock).map_err(|error| match error.kind() {
+    let settings = Settings::read(options)?;
+    let lock = &settings.lock.value;
+    let lock = Lock::take(lock).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => Failure::AlreadyRunning,
-        _ => failed_at(&lock, error),
+        _ => failed_at(lock, error),
     })?;
     if let Err(errno) = privilege::raise_descriptor_limit() {
         log::warn!("cannot raise the limit of open files: {errno}");
     }
-    if !privilege::is_root() && !options.is_private() && !privilege::may_bind_any_port() {
-        return Err(Failure::NotSuperuser);
-    }
+    let passed = passed()?;
+    may_start(options, &passed)?;
     let networks = networks()?;
-    let bindings = bind(options, &networks, &socket)?;
+    let bound = bind(places(&settings, &networks, passed)?)?;
     if !options.foreground {
         daemon(false, false).map_err(failed("daemon"))?;
     }
-    let account = if privilege::is_root() {
-        Some(Account::find(options.as_daemon).map_err(failed("getpwnam"))?)
-    } else {
-        None
-    };
-    if options.warm_start
-        && let Err(error) = privilege::make_directory(state.path(), account)
+    let account = account(&settings)?;
+    let state_dir = &settings.state_dir.value;
+    if settings.warm_start.value
+        && let Err(error) = privilege::make_directory(state_dir, account.as_ref())
     {
-        log::error!("cannot make {}: {}", state.path().display(), reason(&error));
+        log::error!("cannot make {}: {}", state_dir.display(), reason(&error));
     }
     if let Some(account) = account {
         account.become_it().map_err(failed("setuid"))?;
     }
-    let portmapper = portmapper(options, networks, state, &bindings);
+    let portmapper = portmapper(&settings, networks, &bound.announced);
+    if settings.sandbox.value {
+        enter_sandbox(&settings, bound.file.as_deref());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(failed("cannot start"))?;
-    runtime.block_on(until_a_signal(&portmapper, bindings))?;
+    let limits = limits(&settings);
+    runtime.block_on(until_a_signal(&portmapper, bound.sockets, limits))?;
     portmapper.end();
-    if let Err(error) = std::fs::remove_file(&socket) {
+    if let Some(socket) = bound.file
+        && let Err(error) = std::fs::remove_file(&socket)
+    {
         log::debug!("cannot remove {}: {}", socket.display(), reason(&error));
     }
     drop(lock);
     Ok(())
 }
 
-fn networks() -> Result<Vec<NetworkConfig>, Failure> {
+/// The sockets that a service manager has passed.
+pub(crate) fn passed() -> Result<Vec<Passed>, Failure> {
+    passed::sockets().map_err(failed("LISTEN_FDS"))
+}
+
+/// Whether this user may start a portmapper, in rpcbind's words. An instance of one's own needs no root, and
+/// neither does the host's where everything is passed to it.
+pub(crate) fn may_start(options: &Options, passed: &[Passed]) -> Result<(), Failure> {
+    let without_root = options.is_private() || !passed.is_empty() || privilege::may_bind_any_port();
+    if privilege::is_root() || without_root {
+        Ok(())
+    } else {
+        Err(Failure::NotSuperuser)
+    }
+}
+
+/// The account to serve as, if we can choose.
+pub(crate) fn account(settings: &Settings) -> Result<Option<Account>, Failure> {
+    if !privilege::is_root() {
+        return Ok(None);
+    }
+    let account = Account::find(settings.user.value.as_deref());
+    account
+        .map(Some)
+        .map_err(failed("cannot become another user"))
+}
+
+/// The transports of this host.
+pub(crate) fn networks() -> Result<Vec<NetworkConfig>, Failure> {
     let path = Path::new(PATH);
     let (networks, bad) = netconfig::read(path).map_err(|error| failed_at(path, error))?;
     for line in bad {
@@ -179,56 +207,133 @@ fn networks() -> Result<Vec<NetworkConfig>, Failure> {
     Ok(networks)
 }
 
-fn bind(
-    options: &Options,
+/// Where to listen.
+pub(crate) fn places(
+    settings: &Settings,
     networks: &[NetworkConfig],
-    socket: &Path,
-) -> Result<Vec<Binding>, Failure> {
+    passed: Vec<Passed>,
+) -> Result<Vec<Place>, Failure> {
     let table = std::fs::read(services::SERVICES_PATH).unwrap_or_default();
     let table = String::from_utf8_lossy(&table);
-    let hosts = Hosts::look_up(&options.hosts);
-    let mut bindings = Vec::new();
-    for network in netconfig::served(networks) {
-        let (netid, family) = (&network.netid, network.transport.family);
-        let port = |protocol| options.port.unwrap_or_else(|| own_port(&table, protocol));
-        bindings.extend(match (family, network.transport.protocol) {
-            (Family::Loopback, _) => binding::local(netid, socket, !options.is_private()),
-            (_, Some(Protocol::Tcp)) => binding::tcp(netid, family, port(Protocol::Tcp)),
-            (_, Some(Protocol::Udp)) => binding::udp(netid, family, port(Protocol::Udp), &hosts)?,
-            (_, None) => None,
-        });
+    let hosts = &settings.udp_addresses.value;
+    let addresses = match &settings.bind.value[..] {
+        [] => binding::look_up(hosts),
+        named => Addresses::Both(named.to_vec()),
+    };
+    let wanted = Wanted {
+        addresses,
+        socket: settings.socket.value.clone(),
+        and_abstract: settings.abstract_socket.value,
+        missing: settings.bind_missing.value,
+    };
+    let port = |protocol| {
+        settings
+            .port
+            .value
+            .unwrap_or_else(|| own_port(&table, protocol))
+    };
+    if !passed.is_empty() && !hosts.is_empty() {
+        log::warn!("-h is for sockets of our own; the service manager has passed others");
     }
-    if bindings.is_empty() {
+    Ok(plan::places(&wanted, networks, port, passed)?)
+}
+
+/// What callers are granted here.
+fn limits(settings: &Settings) -> ServerLimits {
+    let idle = Duration::from_secs(settings.idle_seconds.value as u64);
+    ServerLimits {
+        connection: Limits {
+            idle: Some(idle),
+            ..LIMITS.connection
+        },
+        connections: settings.connections.value,
+        reserved: settings.connections_reserved.value,
+        per_address: settings.connections_per_address.value,
+        ..LIMITS
+    }
+}
+
+/// What came of the places.
+struct Bound {
+    sockets: Vec<Listen>,
+    /// Where we are found.
+    announced: Vec<(Netid, XdrString)>,
+    /// The Unix socket's file, which is removed at the end unless somebody else has made it.
+    file: Option<PathBuf>,
+}
+
+fn bind(places: Vec<Place>) -> Result<Bound, Failure> {
+    let (mut sockets, mut tellings, mut file) = (Vec::new(), Vec::new(), None);
+    for place in places {
+        let telling = place.telling();
+        let path = match &place.at {
+            At::Path(path) => Some(path.clone()),
+            _ => None,
+        };
+        if let Some(socket) = binding::bind(place)? {
+            sockets.push(socket);
+            tellings.extend(telling);
+            file = file.or(path);
+        }
+    }
+    if sockets.is_empty() {
         return Err(Failure::NoTransport);
     }
-    Ok(bindings)
+    let announced = plan::announced(tellings);
+    Ok(Bound {
+        sockets,
+        announced,
+        file,
+    })
 }
 
 fn portmapper(
-    options: &Options,
+    settings: &Settings,
     networks: Vec<NetworkConfig>,
-    state: StateDirectory,
-    bindings: &[Binding],
+    announced: &[(Netid, XdrString)],
 ) -> Arc<Portmapper> {
-    let policy = Policy {
-        insecure: options.insecure,
-    };
+    let state = StateDirectory::new(&settings.state_dir.value);
     let names = ProgramNames::read(Path::new(services::RPC_PATH));
-    let log = RequestLog::new(options.log, names);
-    let mut portmapper = Portmapper::new(policy, networks, state, log);
-    if options.remote_calls {
+    let log = RequestLog::new(settings.log_requests.value, names);
+    let mut portmapper = Portmapper::new(settings.policy(), networks, state, log);
+    if settings.hosts_access.value {
+        portmapper = portmapper.with_hosts_access(HostsAccess::of_this_host());
+    }
+    if settings.remote_calls.value {
         portmapper = portmapper.forwarding(Forwarder::new());
     }
-    for binding in bindings {
-        portmapper.announce(&binding.netid, &binding.uaddr);
+    for (netid, uaddr) in announced {
+        portmapper.announce(netid, uaddr);
     }
-    portmapper.start(options.warm_start);
+    portmapper.start(settings.warm_start.value);
     Arc::new(portmapper)
+}
+
+/// Gives up what is not needed from here on; a daemon that cannot is as good as rpcbind still.
+fn enter_sandbox(settings: &Settings, socket: Option<&Path>) {
+    let named = if settings.hosts_access.value {
+        HostsAccess::of_this_host().named_files()
+    } else {
+        Vec::new()
+    };
+    let state = &settings.state_dir.value;
+    let notify_socket = std::env::var_os("NOTIFY_SOCKET").unwrap_or_default();
+    let needs = Needs {
+        abstract_peers: notify_socket.as_encoded_bytes().starts_with(b"@"),
+        ..Needs::of(state, &settings.lock.value, socket, named)
+    };
+    match sandbox::enter(&needs) {
+        Ok(Enforced::Fully) => log::debug!("Landlock holds"),
+        Ok(Enforced::Partly) => log::debug!("Landlock holds as far as this kernel knows it"),
+        Ok(Enforced::NotAtAll) => log::debug!("this kernel has no Landlock"),
+        Err(error) => log::warn!("cannot enter the sandbox: {error}"),
+    }
 }
 
 async fn until_a_signal(
     portmapper: &Arc<Portmapper>,
-    bindings: Vec<Binding>,
+    sockets: Vec<Listen>,
+    limits: ServerLimits,
 ) -> Result<(), Failure> {
     let listen = |kind| signal(kind).map_err(failed("cannot listen to signals"));
     let mut terminate = listen(SignalKind::terminate())?;
@@ -240,16 +345,22 @@ async fn until_a_signal(
         listen(SignalKind::user_defined1())?,
         listen(SignalKind::user_defined2())?,
     ];
-    let running = start(portmapper, bindings).await?;
-    if let Some(notify_socket) = std::env::var_os("NOTIFY_SOCKET")
-        && let Err(error) = notify::ready(&notify_socket)
-    {
-        log::warn!("cannot tell {}: {error}", notify_socket.display());
+    let running = start(portmapper, sockets, limits).await?;
+    let manager = ServiceManager::from_environment().unwrap_or_else(|error| {
+        log::warn!("NOTIFY_SOCKET: {error}");
+        None
+    });
+    if let Some(manager) = &manager {
+        manager.ready();
     }
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         _ = quit.recv() => {}
+        () = keep_alive(manager.as_ref()) => {}
+    }
+    if let Some(manager) = &manager {
+        manager.stopping();
     }
     if !running.shutdown(GRACE).await {
         log::warn!("calls at hand were given up");
@@ -257,21 +368,36 @@ async fn until_a_signal(
     Ok(())
 }
 
-async fn start(portmapper: &Arc<Portmapper>, bindings: Vec<Binding>) -> Result<Running, Failure> {
-    follow_interfaces(portmapper.interfaces(), &bindings)?;
-    let mut server = Server::new().limits(LIMITS);
+/// Tells the service manager that we are not stuck, for ever. It is the loop that answers calls which says so.
+async fn keep_alive(manager: Option<&ServiceManager>) {
+    let Some((manager, interval)) = manager.and_then(|m| Some((m, m.interval()?))) else {
+        return std::future::pending().await;
+    };
+    let mut interval = tokio::time::interval(interval);
+    loop {
+        interval.tick().await;
+        manager.alive();
+    }
+}
+
+async fn start(
+    portmapper: &Arc<Portmapper>,
+    sockets: Vec<Listen>,
+    limits: ServerLimits,
+) -> Result<Running, Failure> {
+    follow_interfaces(portmapper.interfaces(), &sockets)?;
+    let mut server = Server::new().limits(limits);
     for service in service::services(portmapper) {
         server = server.service(service);
     }
-    for socket in bindings.into_iter().flat_map(|binding| binding.sockets) {
+    for socket in sockets {
         server = server.listen(socket);
     }
     Ok(server.start().await?)
 }
 
 /// Joins the group of rpcbinds on every interface, also on those that come later.
-fn follow_interfaces(interfaces: &Interfaces, bindings: &[Binding]) -> Result<(), Failure> {
-    let sockets = bindings.iter().flat_map(|binding| &binding.sockets);
+fn follow_interfaces(interfaces: &Interfaces, sockets: &[Listen]) -> Result<(), Failure> {
     let group = Group::of(sockets).map_err(failed("cannot share a socket"))?;
     let changes = Changes::open();
     if changes.is_ok() {

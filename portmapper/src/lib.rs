@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`registry`] | which service is where; pure |
 //! | [`policy`] | who is calling and what they may; pure |
+//! | [`hosts_access`] | hosts.allow and hosts.deny |
 //! | [`merge`], [`interfaces`] | which of our addresses a caller is told |
 //! | [`statistics`] | what GETSTAT counts; pure |
 //! | [`group`] | the IPv6 group of rpcbinds, and how it is joined on every link |
@@ -20,18 +21,22 @@
 //! | [`state`] | the state files of rpcbind |
 //! | [`keeper`] | registrations outlive the daemon |
 //! | [`netconfig`], [`services`] | the tables of /etc |
-//! | [`cli`] | the command line |
-//! | [`binding`], [`lock`], [`privilege`], [`notify`], [`logging`] | what the daemon needs of the host |
+//! | [`cli`], [`settings`] | what is asked for: the command line, and the file of settings |
+//! | [`plan`] | where to listen, and why |
+//! | [`passed`], [`binding`], [`lock`], [`privilege`], [`sandbox`], [`notify`], [`logging`] | what the daemon needs of the host |
 //! | [`daemon`] | the daemon from start to end |
 //! | [`rpcinfo`] | the other command |
+//! | [`check`] | what it would do: `--check` |
 //!
 //! COMPATIBILITY.md says where this differs from the C rpcbind, and why.
 
 pub mod binding;
+pub mod check;
 pub mod cli;
 pub mod daemon;
 pub mod forward;
 pub mod group;
+pub mod hosts_access;
 pub mod interfaces;
 pub mod journal;
 pub mod keeper;
@@ -40,15 +45,19 @@ pub mod logging;
 pub mod merge;
 pub mod netconfig;
 pub mod notify;
+pub mod passed;
+pub mod plan;
 pub mod policy;
 pub mod portmapper;
 pub mod privilege;
 pub mod registry;
 pub mod request_log;
 pub mod rpcinfo;
+pub mod sandbox;
 mod seldom;
 pub mod service;
 pub mod services;
+pub mod settings;
 pub mod state;
 pub mod statistics;
 pub mod taddr;

@@ -3,11 +3,16 @@
 use std::process::ExitCode;
 
 use oncrpc_portmapper::cli::{self, Command};
-use oncrpc_portmapper::daemon;
+use oncrpc_portmapper::{check, daemon};
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
+        Ok(Command::Serve(options)) if options.check => check::run(&options),
         Ok(Command::Serve(options)) => daemon::run(&options),
+        Ok(Command::Built) => {
+            eprint!("rpcbind {}\n{}", env!("CARGO_PKG_VERSION"), cli::BUILT);
+            ExitCode::SUCCESS
+        }
         Ok(Command::Help) => {
             print!("{}", cli::HELP);
             ExitCode::SUCCESS

@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::registry::Owner;
+use crate::registry::{Owner, Quota};
 
 /// Who is calling, as far as the transport knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +26,42 @@ pub enum Caller {
 }
 
 /// What the administrator allows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// `-i`: SET and UNSET from any host, and calls to rpcbind itself through CALLIT.
     pub insecure: bool,
+    /// Whether what belongs to the system is for the superuser to register. rpcbind lets every user do it.
+    pub reserved_for_root: bool,
+    /// How many registrations there may be.
+    pub quota: Quota,
+    /// What a stranger is sent over UDP.
+    pub to_strangers: ReplyBound,
+}
+
+/// What is sent to somebody who may be somebody else.
+///
+/// A sender's address is easily forged; whoever it belongs to shall not suffer much. Answers to GETPORT and
+/// GETADDR are shorter than the questions, and rpcinfo asks for the long lists over TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplyBound {
+    /// Bytes for each byte received, at most: QUIC's factor is 3 (RFC 9000 §8.1).
+    pub factor: usize,
+    /// Bytes of the longest reply.
+    pub bytes: usize,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            insecure: false,
+            reserved_for_root: false,
+            quota: Quota::default(),
+            to_strangers: ReplyBound {
+                factor: 3,
+                bytes: 512,
+            },
+        }
+    }
 }
 
 /// Why a call is refused: the caller must be somebody better known, AUTH_TOOWEAK of RFC 5531.
@@ -87,6 +119,13 @@ impl Policy {
         }
     }
 
+    /// Whether an owner may register a program at a port. (It may well be told that it is registered.)
+    pub fn may_register(self, owner: &Owner, program: u32, port: Option<u32>) -> bool {
+        let low = port.is_some_and(|port| port < u32::from(FIRST_UNPRIVILEGED_PORT));
+        let reserved = low || OF_THE_SYSTEM.contains(&program);
+        !self.reserved_for_root || !reserved || *owner == Owner::Superuser
+    }
+
     /// Whether a procedure may be called for somebody through CALLIT, BCAST or INDIRECT.
     ///
     /// The service would see this host as the caller, so what it gives to this host alone must not be had
@@ -120,6 +159,15 @@ const YPBIND: u32 = 100_007;
 const YPBIND_SETDOM: u32 = 2;
 const YPPASSWD: u32 = 100_009;
 const RQUOTA: u32 = 100_011;
+
+/// Programs that run as root wherever they run: the portmapper, NFS and NIS with all that is theirs.
+const OF_THE_SYSTEM: &[u32] = &[
+    RPCBIND, NFS, YPSERV, MOUNT, YPBIND, YPPASSWD, RQUOTA, NLOCKMGR, STATUS, YPXFRD, NFS_ACL,
+];
+const NLOCKMGR: u32 = 100_021;
+const STATUS: u32 = 100_024;
+const YPXFRD: u32 = 100_069;
+const NFS_ACL: u32 = 100_227;
 
 #[cfg(test)]
 mod tests {
@@ -163,11 +211,40 @@ mod tests {
             (inet("[::1]:1", Some(false)), None, "unknown"),
         ] {
             let owner = |insecure| {
-                let owner = Policy { insecure }.may_change(&caller).ok()?;
+                let policy = Policy {
+                    insecure,
+                    ..Policy::default()
+                };
+                let owner = policy.may_change(&caller).ok()?;
                 Some(owner.to_string())
             };
             assert_eq!(owner(false).as_deref(), may, "{caller:?}");
             assert_eq!(owner(true).as_deref(), Some(insecure), "{caller:?}");
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_the_system_can_be_kept_for_root() {
+        let kept = Policy {
+            reserved_for_root: true,
+            ..Policy::default()
+        };
+        for (program, port, by_user) in [
+            (NFS, Some(2049), false),
+            (400_000, Some(1023), false),
+            (400_000, Some(0), false),
+            (400_000, Some(1024), true),
+            (400_000, None, true),
+        ] {
+            for owner in [Owner::User(1000), Owner::Unknown] {
+                assert_eq!(
+                    kept.may_register(&owner, program, port),
+                    by_user,
+                    "{program}"
+                );
+                assert!(Policy::default().may_register(&owner, program, port));
+            }
+            assert!(kept.may_register(&Owner::Superuser, program, port));
         }
     }
 
@@ -193,7 +270,10 @@ mod tests {
                 assert_eq!(answer, Err(TooWeak), "{program} {procedure}");
             }
         }
-        let insecure = Policy { insecure: true };
+        let insecure = Policy {
+            insecure: true,
+            ..strict
+        };
         assert_eq!(insecure.may_call_through(RPCBIND, 1), Ok(()));
         assert_eq!(insecure.may_call_through(NFS, 1), Err(TooWeak));
     }

@@ -11,11 +11,12 @@ use oncrpc::peer::{Address, Peer};
 use oncrpc_xdr::{Bytes, XdrString};
 
 use crate::forward::{Forwarder, service_at};
+use crate::hosts_access::HostsAccess;
 use crate::interfaces::Interfaces;
 use crate::keeper::Keeper;
 use crate::merge::{Asked, merge};
 use crate::policy::{Caller, Policy, TooWeak};
-use crate::registry::{Change, Entry, Owner, Registry, Set, c_string};
+use crate::registry::{Change, Entry, Owner, Registry, Set, c_string, port};
 use crate::request_log::RequestLog;
 use crate::state::StateDirectory;
 use crate::statistics::{Statistics, Version};
@@ -30,6 +31,7 @@ pub struct Portmapper {
     /// `-r`
     forwarder: Option<Forwarder>,
     log: RequestLog,
+    hosts_access: Option<HostsAccess>,
 }
 
 #[derive(Debug)]
@@ -62,7 +64,7 @@ impl Portmapper {
         log: RequestLog,
     ) -> Self {
         let books = Books {
-            registry: Registry::new(),
+            registry: Registry::with_quota(policy.quota),
             statistics: Statistics::new(),
             keeper: Keeper::new(state),
         };
@@ -73,6 +75,15 @@ impl Portmapper {
             interfaces: Interfaces::default(),
             forwarder: None,
             log,
+            hosts_access: None,
+        }
+    }
+
+    /// Lets hosts.allow and hosts.deny say who may call.
+    pub fn with_hosts_access(self, hosts_access: HostsAccess) -> Self {
+        Self {
+            hosts_access: Some(hosts_access),
+            ..self
         }
     }
 
@@ -126,6 +137,14 @@ impl Portmapper {
         }
     }
 
+    /// Whether hosts.allow and hosts.deny let somebody call. Whoever uses the Unix socket is not judged.
+    pub fn is_welcome(&self, peer: &Peer) -> bool {
+        match (&self.hosts_access, peer.inet()) {
+            (Some(files), Some(from)) => files.permits(from.ip()),
+            _ => true,
+        }
+    }
+
     /// The policy.
     pub fn policy(&self) -> Policy {
         self.policy
@@ -156,6 +175,11 @@ impl Portmapper {
         uaddr: &XdrString,
     ) -> Result<bool, TooWeak> {
         let owner = self.may_change("set", peer, service.0)?;
+        let port = port(c_string(uaddr));
+        if !self.policy.may_register(&owner, service.0, port) {
+            self.log.reserved(peer, service.0);
+            return Ok(false);
+        }
         let Some(entry) = Entry::new(service, netid, uaddr, owner) else {
             return Ok(false);
         };
@@ -275,8 +299,8 @@ impl Portmapper {
 
     /// Whether a procedure may be called for somebody through CALLIT, BCAST or INDIRECT.
     ///
-    /// Where calls are forwarded, it has to be somebody on this host or on one of its networks, which is as far
-    /// as broadcasts come; and whatever policy says, nobody gets this portmapper to call itself: everybody
+    /// Where calls are forwarded, it has to be somebody who [is welcome](Self::is_welcome), on this host or on one
+    /// of its networks, which is as far as broadcasts come; and whatever policy says, nobody gets this portmapper to call itself: everybody
     /// would then be on this host.
     pub fn may_call(&self, peer: &Peer, program: u32, procedure: u32) -> Result<(), TooWeak> {
         self.policy.may_call_through(program, procedure)?;
@@ -287,7 +311,8 @@ impl Portmapper {
         let from = peer.inet().ok_or(TooWeak)?.ip();
         let interfaces = self.interfaces.list();
         let mut up = interfaces.iter().filter(|interface| interface.up);
-        if changes_us || !up.any(|interface| interface.is_neighbour(from)) {
+        if changes_us || !self.is_welcome(peer) || !up.any(|interface| interface.is_neighbour(from))
+        {
             return Err(TooWeak);
         }
         Ok(())

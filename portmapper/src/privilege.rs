@@ -1,5 +1,6 @@
 //! From root to somebody who may do nothing.
 
+use std::fmt;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, chown};
 use std::path::Path;
@@ -10,8 +11,9 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Uid, User, geteuid, setgid, setgroups, setuid};
 
 /// Whom the daemon becomes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
+    name: String,
     uid: Uid,
     gid: Gid,
 }
@@ -19,28 +21,27 @@ pub struct Account {
 /// Debian's user for rpcbind.
 const OWN_USER: &str = "_rpc";
 
-/// The user of `-s`, and of hosts that have no other for us.
+/// The user of hosts that have no other for us.
 const DAEMON_USER: &str = "daemon";
 
 impl Account {
-    /// The account to serve as: `daemon` if that is wanted or there is no `_rpc`.
-    pub fn find(as_daemon: bool) -> io::Result<Self> {
-        let own = if as_daemon {
-            None
-        } else {
-            User::from_name(OWN_USER)?
+    /// The account to serve as: that of the user who is named, or else `_rpc`, or `daemon` where there is none.
+    pub fn find(named: Option<&str>) -> io::Result<Self> {
+        let candidates = match named {
+            Some(name) => vec![name],
+            None => vec![OWN_USER, DAEMON_USER],
         };
-        let user = match own {
-            Some(user) => Some(user),
-            None => User::from_name(DAEMON_USER)?,
-        };
-        let missing = || io::Error::new(io::ErrorKind::NotFound, "no user to run as");
-        let User { uid, gid, .. } = user.ok_or_else(missing)?;
-        Ok(Self { uid, gid })
+        for name in &candidates {
+            if let Some(User { name, uid, gid, .. }) = User::from_name(name)? {
+                return Ok(Self { name, uid, gid });
+            }
+        }
+        let missing = format!("there is no user {}", candidates.join(" or "));
+        Err(io::Error::new(io::ErrorKind::NotFound, missing))
     }
 
     /// Becomes the account, for good.
-    pub fn become_it(self) -> nix::Result<()> {
+    pub fn become_it(&self) -> nix::Result<()> {
         setgid(self.gid)?;
         setgroups(&[])?;
         setuid(self.uid)?;
@@ -54,13 +55,20 @@ impl Account {
     }
 }
 
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, uid, gid } = self;
+        write!(f, "{name} (user {uid}, group {gid})")
+    }
+}
+
 /// Makes the directory of the state files, if there is none, and gives it to the account that we will be.
-pub fn make_directory(path: &Path, account: Option<Account>) -> io::Result<()> {
+pub fn make_directory(path: &Path, account: Option<&Account>) -> io::Result<()> {
     match std::fs::DirBuilder::new().mode(0o770).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
         Ok(()) => match account {
-            Some(Account { uid, gid }) => chown(path, Some(uid.as_raw()), Some(gid.as_raw())),
+            Some(Account { uid, gid, .. }) => chown(path, Some(uid.as_raw()), Some(gid.as_raw())),
             None => Ok(()),
         },
     }

@@ -51,6 +51,20 @@ impl RequestLog {
         self.refused(format_args!("{request} declined (non-loopback sender)"));
     }
 
+    /// A SET by a user of what only the superuser may register.
+    pub fn reserved(&self, peer: &Peer, program: u32) {
+        let request = self.describe(peer, "set", Some(program));
+        self.refused(format_args!(
+            "{request} declined (reserved for the superuser)"
+        ));
+    }
+
+    /// A call from a host that may not call.
+    pub fn denied(&self, peer: &Peer, procedure: &str, program: Option<u32>) {
+        let request = self.describe(peer, procedure, program);
+        self.refused(format_args!("{request}: request from unauthorized host"));
+    }
+
     /// A call that is not made for others.
     pub fn not_called(&self, peer: &Peer, procedure: u32, program: u32) {
         let procedure = procedure.to_string();

@@ -288,7 +288,10 @@ fn only_this_host_changes_the_registry() {
     for caller in [Caller::unix(1000), Caller::tcp(), Caller::udp()] {
         assert_eq!(house.set(&caller, 1, "udp", "0.0.0.0.8.1"), yes());
     }
-    let mut insecure = House::with(Policy { insecure: true });
+    let mut insecure = House::with(Policy {
+        insecure: true,
+        ..Policy::default()
+    });
     assert_eq!(insecure.set(&far, 1, "udp", "0.0.0.0.8.1"), yes());
 }
 

@@ -8,21 +8,21 @@ use std::net::{TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use instance::{Place, ask, call, words};
+use instance::{Place, ask, call, rpcb, words};
 use nix::sys::signal::Signal;
 
 #[test]
 fn a_private_instance_answers_on_every_transport() {
     let place = Place::new("answers");
     let instance = place.start(&[]);
-    assert_eq!(instance.call(0, &[]), []);
+    assert!(instance.call(0, &[]).is_empty());
     for host in ["127.0.0.1", "::1"] {
         // Where there is no IPv6, it is not served either.
         let Ok(mut stream) = TcpStream::connect((host, place.port)) else {
             assert_eq!(host, "::1");
             continue;
         };
-        assert_eq!(ask(&mut stream, 0, &[]), []);
+        assert!(ask(&mut stream, 0, &[]).is_empty());
         let socket = UdpSocket::bind((host, 0)).unwrap();
         socket.connect((host, place.port)).unwrap();
         socket.send(&call(0, &[])).unwrap();
@@ -78,7 +78,7 @@ fn a_second_instance_is_refused_in_rpcbinds_words() {
     assert_eq!(second.status.code(), Some(1));
     let expected = "rpcbind: another rpcbind is already running. Aborting\n";
     assert_eq!(String::from_utf8_lossy(&second.stderr), expected);
-    assert_eq!(instance.call(0, &[]), []);
+    assert!(instance.call(0, &[]).is_empty());
 }
 
 #[test]
@@ -109,8 +109,81 @@ fn an_address_that_is_not_ours_is_an_error() {
 #[test]
 fn what_is_not_understood_ends_with_the_usage_and_status_1() {
     let rpcbind = env!("CARGO_BIN_EXE_rpcbind");
-    let refused = Command::new(rpcbind).arg("-v").output().unwrap();
+    let refused = Command::new(rpcbind).arg("-x").output().unwrap();
     assert_eq!(refused.status.code(), Some(1));
-    let expected = format!("{rpcbind}: invalid option -- 'v'\nusage: rpcbind [-adhilswfr]\n");
+    let expected = format!("{rpcbind}: invalid option -- 'x'\nusage: rpcbind [-adhilswfr]\n");
     assert_eq!(String::from_utf8_lossy(&refused.stderr), expected);
+}
+
+#[test]
+fn check_says_what_a_start_would_do_and_does_nothing() {
+    let place = Place::new("check");
+    let checked = place.command(&["--check", "-l"]).output().unwrap();
+    assert_eq!(checked.status.code(), Some(0));
+    let said = String::from_utf8_lossy(&checked.stdout);
+    let (path, port) = (place.path.display(), place.port);
+    for line in [
+        format!("  local {path}/sock"),
+        format!("  udp 0.0.0.0:{port}"),
+        format!("  tcp 0.0.0.0:{port}"),
+        format!("keeps registrations in {path}/state, which is not there and would be made"),
+        "  log-requests = true              # command line".to_owned(),
+        "  idle-seconds = 60".to_owned(),
+    ] {
+        assert!(
+            said.lines().any(|said| said.starts_with(&line)),
+            "{line:?} in\n{said}"
+        );
+    }
+    assert_eq!(
+        fs::read_dir(&place.path).unwrap().count(),
+        0,
+        "nothing is made"
+    );
+}
+
+#[test]
+fn settings_that_make_no_sense_end_the_start_with_their_line() {
+    let place = Place::new("settings");
+    let settings = place.path.join("settings");
+    fs::write(&settings, "# x\nidle-seconds = 0\n").unwrap();
+    for check in [&[][..], &["--check"]] {
+        let refused = place.command(check).arg("--config").arg(&settings).output();
+        let refused = refused.unwrap();
+        assert_eq!(refused.status.code(), Some(1));
+        let expected = format!(
+            "rpcbind: {} line 2: idle-seconds is a number from 1 to 86400\n",
+            settings.display()
+        );
+        assert_eq!(String::from_utf8_lossy(&refused.stderr), expected);
+    }
+}
+
+#[test]
+fn a_quota_of_the_settings_holds() {
+    // The test is one user over the Unix socket; root has no quota.
+    let place = Place::new("quota");
+    let settings = place.path.join("settings");
+    fs::write(
+        &settings,
+        "registrations-of-unknown = 2\nreserved-for-root = true\n",
+    )
+    .unwrap();
+    let config = settings.to_str().unwrap();
+    let _instance = place.start(&["--config", config]);
+    let mut stream = TcpStream::connect(("127.0.0.1", place.port)).unwrap();
+    let mut set = |program, uaddr| ask(&mut stream, 1, &rpcb(program, "udp", uaddr));
+    assert_eq!(
+        set(100_003, "0.0.0.0.8.1"),
+        words(&[0]),
+        "NFS is the system's"
+    );
+    assert_eq!(
+        set(400_001, "0.0.0.0.3.255"),
+        words(&[0]),
+        "so is port 1023"
+    );
+    for (program, accepted) in [(400_001, 1), (400_002, 1), (400_003, 0), (400_002, 1)] {
+        assert_eq!(set(program, "0.0.0.0.8.1"), words(&[accepted]), "{program}");
+    }
 }

@@ -282,7 +282,14 @@ async fn what_is_not_there_is_silence_and_an_error_by_indirect() {
 #[tokio::test]
 async fn it_calls_itself_for_nobody_but_says_that_it_is_there() {
     for insecure in [false, true] {
-        let mut house = House::with(Policy { insecure }, "0.0.0.0").await;
+        let mut house = House::with(
+            Policy {
+                insecure,
+                ..Policy::default()
+            },
+            "0.0.0.0",
+        )
+        .await;
         for version in [2, 3, 4] {
             let null = through(9, (3, CALLIT), [PORTMAPPER, version, 0]);
             let address = text("127.0.0.1.0.111");

@@ -12,6 +12,8 @@ pub struct NetworkConfig {
     pub transport: Transport,
     /// Whether programs that look for a transport come upon it.
     pub visible: bool,
+    /// The line of the table that says so, from 1; a host without a table has none.
+    pub line: Option<usize>,
 }
 
 /// A line that is no entry; it is passed over.
@@ -30,7 +32,7 @@ pub const PATH: &str = "/etc/netconfig";
 pub fn parse(table: &str) -> (Vec<NetworkConfig>, Vec<BadLine>) {
     let (mut entries, mut bad) = (Vec::new(), Vec::new());
     for (line, fields) in fields::lines(table) {
-        match entry(&fields) {
+        match entry(line, &fields) {
             Ok(Some(entry)) => entries.push(entry),
             Ok(None) => {}
             Err(reason) => bad.push(BadLine { line, reason }),
@@ -41,11 +43,15 @@ pub fn parse(table: &str) -> (Vec<NetworkConfig>, Vec<BadLine>) {
 
 /// The entries of a host without a table: what Debian installs.
 pub fn usual() -> Vec<NetworkConfig> {
-    parse(USUAL).0
+    let (mut entries, _) = parse(USUAL);
+    for entry in &mut entries {
+        entry.line = None;
+    }
+    entries
 }
 
 /// One entry; `None` for a transport that has no addresses we know, such as `rawip`.
-fn entry(fields: &[&str]) -> Result<Option<NetworkConfig>, String> {
+fn entry(line: usize, fields: &[&str]) -> Result<Option<NetworkConfig>, String> {
     let &[
         netid,
         semantics,
@@ -85,6 +91,7 @@ fn entry(fields: &[&str]) -> Result<Option<NetworkConfig>, String> {
             protocol,
         },
         visible: flags.contains('v'),
+        line: Some(line),
     }))
 }
 

@@ -103,7 +103,8 @@ pub fn prepare_tcp(stream: &TcpStream, keepalive: Option<Duration>) -> io::Resul
 
 /// Who is at the other end of an accepted TCP stream.
 pub fn tcp_peer(stream: &TcpStream) -> io::Result<Peer> {
-    let (remote, local) = (stream.peer_addr()?, stream.local_addr()?);
+    // On an IPv6 socket that takes IPv4, too, an IPv4 caller is one all the same.
+    let (remote, local) = (plain(stream.peer_addr()?), plain(stream.local_addr()?));
     let netid = if local.is_ipv4() {
         Netid::Tcp
     } else {
@@ -116,6 +117,16 @@ pub fn tcp_peer(stream: &TcpStream) -> io::Result<Peer> {
         local,
         interface: None,
     })
+}
+
+/// An IPv4 address as itself where the kernel writes it as an IPv6 one (`::ffff:192.0.2.1`).
+pub(crate) fn plain(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V6(v6) if v6.ip().to_ipv4_mapped().is_some() => {
+            SocketAddr::new(v6.ip().to_canonical(), v6.port())
+        }
+        address => address,
+    }
 }
 
 /// Who is at the other end of an accepted Unix stream: the process that connected it.

@@ -146,3 +146,33 @@ async fn replies_of_many_callers_do_not_get_mixed_up() {
         }
     }
 }
+
+#[tokio::test]
+async fn on_a_socket_for_both_families_a_caller_over_ipv4_is_one() {
+    // std makes such sockets; where there is no IPv6 there is nothing to show.
+    let Ok(socket) = std::net::UdpSocket::bind("[::]:0") else {
+        return;
+    };
+    socket.set_nonblocking(true).unwrap();
+    socket::prepare_udp(&socket).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let who = service(PROGRAM, 1, &[], Arc::new(()), |_| {
+        Box::new(|call: &Call<'_>, reply: &mut Reply<'_>| {
+            let peer = call.context().peer();
+            let seen = format!("{} {:?}", peer.netid, peer.local);
+            reply.success_raw(&seen.into_bytes().into())
+        })
+    });
+    let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([who]))));
+    let (_stop, stopped) = watch::channel(false);
+    let socket = UdpSocket::from_std(socket).unwrap();
+    tokio::spawn(serve(socket, ladders, DatagramLimits::SERVER, stopped));
+    for (asked, netid) in [("127.0.0.2", "udp"), ("::1", "udp6")] {
+        let asked = SocketAddr::new(asked.parse().unwrap(), port);
+        let client = client(asked).await;
+        client.send(&call(7, &[])).await.unwrap();
+        let (_, seen) = reply(&client).await;
+        let expected = format!("{netid} Inet({asked})");
+        assert_eq!(String::from_utf8(seen).unwrap(), expected);
+    }
+}

@@ -29,7 +29,7 @@ fn same(uid: u32, arguments: &str, prepare: impl Fn(&Host)) -> Output {
 #[test]
 fn wrong_flags_say_the_same_and_end_with_1() {
     needs_root!();
-    for arguments in ["-x", "-v", "-L", "-fx", "-h", "-wh"] {
+    for arguments in ["-x", "-L", "-fx", "-h", "-wh"] {
         let said = same(0, arguments, |_| {});
         assert_eq!(said.code, Some(1), "{arguments}: {said:?}");
         assert!(
@@ -37,6 +37,72 @@ fn wrong_flags_say_the_same_and_end_with_1() {
             "{said:?}"
         );
     }
+}
+
+/// Debian's 1.2.6 has no `-v`; 1.2.8 prints this to its standard error.
+#[test]
+fn v_prints_what_is_built_in() {
+    needs_root!();
+    let said = run(&Host::new(), Which::Ours, 1000, "-fvx");
+    assert_eq!((said.code, &said.stdout[..]), (Some(0), ""));
+    let built = "debug: yes, libset debug: no, libwrap: yes, nss modules: files, remote calls: yes, \
+                 statedir: /run/rpcbind, systemd: yes, user: _rpc, warm start: yes\n";
+    let (name, rest) = said.stderr.split_once('\n').expect("two lines");
+    assert!(name.starts_with("rpcbind "), "{said:?}");
+    assert_eq!(rest, built);
+}
+
+/// What listens, without the numbers of processes.
+fn listening(host: &Host) -> String {
+    let all =
+        host.run("ss --no-header --numeric --listening --tcp --udp | awk '{print $1, $5}' | sort");
+    all.success()
+}
+
+#[test]
+fn h_restricts_udp_and_keeps_loopback() {
+    needs_root!();
+    for flags in [
+        &["-h", "192.0.2.1"][..],
+        &["-h", "2001:db8:1::1", "-h", "192.0.2.1"],
+        &["-h", "192.0.2.1", "-h", "198.51.100.1"],
+        &["-h", "nobody.invalid", "-h", "192.0.2.1"],
+    ] {
+        let [theirs, ours] = Which::BOTH.map(|which| {
+            let host = Host::new();
+            let _rpcbind = host.rpcbind(which, flags);
+            (listening(&host), host.run("rpcinfo").success())
+        });
+        assert_eq!(ours, theirs, "{flags:?}");
+    }
+}
+
+/// Theirs aborts at a loopback address, which the comments of /etc/default/rpcbind recommend.
+#[test]
+fn h_with_loopback_is_loopback_alone() {
+    needs_root!();
+    for flags in [
+        &["-h", "127.0.0.1", "-h", "::1"][..],
+        &["-h", "127.0.0.1"],
+        &["-h", "localhost"],
+    ] {
+        let host = Host::new();
+        let _rpcbind = host.rpcbind(Which::Ours, flags);
+        let expected = "tcp 0.0.0.0:111\ntcp [::]:111\nudp 127.0.0.1:111\nudp [::1]:111\n";
+        assert_eq!(listening(&host), expected, "{flags:?}");
+    }
+}
+
+#[test]
+fn bind_restricts_tcp_as_well() {
+    needs_root!();
+    let host = Host::new();
+    let _rpcbind = host.rpcbind(Which::Ours, &["--bind", "192.0.2.1"]);
+    let expected = ["127.0.0.1:111", "192.0.2.1:111", "[::1]:111"];
+    let expected =
+        ["tcp", "udp"].map(|netid| expected.map(|at| format!("{netid} {at}\n")).concat());
+    assert_eq!(listening(&host), expected.concat());
+    host.run("rpcinfo -p 127.0.0.1").success();
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a helper of a test may fail it")]
 #![allow(unreachable_pub, reason = "the modules of a test are for each other")]
 
+mod activation;
 mod command_line;
 mod compare;
 mod conformance;
@@ -10,6 +11,8 @@ mod forward;
 mod generated;
 mod group;
 mod hello;
+mod hosts_access;
+mod privileges;
 mod rpcinfo;
 mod rpcinfo_command;
 mod statd;

@@ -37,7 +37,7 @@ pub struct Mapping {
 }
 
 /// Who made a registration, in rpcbind's words.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
     /// `superuser`: user 0 over the Unix socket, or a privileged port on the loopback address.
     Superuser,

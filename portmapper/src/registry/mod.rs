@@ -45,11 +45,35 @@ pub struct Registry {
     /// The next place in front, and the next one at the end.
     front: Place,
     end: Place,
+    quota: Quota,
+    /// How many entries each owner has; whoever has none is not in here.
+    owned: BTreeMap<Owner, usize>,
     changes: u64,
     /// Bytes of the nodes of the answer to DUMP.
     nodes_len: u64,
     dumped: Option<Bytes>,
     dumped_v2: Option<Bytes>,
+}
+
+/// How many registrations there may be, the daemon's own among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// In all, [`MAX_ENTRIES`] at most.
+    pub entries: usize,
+    /// Of each user but the superuser.
+    pub per_user: usize,
+    /// Of all whom nothing identifies, together.
+    pub of_unknown: usize,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self {
+            entries: MAX_ENTRIES,
+            per_user: MAX_ENTRIES,
+            of_unknown: MAX_ENTRIES,
+        }
+    }
 }
 
 /// What became of a SET.
@@ -61,7 +85,7 @@ pub enum Set {
     Kept,
     /// Its program, version and netid are registered at another address.
     Taken,
-    /// There are [`MAX_ENTRIES`] already.
+    /// There are as many already as there may be, or as its owner may have.
     Full,
 }
 
@@ -99,6 +123,14 @@ impl Registry {
         Self::default()
     }
 
+    /// A registry without entries that will have no more than these.
+    pub fn with_quota(quota: Quota) -> Self {
+        Self {
+            quota,
+            ..Self::default()
+        }
+    }
+
     /// Registers the daemon's own service, in front of all others.
     pub fn announce(&mut self, entry: Entry) -> Set {
         self.add(entry, |registry| {
@@ -123,9 +155,19 @@ impl Registry {
         match self.find_version(entry.program, entry.version, &entry.netid) {
             Some(there) if there.uaddr == entry.uaddr => Set::Kept,
             Some(_) => Set::Taken,
-            None if self.entries.len() >= MAX_ENTRIES => Set::Full,
+            None if self.is_full_for(&entry.owner) => Set::Full,
             None => Set::Added,
         }
+    }
+
+    fn is_full_for(&self, owner: &Owner) -> bool {
+        let most = match owner {
+            Owner::Superuser => MAX_ENTRIES,
+            Owner::Unknown => self.quota.of_unknown,
+            Owner::User(_) | Owner::Other(_) => self.quota.per_user,
+        };
+        let has = self.owned.get(owner).copied().unwrap_or(0);
+        self.entries.len() >= self.quota.entries.min(MAX_ENTRIES) || has >= most
     }
 
     fn add(&mut self, mut entry: Entry, place: impl FnOnce(&mut Self) -> Place) -> Set {
@@ -148,6 +190,7 @@ impl Registry {
         self.of_program.insert((program, netid), place);
         self.of_version.insert((program, version), place);
         self.nodes_len += dump::node_len(&entry);
+        *self.owned.entry(entry.owner.clone()).or_default() += 1;
         self.entries.insert(place, entry);
         self.changed();
         Set::Added
@@ -210,6 +253,12 @@ impl Registry {
         self.exact.remove(&(program, netid.clone(), version));
         self.of_program.remove((program, netid), place);
         self.nodes_len -= dump::node_len(&entry);
+        if let Some(has) = self.owned.get_mut(&entry.owner) {
+            *has -= 1;
+            if *has == 0 {
+                self.owned.remove(&entry.owner);
+            }
+        }
         self.changed();
     }
 
@@ -338,6 +387,41 @@ mod tests {
     use super::*;
 
     const SUPERUSER: Owner = Owner::Superuser;
+
+    #[test]
+    fn a_quota_holds_for_each_owner_and_for_all() {
+        let mut registry = Registry::with_quota(Quota {
+            entries: 6,
+            per_user: 2,
+            of_unknown: 1,
+        });
+        let mut set = |version, owner| {
+            let (netid, uaddr) = ("udp".into(), "0.0.0.0.8.1".into());
+            registry.set(Entry::new((400_000, version), &netid, &uaddr, owner).unwrap())
+        };
+        let user = Owner::User;
+        assert_eq!(
+            [1, 2, 3].map(|v| set(v, user(7))),
+            [Set::Added, Set::Added, Set::Full]
+        );
+        assert_eq!(
+            set(1, user(7)),
+            Set::Kept,
+            "what is there may be said again"
+        );
+        assert_eq!(
+            [3, 4].map(|v| set(v, Owner::Unknown)),
+            [Set::Added, Set::Full]
+        );
+        assert_eq!(set(4, user(8)), Set::Added);
+        assert_eq!(
+            [5, 6, 7].map(|v| set(v, SUPERUSER)),
+            [Set::Added, Set::Added, Set::Full]
+        );
+        registry.unset(400_000, 1, &"udp".into(), &user(7));
+        let entry = Entry::new((400_000, 9), &"udp".into(), &"0.0.0.0.8.1".into(), user(7));
+        assert_eq!(registry.set(entry.unwrap()), Set::Added);
+    }
     const ANN: Owner = Owner::User(1000);
     const BOB: Owner = Owner::User(1001);
 

@@ -7,10 +7,13 @@
 use std::sync::Arc;
 
 use oncrpc::peer::Peer;
-use oncrpc::{Call, Dispatch, ProcedureInfo, Reply, Service, Step};
+use oncrpc::proto::portmap::Mapping;
+use oncrpc::proto::rpcb::{Netbuf, Rpcb};
+use oncrpc::{Call, Dispatch, ProcedureInfo, Reject, Reply, Service, Step};
+use oncrpc_xdr::XdrString;
 
 use super::callit;
-use crate::policy::Caller;
+use crate::policy::{Caller, TooWeak};
 use crate::portmapper::Portmapper;
 use crate::statistics::Version;
 
@@ -20,15 +23,6 @@ struct Front {
     version: Version,
     portmapper: Arc<Portmapper>,
 }
-
-/// Bytes sent to a stranger over UDP for each byte received, at most: QUIC's factor (RFC 9000 §8.1).
-///
-/// A sender's address is easily forged; whoever it belongs to shall not suffer much. Answers to GETPORT and
-/// GETADDR are shorter than the questions, and rpcinfo asks for the long lists over TCP.
-const AMPLIFICATION: usize = 3;
-
-/// Longest reply to a stranger over UDP, in bytes.
-const MAX_TO_STRANGERS: usize = 512;
 
 // Procedures that are answered here.
 const DUMP: u32 = 4;
@@ -83,9 +77,15 @@ impl Front {
         if known.any(|known| known.number == call.procedure()) {
             self.portmapper.called(self.version, call.procedure());
         }
+        if !self.portmapper.is_welcome(peer)
+            && let Some(refusal) = self.turn_away(call)
+        {
+            return reply.reject(refusal);
+        }
         if is_stranger(peer) {
-            let most = (call.message_len() * AMPLIFICATION).min(MAX_TO_STRANGERS);
-            reply.bound_datagram(most);
+            let bound = self.portmapper.policy().to_strangers;
+            let most = call.message_len().saturating_mul(bound.factor);
+            reply.bound_datagram(most.min(bound.bytes));
         }
         match (self.version, call.procedure()) {
             (_, 0) => {
@@ -106,6 +106,50 @@ impl Front {
             }
             _ => procedures.call(call, reply),
         }
+    }
+
+    /// How a host that may not call is answered; `None` for what is answered all the same: procedure 0, which
+    /// does nothing, and what there is not. Calls for others are judged [elsewhere](callit).
+    ///
+    /// Arguments come first, as in rpcbind: malformed, they are GARBAGE_ARGS to everybody.
+    fn turn_away(&self, call: &Call<'_>) -> Option<Reject> {
+        let well_formed = |is: bool| is.then_some(None);
+        let (procedure, program) = match (self.version, call.procedure()) {
+            (_, 0) => {
+                let peer = call.context().peer();
+                self.portmapper.log().denied(peer, "null", None);
+                return None;
+            }
+            (version, asked @ 1..=3) => {
+                let program = match version {
+                    Version::V2 => call.args::<Mapping>().map(|mapping| mapping.prog).ok(),
+                    Version::V3 | Version::V4 => call.args::<Rpcb>().map(|rpcb| rpcb.r_prog).ok(),
+                };
+                let names = ["set", "unset", "getport/addr"];
+                (names[asked as usize - 1], program.map(Some))
+            }
+            (_, DUMP) => ("dump", Some(None)),
+            (Version::V3 | Version::V4, 6) => ("gettime", Some(None)),
+            (Version::V3 | Version::V4, 7) => {
+                let address = call.args::<XdrString>();
+                ("uaddr2taddr", well_formed(address.is_ok()))
+            }
+            (Version::V3 | Version::V4, 8) => {
+                let address = call.args::<Netbuf>();
+                let is_sound = address.is_ok_and(|address| super::is_sound(&address));
+                ("taddr2uaddr", well_formed(is_sound))
+            }
+            (Version::V4, 9) => ("getversaddr", well_formed(call.args::<Rpcb>().is_ok())),
+            (Version::V4, 11) => ("getaddrlist", well_formed(call.args::<Rpcb>().is_ok())),
+            (Version::V4, GETSTAT) => ("getstat", Some(None)),
+            _ => return None,
+        };
+        let Some(program) = program else {
+            return Some(Reject::GarbageArgs);
+        };
+        let peer = call.context().peer();
+        self.portmapper.log().denied(peer, procedure, program);
+        Some(TooWeak.into())
     }
 }
 

@@ -93,9 +93,14 @@ fn socket_address(peer: &Peer, uaddr: &XdrString) -> Result<Netbuf, Reject> {
 /// Longest room for a socket address that libtirpc lets a caller claim, in bytes: RPC_MAXDATASIZE.
 const MAX_NETBUF: u32 = 9000;
 
-fn universal_address(peer: &Peer, address: &Netbuf) -> Result<XdrString, Reject> {
+/// Whether an address has the room that its sender says it has, which C's decoder looks at as well.
+fn is_sound(address: &Netbuf) -> bool {
     let fits = usize::try_from(address.maxlen).is_ok_and(|max| address.buf.len() <= max);
-    if !fits || address.maxlen > MAX_NETBUF {
+    fits && address.maxlen <= MAX_NETBUF
+}
+
+fn universal_address(peer: &Peer, address: &Netbuf) -> Result<XdrString, Reject> {
+    if !is_sound(address) {
         return Err(Reject::GarbageArgs);
     }
     let family = Portmapper::family(peer).ok_or(Reject::SystemErr)?;

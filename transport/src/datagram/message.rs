@@ -12,6 +12,8 @@ use nix::sys::socket::{
 use oncrpc::peer::{Address, Peer};
 use tokio::net::UdpSocket;
 
+use crate::socket::plain;
+
 /// A datagram that arrived.
 pub(super) struct Arrived {
     pub(super) message: Bytes,
@@ -51,17 +53,20 @@ pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Optio
         _ => None,
     });
     let len = received.bytes;
-    Ok(destination.map(|(local, for_many, interface)| Arrived {
-        message: Bytes::new(),
-        len,
-        remote,
-        local,
-        for_many,
-        interface,
-    }))
+    Ok(
+        destination.map(|(local, for_many, interface): (IpAddr, _, _)| Arrived {
+            message: Bytes::new(),
+            len,
+            remote: plain(remote),
+            local: local.to_canonical(),
+            for_many,
+            interface,
+        }),
+    )
 }
 
-/// Sends one datagram to `peer`, from the address that it had asked.
+/// Sends one datagram to `peer`, from the address that it had asked. (A socket for IPv6 and IPv4 takes IPv4 addresses
+/// as they are.)
 pub(super) fn send(socket: &UdpSocket, message: &[u8], peer: &Peer) -> io::Result<()> {
     let (Address::Inet(remote), Address::Inet(local)) = (&peer.remote, &peer.local) else {
         return Err(io::ErrorKind::Unsupported.into());

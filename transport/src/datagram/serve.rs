@@ -1,7 +1,7 @@
 //! A server's end: datagrams from anybody.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -57,11 +57,7 @@ pub async fn serve(
     let local = socket.local_addr()?;
     let mut server = DatagramServer {
         socket,
-        netid: if local.is_ipv4() {
-            Netid::Udp
-        } else {
-            Netid::Udp6
-        },
+        netid: netid(local.ip()),
         port: local.port(),
         ladders,
         limits,
@@ -81,6 +77,7 @@ pub async fn serve(
 
 struct DatagramServer {
     socket: UdpSocket,
+    /// What the socket is called in the log. Callers over IPv4 are `udp` on a socket for both, too.
     netid: Netid,
     port: u16,
     ladders: Arc<LadderPool>,
@@ -123,7 +120,7 @@ impl DatagramServer {
             let framing = Framing::Datagram {
                 max: self.limits.send,
             };
-            let session = session(&mut self.session, &self.netid, self.port, &arrived);
+            let session = session(&mut self.session, self.port, &arrived);
             let origin = session.origin().clone();
             match ladder.answer(session, &arrived.message, framing, &mut out) {
                 Step::Done => {
@@ -183,13 +180,16 @@ impl DatagramServer {
     }
 }
 
+fn netid(local: IpAddr) -> Netid {
+    if local.is_ipv4() {
+        Netid::Udp
+    } else {
+        Netid::Udp6
+    }
+}
+
 /// The session of whoever sent a datagram.
-fn session<'a>(
-    last: &'a mut Option<Session>,
-    netid: &Netid,
-    port: u16,
-    arrived: &Arrived,
-) -> &'a mut Session {
+fn session<'a>(last: &'a mut Option<Session>, port: u16, arrived: &Arrived) -> &'a mut Session {
     let local = SocketAddr::new(arrived.local, port);
     let same = last.as_ref().is_some_and(|session| {
         let origin = session.origin();
@@ -204,7 +204,7 @@ fn session<'a>(
     }
     last.get_or_insert_with(|| {
         let origin = Origin::new(Peer {
-            netid: netid.clone(),
+            netid: netid(arrived.local),
             remote: Address::Inet(arrived.remote),
             local: Address::Inet(local),
             interface: Some(arrived.interface),

@@ -1,0 +1,90 @@
+//! `--check`: what a start would do, and why. Nothing is bound, no file is written, no lock is taken.
+
+use std::fmt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::cli::Options;
+use crate::daemon::{Failure, account, may_start, networks, passed, places};
+use crate::logging;
+use crate::plan::Place;
+use crate::privilege::Account;
+use crate::settings::{Settings, Source};
+
+/// What a start would do.
+#[derive(Debug)]
+struct Report {
+    places: Vec<Place>,
+    account: Option<Account>,
+    settings: Settings,
+}
+
+/// Says what a start would do, or why there would be none.
+pub fn run(options: &Options) -> ExitCode {
+    logging::start(true, options.debug);
+    match report(options) {
+        Ok(report) => {
+            print!("{report}");
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn report(options: &Options) -> Result<Report, Failure> {
+    let settings = Settings::read(options)?;
+    let passed = passed()?;
+    may_start(options, &passed)?;
+    let places = places(&settings, &networks()?, passed)?;
+    if places.is_empty() {
+        return Err(Failure::NoTransport);
+    }
+    let account = account(&settings)?;
+    Ok(Report {
+        places,
+        account,
+        settings,
+    })
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "listens on")?;
+        for place in &self.places {
+            writeln!(f, "  {:<32} {}", place.to_string(), place.why)?;
+        }
+        match &self.account {
+            Some(account) => writeln!(f, "runs as {account}")?,
+            None => writeln!(f, "runs as who starts it, without being root")?,
+        }
+        let state = &self.settings.state_dir.value;
+        writeln!(
+            f,
+            "keeps registrations in {}, {}",
+            state.display(),
+            self.fate_of(state)
+        )?;
+        writeln!(f, "settings")?;
+        for (name, value, from) in self.settings.list() {
+            match from {
+                Source::Default => writeln!(f, "  {name} = {value}")?,
+                from => writeln!(f, "  {:<32} # {from}", format!("{name} = {value}"))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    fn fate_of(&self, state: &Path) -> &'static str {
+        match (state.is_dir(), self.settings.warm_start.value) {
+            (true, true) => "and reads what is there",
+            (true, false) => "and does not read what is there",
+            (false, true) => "which is not there and would be made",
+            (false, false) => "which is not there: without -w it would not be made",
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The files, read again when they have changed.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use super::{Host, Table, permits};
+use oncrpc::fields;
+
+/// Who may call, as the files say it now.
+///
+/// A judgement costs one stat(2) for each file, not a read: the text is parsed when its file is another one,
+/// or has another time or length, than last time.
+#[derive(Debug)]
+pub struct HostsAccess {
+    allow: PathBuf,
+    deny: PathBuf,
+    hosts: PathBuf,
+    /// What is known of the files; nothing at first.
+    known: Mutex<Option<Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    allow: Table,
+    deny: Table,
+    /// The names of hosts, where the tables ask for any.
+    names: HashMap<IpAddr, String>,
+    /// The files that all this was read from, as they were.
+    read_from: Vec<(PathBuf, Option<Stamp>)>,
+}
+
+/// By what a file is known to be the same as before; editors put a new one in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+// Where libwrap and the C library have them.
+const ALLOW: &str = "/etc/hosts.allow";
+const DENY: &str = "/etc/hosts.deny";
+const HOSTS: &str = "/etc/hosts";
+
+impl HostsAccess {
+    /// The files of this host.
+    pub fn of_this_host() -> Self {
+        Self::at(ALLOW, DENY, HOSTS)
+    }
+
+    /// These files, the last of them like /etc/hosts.
+    pub fn at(
+        allow: impl Into<PathBuf>,
+        deny: impl Into<PathBuf>,
+        hosts: impl Into<PathBuf>,
+    ) -> Self {
+        Self {
+            allow: allow.into(),
+            deny: deny.into(),
+            hosts: hosts.into(),
+            known: Mutex::default(),
+        }
+    }
+
+    /// Whether who calls from this address may.
+    pub fn permits(&self, client: IpAddr) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = match &mut *known {
+            Some(known) if known.is_current() => known,
+            known => known.insert(self.read()),
+        };
+        let address = client.to_canonical();
+        let host = Host {
+            address: Some(address),
+            name: known.names.get(&address).map(String::as_str),
+        };
+        permits(&known.allow, &known.deny, &host)
+    }
+
+    /// The files that patterns name: they may be anywhere.
+    pub fn named_files(&self) -> Vec<PathBuf> {
+        let known = self.read();
+        let tables = [&known.allow, &known.deny];
+        let files = tables.into_iter().flat_map(|table| &table.files);
+        files.map(PathBuf::from).collect()
+    }
+
+    fn read(&self) -> Known {
+        let mut read_from = Vec::new();
+        let mut table = |path: &Path| {
+            let text = read(path, &mut read_from).unwrap_or_else(|error| {
+                if error.kind() != io::ErrorKind::NotFound {
+                    log::error!(
+                        "cannot read {}, so nothing is in it: {error}",
+                        path.display()
+                    );
+                }
+                String::new()
+            });
+            let (table, complaints) = Table::parse(&text, &mut |path| read(path, &mut read_from));
+            for complaint in complaints {
+                let (path, line) = (path.display(), complaint.line);
+                log::warn!("{path} line {line}: {}", complaint.reason);
+            }
+            table
+        };
+        let (allow, deny) = (table(&self.allow), table(&self.deny));
+        let names = if allow.asks_for_names() || deny.asks_for_names() {
+            let (allow, deny, hosts) = (&self.allow, &self.deny, &self.hosts);
+            log::warn!(
+                "{} or {} asks for names; callers have those of {}, and no name service is asked",
+                allow.display(),
+                deny.display(),
+                hosts.display()
+            );
+            let hosts = read(hosts, &mut read_from).unwrap_or_default();
+            names(&hosts)
+        } else {
+            HashMap::new()
+        };
+        Known {
+            allow,
+            deny,
+            names,
+            read_from,
+        }
+    }
+}
+
+impl Known {
+    fn is_current(&self) -> bool {
+        let mut files = self.read_from.iter();
+        files.all(|(path, stamp)| Stamp::of(path) == *stamp)
+    }
+}
+
+impl Stamp {
+    /// That of the file that is there, if one is.
+    fn of(path: &Path) -> Option<Self> {
+        let file = fs::metadata(path).ok()?;
+        Some(Self {
+            inode: file.ino(),
+            length: file.len(),
+            modified: (file.mtime(), file.mtime_nsec()),
+        })
+    }
+}
+
+/// Reads a file and notes how it was before: should it change meanwhile, it is read again.
+fn read(path: &Path, read_from: &mut Vec<(PathBuf, Option<Stamp>)>) -> io::Result<String> {
+    read_from.push((path.to_owned(), Stamp::of(path)));
+    let text = fs::read(path)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The first name of each address in a table like /etc/hosts.
+fn names(table: &str) -> HashMap<IpAddr, String> {
+    let mut names = HashMap::new();
+    for (_, fields) in fields::lines(table) {
+        if let [address, name, ..] = fields[..]
+            && let Ok(address) = address.parse::<IpAddr>()
+        {
+            names.entry(address).or_insert_with(|| name.to_owned());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_counts_at_once_however_it_is_made() {
+        let name = format!("oncrpc-hosts-{}", std::process::id());
+        let place = std::env::temp_dir().join(name);
+        fs::create_dir(&place).unwrap();
+        let [allow, deny, hosts] = ["allow", "deny", "hosts"].map(|name| place.join(name));
+        let access = HostsAccess::at(&allow, &deny, &hosts);
+        let client = "192.0.2.1".parse().unwrap();
+        let mapped = "::ffff:192.0.2.1".parse().unwrap();
+        assert!(access.permits(client), "no file, no rule");
+        fs::write(&deny, "ALL: ALL\n").unwrap();
+        assert!(!access.permits(client));
+        assert!(!access.permits(mapped));
+        fs::write(&allow, "rpcbind: 192.0.2.\n").unwrap();
+        assert!(access.permits(client) && access.permits(mapped));
+        // As editors do: another file in its place, of the same length.
+        let new = place.join("new");
+        fs::write(&new, "rpcbind: 192.0.3.\n").unwrap();
+        fs::rename(&new, &allow).unwrap();
+        assert!(!access.permits(client));
+        fs::write(
+            &allow,
+            format!("rpcbind: {}/list node LOCAL\n", place.display()),
+        )
+        .unwrap();
+        assert!(!access.permits(client));
+        fs::write(&hosts, "192.0.2.1 Node node.example.com # x\n").unwrap();
+        assert!(access.permits(client), "by its name");
+        fs::remove_file(&hosts).unwrap();
+        assert!(!access.permits(client));
+        fs::write(place.join("list"), "192.0.2.0/24").unwrap();
+        assert!(access.permits(client), "by a file that the table names");
+        assert_eq!(access.named_files(), [place.join("list")]);
+        fs::remove_file(&deny).unwrap();
+        fs::remove_file(&allow).unwrap();
+        assert!(access.permits("10.0.0.1".parse().unwrap()));
+        fs::remove_dir_all(place).unwrap();
+    }
+}
