@@ -429,8 +429,14 @@ fn what_was_sent_to_many_is_not_refused_aloud() {
     ] {
         let refused = house.ask(&alone, 3, CALLIT, &target);
         assert_eq!(refused, Answer::Denied(TOOWEAK));
+        let missing = words(&[400_000, 2, 0, 0]);
+        let failed = house.ask(&alone, 4, INDIRECT, &missing);
+        assert_eq!(failed, Answer::Failed(PROG_UNAVAIL));
         let broadcast = alone.calling_many();
         assert_eq!(house.ask(&broadcast, 3, CALLIT, &target), Answer::Silence);
+        for args in [&target, &missing, &vec![]] {
+            assert_eq!(house.ask(&broadcast, 4, INDIRECT, args), Answer::Silence);
+        }
     }
 }
 

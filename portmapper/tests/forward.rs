@@ -263,6 +263,15 @@ async fn what_a_service_refuses_is_silence_and_system_err_by_indirect() {
 }
 
 #[tokio::test]
+async fn what_fails_is_silence_by_indirect_too_if_it_was_broadcast() {
+    let mut house = House::new().await;
+    let asked = house.ask("127.0.0.1:700", None, &indirect(1));
+    assert_eq!(house.hears(asked, &[1, 0, 0, 0, 5]).await, None);
+    let asked = house.ask("127.0.0.1:700", None, &indirect(2));
+    assert!(house.hears(asked, &SUCCESS_42).await.is_some());
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_silence_and_an_error_by_indirect() {
     let mut house = House::new().await;
     let mismatch = Some(vec![3, 1, 0, 0, 0, 2, 1, 1]);

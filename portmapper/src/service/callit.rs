@@ -2,7 +2,8 @@
 //!
 //! Over streams they are not answered at all. Over UDP, AUTH_TOOWEAK is for what is not called for others. The
 //! rest of what goes wrong is silence for the first two, which are meant for many hosts, and an error for
-//! INDIRECT. Without `-r`, what would be called goes wrong, too.
+//! INDIRECT. Without `-r`, what would be called goes wrong, too. What was sent to every host of a link is never
+//! refused aloud: those alone answer that have something to say.
 
 use oncrpc::netid::Family;
 use oncrpc::proto::portmap::CallResult;
@@ -28,20 +29,21 @@ pub(super) fn answer(
     if reply.framing() == Framing::Record {
         return Step::Silent;
     }
-    let failed = move |refusal| if indirect { refusal } else { Reject::Silent };
+    let context = call.context();
+    let peer = context.peer();
+    let alone = !context.is_for_many();
+    let aloud = indirect && alone;
+    let failed = move |refusal| if aloud { refusal } else { Reject::Silent };
     let Ok(target) = call.args::<RpcbRmtcallargs>() else {
         return reply.reject(failed(Reject::GarbageArgs));
     };
-    let context = call.context();
-    let peer = context.peer();
     if let Err(too_weak) = portmapper.may_call(peer, target.prog, target.proc) {
         let log = portmapper.log();
         log.not_called(peer, target.proc, target.prog);
-        // What was sent to every host of a link is answered by those alone that have something to say.
-        return reply.reject(if context.is_for_many() {
-            Reject::Silent
-        } else {
+        return reply.reject(if alone {
             too_weak.into()
+        } else {
+            Reject::Silent
         });
     }
     let procedure = ((target.prog, target.vers), target.proc);
@@ -94,7 +96,7 @@ pub(super) fn answer(
         // Results that do not fit the reply are an error as any other.
         let is_error = reply.refusal().is_some();
         match step {
-            Step::Done if indirect || !is_error => Answer::Reply(out),
+            Step::Done if aloud || !is_error => Answer::Reply(out),
             _ => Answer::Silent,
         }
     }))
