@@ -13,20 +13,14 @@ fn main() -> ExitCode {
         Ok(Command::Version) => {
             return print(&format!("rpcinfo (oncrpc) {}\n", env!("CARGO_PKG_VERSION")));
         }
-        Err(misuse) => {
-            eprint!("{misuse}");
-            return ExitCode::FAILURE;
-        }
+        Err(misuse) => return complain(misuse),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("rpcinfo: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return complain(format_args!("rpcinfo: {error}\n")),
     };
     let well = runtime.block_on(run(
         &Context::new(&options),
@@ -49,4 +43,10 @@ fn print(text: &str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Prints a complaint; where nobody hears it there is still the status.
+fn complain(complaint: impl std::fmt::Display) -> ExitCode {
+    let _ = write!(io::stderr(), "{complaint}");
+    ExitCode::FAILURE
 }
