@@ -1,8 +1,10 @@
-//! What goes beside the programs, judged by Debian's tools: units, and what Debian's own have that others rely on.
+//! What goes beside the programs, judged by Debian's tools: manual pages, units, and what Debian's
+//! units have that others rely on.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+mod pages;
 mod units;
 
 /// A file of the portmapper's folder.
