@@ -187,3 +187,31 @@ fn a_quota_of_the_settings_holds() {
         assert_eq!(set(program, "0.0.0.0.8.1"), words(&[accepted]), "{program}");
     }
 }
+
+#[test]
+fn rpcinfo_asks_a_private_instance_by_its_port_or_its_socket() {
+    let place = Place::new("rpcinfo");
+    let instance = place.start(&[]);
+    let (port, socket) = (place.port.to_string(), place.path.join("sock"));
+    let rpcinfo = |words: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rpcinfo"));
+        command.args(["--port", &port, "--socket"]).arg(&socket);
+        let output = command.args(words.split(' ')).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        (said, output.status.code())
+    };
+    let (alone, status) = rpcinfo("-s");
+    assert_eq!((alone.lines().count(), status), (2, Some(0)), "{alone}");
+    let program = 0x2000_0001;
+    instance.set(program);
+    let (listed, _) = rpcinfo("127.0.0.1");
+    assert!(listed.contains("0.0.0.0.8.1"), "{listed}");
+    let (called, status) = rpcinfo("-t 127.0.0.1 100000");
+    assert_eq!((called.lines().count(), status), (3, Some(0)), "{called}");
+    let (deleted, status) = rpcinfo(&format!("--json -d {program} 1"));
+    assert_eq!(
+        (deleted.as_str(), status),
+        ("{\"deleted\":true}\n", Some(0))
+    );
+    assert_eq!(rpcinfo("-s"), (alone, Some(0)));
+}
