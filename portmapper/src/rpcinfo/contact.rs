@@ -97,6 +97,9 @@ impl Contact {
     /// The one of a host, over this transport.
     pub async fn over(cx: &Context, host: &str, transport: &Transport) -> Result<Self, Failure> {
         let found = addresses(host, cx.port, cx.patience).await;
+        if found.is_empty() {
+            return Err(Failure::NoAddress);
+        }
         Self::over_one_of(&found, transport, cx.patience).await
     }
 

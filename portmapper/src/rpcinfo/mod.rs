@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cli`], [`request`] | the command line, and what it means |
 //! | [`connect`], [`contact`] | the way to a host, and what its rpcbind is asked |
+//! | [`find`] | the way to a program |
 //! | [`layout`] | how answers are laid out; pure |
 //! | [`ping`], [`broadcast`], [`probe`] | whether programs answer |
 //! | [`delete`] | that programs be forgotten |
@@ -19,6 +20,7 @@ pub mod connect;
 pub mod contact;
 pub mod delete;
 pub mod failure;
+pub mod find;
 pub mod layout;
 pub mod ping;
 pub mod probe;

@@ -2,17 +2,13 @@
 
 use std::time::Duration;
 
-use oncrpc::netconfig::NetworkConfig;
-use oncrpc::netid::{Family, Protocol, Transport};
-use oncrpc::uaddr::Uaddr;
 use oncrpc::{CallError, CallOptions, ProcedureId, RawCaller, Refusal};
-use oncrpc_client::Endpoint;
 use oncrpc_transport::Connection;
 use oncrpc_xdr::Bytes;
 
-use super::connect::{Patience, addresses, connect, endpoint, is_of};
-use super::contact::Contact;
-use super::failure::{Failure, call_text};
+use super::connect::Patience;
+use super::failure::call_text;
+use super::find::find;
 use super::layout::json;
 use super::request::Place;
 use super::{Context, Stop, Terminal};
@@ -154,111 +150,4 @@ fn is_gone(error: &CallError) -> bool {
         error,
         CallError::TimedOut { .. } | CallError::Disconnected(_) | CallError::Connect(_)
     )
-}
-
-/// A connection to a program.
-async fn find(cx: &Context, place: &Place, program: u32, version: u32) -> Result<Connection, Stop> {
-    match place {
-        Place::Address { over, uaddr } => {
-            let family = over.transport.family;
-            let endpoint = Uaddr::parse(uaddr.as_bytes(), family)
-                .ok()
-                .and_then(|uaddr| endpoint(&over.transport, &uaddr));
-            // The name of the program stands there twice.
-            let endpoint =
-                endpoint.ok_or_else(|| Stop::because("rpcinfo: no address for client handle"))?;
-            let connection = connect(&endpoint, cx.patience).await;
-            connection.map_err(|failure| Stop::because(failure.before_the_call()))
-        }
-        Place::Transport { over, host } => {
-            let found = registered(cx, host, over, program, version).await;
-            found.map_err(|failure| Stop::because(failure.before_the_call()))
-        }
-        Place::Protocol {
-            protocol,
-            host,
-            port,
-        } => {
-            let failed = |failure: Failure| {
-                Stop::Complaint(format!("{host}: {}\n", failure.before_the_call()))
-            };
-            let over = |entry: &&NetworkConfig| entry.transport.protocol == Some(*protocol);
-            let mut unknown_host = None;
-            for entry in cx.netconfig.iter().filter(over) {
-                let found = match port {
-                    Some(port) => at_port(cx, host, *port, &entry.transport).await,
-                    None => registered(cx, host, entry, program, version).await,
-                };
-                match found {
-                    Err(failure @ Failure::UnknownHost) => unknown_host = Some(failure),
-                    found => return found.map_err(failed),
-                }
-            }
-            let name = protocol.name();
-            Err(unknown_host.map_or_else(
-                || {
-                    Stop::Complaint(format!(
-                        "Cannot find suitable transport for protocol {name}\n"
-                    ))
-                },
-                failed,
-            ))
-        }
-    }
-}
-
-/// The program where a host's rpcbind says it is on a transport.
-async fn registered(
-    cx: &Context,
-    host: &str,
-    over: &NetworkConfig,
-    program: u32,
-    version: u32,
-) -> Result<Connection, Failure> {
-    let NetworkConfig {
-        netid, transport, ..
-    } = over;
-    if endpoint(transport, &any(transport)).is_none() {
-        return Err(Failure::UnknownProtocol);
-    }
-    let contact = match transport.family {
-        Family::Loopback => Contact::local_or_loopback(cx).await?,
-        Family::Inet | Family::Inet6 => Contact::over(cx, host, transport).await?,
-    };
-    let family = transport.family;
-    let uaddr = contact.address(program, version, netid, family).await?;
-    let found = endpoint(transport, &uaddr).ok_or(Failure::UnknownProtocol)?;
-    connect(&found, cx.patience).await
-}
-
-/// Any address of a transport, to see whether it can be used.
-fn any(transport: &Transport) -> Uaddr {
-    match transport.family {
-        Family::Loopback => Uaddr::Local("/".into()),
-        Family::Inet | Family::Inet6 => Uaddr::Inet(([0, 0, 0, 0], 0).into()),
-    }
-}
-
-/// The program at a port of a host.
-async fn at_port(
-    cx: &Context,
-    host: &str,
-    port: u16,
-    transport: &Transport,
-) -> Result<Connection, Failure> {
-    let mut failed = Failure::UnknownHost;
-    for address in addresses(host, port, cx.patience).await {
-        if !is_of(&address, transport.family) {
-            continue;
-        }
-        let endpoint = match transport.protocol {
-            Some(Protocol::Udp) => Endpoint::Udp(address),
-            _ => Endpoint::Tcp(address),
-        };
-        match connect(&endpoint, cx.patience).await {
-            Ok(connection) => return Ok(connection),
-            Err(failure) => failed = failure,
-        }
-    }
-    Err(failed)
 }

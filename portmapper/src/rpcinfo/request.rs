@@ -219,10 +219,12 @@ impl Request {
                 let &[program_text, version_text] = &operands[..] else {
                     return Err(Misuse::usage());
                 };
+                // It is the version that rpcinfo looks at first.
+                let (over, version) = (over(unsupported)?, version(version_text)?);
                 Ok(Self::Delete {
-                    over: over(unsupported)?,
+                    over,
                     program: program(program_text, names)?,
-                    version: version(version_text)?,
+                    version,
                     written: [program_text, version_text].map(str::to_owned),
                 })
             }
