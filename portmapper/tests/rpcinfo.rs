@@ -379,8 +379,16 @@ proptest! {
 
 #[test]
 fn time_is_for_the_whole_command() {
-    let patience = Patience::new(Some(Duration::ZERO));
-    assert_eq!(patience.for_step(Duration::from_secs(60)), Duration::ZERO);
-    let usual = Patience::new(None).for_step(Duration::from_secs(60));
-    assert_eq!(usual, Duration::from_secs(60));
+    let minute = Duration::from_secs(60);
+    let none = Patience::new(Some(Duration::ZERO));
+    assert_eq!(none.step(minute), Duration::ZERO);
+    assert_eq!(none.or(minute).left(), Some(Duration::ZERO));
+    let some = Patience::new(Some(2 * minute));
+    assert_eq!(
+        some.step(minute),
+        minute,
+        "no step takes longer than it may"
+    );
+    let unbounded = Patience::new(None);
+    assert_eq!((unbounded.step(minute), unbounded.left()), (minute, None));
 }

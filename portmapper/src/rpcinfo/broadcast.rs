@@ -27,7 +27,7 @@ pub async fn broadcast(
         version,
         procedure: 0,
     };
-    let asked = Broadcast::new().timeout(cx.patience.for_step(DEFAULT_TIMEOUT));
+    let asked = Broadcast::new().timeout(cx.patience.left().unwrap_or(DEFAULT_TIMEOUT));
     // Every program's NULL is the same but for the numbers.
     let asked = asked.callit_numbered::<Null>(called, &()).await;
     let mut answers = asked.map_err(|error| failed(&error))?;

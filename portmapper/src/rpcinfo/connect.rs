@@ -32,35 +32,36 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// This much from now on; or for each step what it usually has.
+    /// This much from now on, or as long as it takes.
     pub fn new(time: Option<Duration>) -> Self {
         let end = time.map(|time| Instant::now() + time);
         Self { end }
     }
 
-    /// Time for a step that usually has so much.
-    pub fn for_step(self, usual: Duration) -> Duration {
-        let left = |end: Instant| end.saturating_duration_since(Instant::now());
-        self.end.map_or(usual, left)
-    }
-
     /// The same, or this much from now on if nobody has said anything.
-    pub(super) fn or(self, usual: Duration) -> Self {
+    #[must_use]
+    pub fn or(self, usual: Duration) -> Self {
         match self.end {
             Some(_) => self,
             None => Self::new(Some(usual)),
         }
     }
 
-    /// Time for a step that has so much and no more, however much is left.
-    pub(super) fn at_most(self, most: Duration) -> Duration {
-        self.for_step(most).min(most)
+    /// Time for a step that is given so much, or what is left if that is less.
+    pub fn step(self, most: Duration) -> Duration {
+        self.left().map_or(most, |left| left.min(most))
+    }
+
+    /// What is left, if that is bounded.
+    pub fn left(self) -> Option<Duration> {
+        let left = |end: Instant| end.saturating_duration_since(Instant::now());
+        self.end.map(left)
     }
 }
 
 /// The addresses of a host, with a port; none if there is no such host.
 pub async fn addresses(host: &str, port: u16, patience: Patience) -> Vec<SocketAddr> {
-    let found = timeout(patience.at_most(CONNECT_TIME), lookup_host((host, port))).await;
+    let found = timeout(patience.step(CONNECT_TIME), lookup_host((host, port))).await;
     match found {
         Ok(Ok(found)) => {
             let mut addresses: Vec<_> = found.collect();
@@ -87,7 +88,7 @@ pub fn endpoint(transport: &Transport, uaddr: &Uaddr) -> Option<Endpoint> {
 
 /// Connects. Over UDP that succeeds whoever is there or not.
 pub async fn connect(endpoint: &Endpoint, patience: Patience) -> Result<Connection, Failure> {
-    let connected = timeout(patience.at_most(CONNECT_TIME), open(endpoint)).await;
+    let connected = timeout(patience.step(CONNECT_TIME), open(endpoint)).await;
     let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     connected.map_err(Failure::Connect)
 }

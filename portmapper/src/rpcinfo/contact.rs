@@ -146,7 +146,7 @@ impl Contact {
     }
 
     async fn call<P: Procedure>(&self, args: &Args<P>) -> Result<Results<P>, CallError> {
-        let time = self.patience.for_step(ANSWER_TIME);
+        let time = self.patience.step(ANSWER_TIME);
         let options = CallOptions::default().timeout(time);
         self.connection.call::<P>(args, &options).await
     }

@@ -36,7 +36,7 @@ pub async fn delete(cx: &Context, program: u32, version: u32, netid: Option<&Net
         if Uid::effective().is_root() {
             builder = builder.reserved_port();
         }
-        let options = CallOptions::default().timeout(cx.patience.for_step(ANSWER_TIME));
+        let options = CallOptions::default().timeout(cx.patience.step(ANSWER_TIME));
         let channel = builder.port(cx.port);
         match channel
             .call::<v4::procedure::Unset>(&question, &options)

@@ -12,7 +12,7 @@
 //!
 //! What it prints is what rpcinfo 1.2.6 prints; the differences are in COMPATIBILITY.md. Whom it asks may be hostile:
 //! what is held of an answer is bounded by [`connect::MAX_REPLY`], each step by a time, and their number by
-//! [`ping::MAX_VERSIONS`] and [`probe::WHOLE_TIME`].
+//! [`ping::MAX_VERSIONS`], [`ping::VERSIONS_TIME`] and [`probe::WHOLE_TIME`].
 
 pub mod broadcast;
 pub mod cli;

@@ -19,6 +19,9 @@ pub const NULL_TIME: Duration = Duration::from_secs(10);
 /// Most versions that are called one after the other: a server may say that it has four billion.
 pub const MAX_VERSIONS: u32 = 1024;
 
+/// Time for all of them, unless another is given.
+pub const VERSIONS_TIME: Duration = Duration::from_secs(60);
+
 /// Calls a program, and says what answers.
 pub async fn ping(
     cx: &Context,
@@ -30,7 +33,7 @@ pub async fn ping(
         null: Null {
             connection,
             program,
-            patience: cx.patience,
+            patience: cx.patience.or(VERSIONS_TIME),
         },
         json: cx.json,
         found: Vec::new(),
@@ -61,7 +64,7 @@ impl Null {
             version,
             procedure: 0,
         };
-        let options = CallOptions::default().timeout(self.patience.for_step(NULL_TIME));
+        let options = CallOptions::default().timeout(self.patience.step(NULL_TIME));
         let answer = self.connection.call_raw(id, Bytes::new(), options).await;
         answer.map(|_| ())
     }

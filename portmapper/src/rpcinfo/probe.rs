@@ -94,7 +94,7 @@ fn note(
 }
 
 async fn call(place: &Endpoint, program: u32, version: u32, patience: Patience) -> Outcome {
-    let time = patience.at_most(NULL_TIME);
+    let time = patience.step(NULL_TIME);
     if time.is_zero() {
         return Outcome::TooLate;
     }
