@@ -215,6 +215,8 @@ impl Calls {
     }
 
     /// Ends the calls whose time is up and sends again what is due; gives back whether it sent anything.
+    ///
+    /// If nothing is heard of the server any more, the connection has ended for later calls.
     pub(crate) fn expire(&self, now: Instant, link: &mut impl Link) -> bool {
         let mut state = self.lock();
         let mut woken = Vec::new();
@@ -228,7 +230,14 @@ impl Calls {
                 }
             }
         }
+        let silent = state.table.is_silent() && state.refused.is_none();
+        if silent {
+            state.refused = Some(Arc::new(io::ErrorKind::TimedOut.into()));
+        }
         drop(state);
+        if silent {
+            self.changed.notify_waiters();
+        }
         woken.into_iter().for_each(Waker::wake);
         sent
     }

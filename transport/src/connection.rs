@@ -102,7 +102,8 @@ impl Connection {
 
     /// Whether the connection has ended; every new call fails from then on.
     ///
-    /// Over datagrams it has ended, too, when nobody listens at the server's port any more.
+    /// Over datagrams it has ended, too, when nobody listens at the server's port any more, or when a call was sent
+    /// again and nothing was heard of the server in all its time.
     pub fn is_ended(&self) -> bool {
         self.handle.calls.has_ended()
     }

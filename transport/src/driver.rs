@@ -304,8 +304,9 @@ impl<L: Link> Driver<L> {
         let ladder = batch.ladder.get_or_insert_with(|| serving.take_ladder());
         match serving.answer(ladder, message, &mut self.link) {
             Step::Done => self.link.end_message(),
-            Step::Silent => {}
-            Step::Close => self.end_reading(Ok(())),
+            Step::Close if self.link.framing() == Framing::Record => self.end_reading(Ok(())),
+            // A datagram says nothing of the next one.
+            Step::Silent | Step::Close => {}
             Step::Later(answer) => serving.spawn(answer, message.len()),
         }
     }

@@ -4,6 +4,7 @@ use oncrpc::CallError;
 use oncrpc::CallOptions;
 use oncrpc::Retransmit;
 use oncrpc::proto::rpcb::rpcbprog::v4;
+use oncrpc_client::blocking::{self, Wait};
 use oncrpc_client::{Channel, Endpoint, Reconnect, Target};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -163,4 +164,50 @@ async fn a_closed_port_is_waited_for_if_one_wants_that() {
     let (call_made, from) = receive(&server).await;
     server.send_to(&reply(&call_made, 42), from).await.unwrap();
     assert_eq!(call.await.unwrap().unwrap(), 42);
+}
+
+#[tokio::test]
+async fn after_a_call_of_which_nothing_was_heard_the_next_comes_from_a_new_socket() {
+    let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = server.local_addr().unwrap();
+    let client = client(address);
+    let brief = CallOptions::default().timeout(Duration::from_millis(100));
+    let unheard = client.clone().with_options(brief).gettime().await;
+    assert!(matches!(unheard, Err(CallError::TimedOut { .. })));
+    let (call, first) = receive(&server).await;
+    let answering = async {
+        loop {
+            let (next, from) = receive(&server).await;
+            if from != first {
+                assert_ne!(next[..4], call[..4], "its xid is another as well");
+                return server.send_to(&reply(&next, 42), from).await.unwrap();
+            }
+        }
+    };
+    let (answer, _) = tokio::join!(client.gettime(), answering);
+    assert_eq!(answer.unwrap(), 42);
+}
+
+#[test]
+fn so_it_does_of_a_client_without_a_runtime() {
+    let server = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let every = Retransmit::fixed(Duration::from_millis(20));
+    let channel =
+        blocking::Channel::to(Endpoint::Udp(server.local_addr().unwrap())).with_retransmit(every);
+    let brief = CallOptions::default().timeout(Duration::from_millis(100));
+    let client = v4::Client::new(channel);
+    let unheard = client.clone().with_options(brief).gettime().wait();
+    assert!(matches!(unheard, Err(CallError::TimedOut { .. })));
+    let mut call = [0; 64];
+    let (_, first) = server.recv_from(&mut call).unwrap();
+    let answering = std::thread::spawn(move || {
+        loop {
+            let (len, from) = server.recv_from(&mut call).unwrap();
+            if from != first {
+                return server.send_to(&reply(&call[..len], 42), from).unwrap();
+            }
+        }
+    });
+    assert_eq!(client.gettime().wait().unwrap(), 42);
+    answering.join().unwrap();
 }

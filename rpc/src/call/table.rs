@@ -30,6 +30,9 @@ pub struct CallTable {
     next_xid: u32,
     /// When calls are repeated; `None` on a stream, where nothing is lost.
     round_trips: Option<RoundTrips>,
+    /// When the last reply came, to whatever call.
+    heard: Option<Instant>,
+    silent: bool,
 }
 
 /// A call to be made.
@@ -102,6 +105,8 @@ impl CallTable {
             timers,
             next_xid: first_xid,
             round_trips: None,
+            heard: None,
+            silent: false,
         }
     }
 
@@ -112,6 +117,15 @@ impl CallTable {
             round_trips: Some(RoundTrips::new(retransmit)),
             ..self
         }
+    }
+
+    /// Whether a datagram was sent again in vain and nothing came back in all the time of its call, to this call or to
+    /// any other.
+    ///
+    /// The server may be down. But it or we may as well be at another address by now, which a socket that is
+    /// connected to the old one never learns: later calls are better made on another.
+    pub fn is_silent(&self) -> bool {
+        self.silent
     }
 
     /// Whether no call is waited for.
@@ -190,6 +204,8 @@ impl CallTable {
     /// A reply that nobody waits for is dropped: its call was given up, or answered before.
     pub fn reply(&mut self, now: Instant, message: &Bytes) -> Option<Waker> {
         let xid = ReplyHeader::xid(message)?;
+        self.heard = Some(now);
+        self.silent = false;
         let entry = self.calls.get_mut(&xid)?;
         if !matches!(entry.state, State::Waiting(_)) {
             return None;
@@ -316,6 +332,9 @@ impl CallTable {
         self.timers.remove(&(at, xid));
         let entry = self.calls.get_mut(&xid)?;
         if entry.deadline <= now {
+            let repeated = self.round_trips.is_some() && entry.sent > 1;
+            let begun = entry.begun();
+            self.silent |= repeated && self.heard.is_none_or(|heard| heard <= begun);
             let error = entry.out_of_time();
             return Some(Due::Expired(entry.finish(Err(error))));
         }

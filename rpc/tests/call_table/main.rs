@@ -2,6 +2,7 @@
 
 mod refusal;
 mod retransmission;
+mod silence;
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use oncrpc::{Answer, Call, CallTable, Reply, Retransmit, Service, Step, service};
 use oncrpc_server::{Duplicates, intercepted, remembered};
 use oncrpc_transport::testing::{Dice, Faults, datagrams};
-use oncrpc_transport::{Connection, Limits};
+use oncrpc_transport::{Connection, Limits, Link};
 use oncrpc_xdr::Writer;
 
 use crate::echo::{ECHO, Ends, echo, ends, serve};
@@ -173,4 +173,18 @@ async fn a_call_whose_reply_is_remembered_is_executed_once_whatever_happens_to_i
         arrived > 2 * executed_in_all,
         "{arrived} calls arrived, {executed_in_all} in all"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_datagram_that_is_no_whole_call_ends_nothing_for_those_behind_it() {
+    let (mut ours, theirs) = datagrams(Faults::default(), Faults::default(), 0);
+    let _stop = serve(theirs, echo());
+    // An xid, and that it is a call.
+    ours.output().raw(&[0, 0, 0, 7, 0, 0, 0, 0]);
+    ours.end_message();
+    let (connection, driver) = Connection::new(ours, CallTable::new(7), Limits::CLIENT);
+    tokio::spawn(driver.run());
+    let timeout = Duration::from_secs(25);
+    let ends = ends(&connection, 1, timeout, &mut Dice::new(7), 60).await;
+    assert_eq!(ends.right, 1, "{ends:?}");
 }

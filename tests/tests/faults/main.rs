@@ -3,6 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 #![allow(unreachable_pub, reason = "the modules of a test are for each other")]
 
+mod cell;
 mod datagrams;
 mod echo;
+mod matrix;
+mod program;
+mod setting;
 mod streams;
+mod world;
