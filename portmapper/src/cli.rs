@@ -13,8 +13,9 @@ use std::path::PathBuf;
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 pub enum Command {
-    /// To serve, or to say how.
+    /// To serve, or to say how, or how it goes.
     Serve(Options),
     /// `--help`: to print [`HELP`].
     Help,
@@ -51,6 +52,10 @@ pub struct Options {
     pub bind_missing: bool,
     /// `--check`: say what would be done, and do nothing.
     pub check: bool,
+    /// `--status`: ask the one that serves how it is, and do nothing.
+    pub status: bool,
+    /// `--json`: print that for programs.
+    pub json: bool,
     /// `--config`: another file of settings than `/etc/rpcbind.toml`.
     pub config: Option<PathBuf>,
     /// `--set`, any number of times: a line of that file.
@@ -63,6 +68,8 @@ pub struct Options {
     pub state_directory: Option<PathBuf>,
     /// `--lock`: another lock file than `/run/rpcbind.lock`.
     pub lock: Option<PathBuf>,
+    /// `--metrics`: a Unix socket at which Prometheus' metrics are had.
+    pub metrics: Option<PathBuf>,
 }
 
 /// A command line that makes no sense; prints the complaint and the usage.
@@ -103,6 +110,12 @@ Maps RPC program numbers to universal addresses.
   --config FILE     settings, instead of /etc/rpcbind.toml
   --set LINE        a line of that file, such as idle-seconds=30; may be repeated
   --check           say what would be done and why; bind nothing, serve nothing
+  --status          ask the rpcbind that serves how it is, and serve nothing: what is
+                    registered by whom and since when, what it counts, how full it
+                    is; for root and the user that it runs as
+  --json            with --status, for programs
+  --metrics PATH    have Prometheus' metrics (GET /metrics) at this Unix socket, for
+                    root and whoever starts rpcbind
 
 An instance of one's own, which needs no root:
 
@@ -150,6 +163,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageE
             }
             _ => {}
         }
+    }
+    if options.json && !options.status {
+        return Err(complain(format_args!("option '--json' is for '--status'")));
     }
     Ok(Command::Serve(options))
 }
@@ -225,10 +241,15 @@ fn long(
         }
         b"state-dir" => options.state_directory = Some(value()?.into()),
         b"lock" => options.lock = Some(value()?.into()),
-        b"help" | b"version" | b"bind-missing" | b"check" if joined.is_some() => {
+        b"metrics" => options.metrics = Some(value()?.into()),
+        b"help" | b"version" | b"bind-missing" | b"check" | b"status" | b"json"
+            if joined.is_some() =>
+        {
             return Err(format!("option {shown} doesn't allow an argument"));
         }
         b"check" => options.check = true,
+        b"status" => options.status = true,
+        b"json" => options.json = true,
         b"bind-missing" => options.bind_missing = true,
         b"help" => return Ok(Some(Command::Help)),
         b"version" => return Ok(Some(Command::Version)),
@@ -331,6 +352,17 @@ mod tests {
             let error = parsed(line).unwrap_err().to_string();
             assert_eq!(error, format!("{complaint}\n{USAGE}"), "{line}");
         }
+    }
+
+    #[test]
+    fn json_is_for_the_status() {
+        let asked = options("rpcbind --json --state-dir /tmp/d --status");
+        assert!(asked.status && asked.json);
+        let error = parsed("rpcbind --json").unwrap_err().to_string();
+        let expected = format!("rpcbind: option '--json' is for '--status'\n{USAGE}");
+        assert_eq!(error, expected);
+        let metrics = options("rpcbind --metrics /run/m.sock").metrics;
+        assert_eq!(metrics, Some("/run/m.sock".into()));
     }
 
     #[test]

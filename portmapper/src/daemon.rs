@@ -38,7 +38,9 @@ use crate::sandbox::{self, Enforced, Needs};
 use crate::services::{self, ProgramNames, own_port};
 use crate::settings::{BadSetting, Settings};
 use crate::state::StateDirectory;
-use crate::{logging, service};
+use crate::status::desk::Desk;
+use crate::status::tally::Tally;
+use crate::{logging, service, status};
 
 /// Why the daemon does not start; what it prints then. Scripts know some of these lines.
 #[derive(Debug, thiserror::Error)]
@@ -137,6 +139,11 @@ fn serve(options: &Options) -> Result<(), Failure> {
     may_start(options, &passed)?;
     let networks = networks()?;
     let bound = bind(places(&settings, &networks, passed)?)?;
+    let mut desk = Desk::new(&bound.sockets);
+    if let Some(path) = &settings.metrics.value {
+        let opened = desk.open_metrics(path);
+        opened.map_err(|error| failed_at(path, error))?;
+    }
     if !options.foreground {
         daemon(false, false).map_err(failed("daemon"))?;
     }
@@ -150,6 +157,7 @@ fn serve(options: &Options) -> Result<(), Failure> {
     if let Some(account) = account {
         account.become_it().map_err(failed("setuid"))?;
     }
+    desk.open_status(&status::path(state_dir));
     let portmapper = portmapper(&settings, networks, &bound.announced);
     if settings.sandbox.value {
         enter_sandbox(&settings, bound.file.as_deref());
@@ -159,7 +167,7 @@ fn serve(options: &Options) -> Result<(), Failure> {
         .build()
         .map_err(failed("cannot start"))?;
     let limits = limits(&settings);
-    runtime.block_on(until_a_signal(&portmapper, bound.sockets, limits))?;
+    runtime.block_on(until_a_signal(&portmapper, bound.sockets, limits, desk))?;
     portmapper.end();
     if let Some(socket) = bound.file
         && let Err(error) = std::fs::remove_file(&socket)
@@ -318,10 +326,11 @@ fn enter_sandbox(settings: &Settings, socket: Option<&Path>) {
     };
     let state = &settings.state_dir.value;
     let notify_socket = std::env::var_os("NOTIFY_SOCKET").unwrap_or_default();
-    let needs = Needs {
+    let mut needs = Needs {
         abstract_peers: notify_socket.as_encoded_bytes().starts_with(b"@"),
         ..Needs::of(state, &settings.lock.value, socket, named)
     };
+    needs.remove.extend(settings.metrics.value.clone());
     match sandbox::enter(&needs) {
         Ok(Enforced::Fully) => log::debug!("Landlock holds"),
         Ok(Enforced::Partly) => log::debug!("Landlock holds as far as this kernel knows it"),
@@ -334,6 +343,7 @@ async fn until_a_signal(
     portmapper: &Arc<Portmapper>,
     sockets: Vec<Listen>,
     limits: ServerLimits,
+    desk: Desk,
 ) -> Result<(), Failure> {
     let listen = |kind| signal(kind).map_err(failed("cannot listen to signals"));
     let mut terminate = listen(SignalKind::terminate())?;
@@ -345,7 +355,8 @@ async fn until_a_signal(
         listen(SignalKind::user_defined1())?,
         listen(SignalKind::user_defined2())?,
     ];
-    let running = start(portmapper, sockets, limits).await?;
+    let running = start(portmapper, sockets, limits, desk.tally()).await?;
+    let _staffed = desk.staff(portmapper, running.door()).await?;
     let manager = ServiceManager::from_environment().unwrap_or_else(|error| {
         log::warn!("NOTIFY_SOCKET: {error}");
         None
@@ -384,9 +395,10 @@ async fn start(
     portmapper: &Arc<Portmapper>,
     sockets: Vec<Listen>,
     limits: ServerLimits,
+    tally: Tally,
 ) -> Result<Running, Failure> {
     follow_interfaces(portmapper.interfaces(), &sockets)?;
-    let mut server = Server::new().limits(limits);
+    let mut server = Server::new().limits(limits).observe(tally);
     for service in service::services(portmapper) {
         server = server.service(service);
     }

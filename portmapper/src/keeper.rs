@@ -8,8 +8,8 @@ use std::io;
 use std::time::Instant;
 
 use crate::binding::reason;
-use crate::journal::Journal;
 use crate::journal::file::{path, read};
+use crate::journal::{Journal, Written};
 use crate::registry::{Change, Entry, Registry};
 use crate::seldom::Seldom;
 use crate::state::{Files, StateDirectory};
@@ -127,6 +127,11 @@ impl Keeper {
             "cannot write {}: {reason}; a change of the registry is refused{others}",
             path.display()
         );
+    }
+
+    /// What was written into the journal, if there is one.
+    pub fn written(&self) -> Option<Written> {
+        self.journal.as_ref().map(Journal::written)
     }
 
     /// Writes rpcbind's own files, so that any rpcbind can go on from here.
@@ -341,6 +346,10 @@ mod tests {
         for program in 1..5_000 {
             assert!(daemon.unset(program));
         }
+        let written = daemon.keeper.written().unwrap();
+        assert_eq!(written.bytes, journal().len());
+        assert_eq!(written.records, 9_999);
+        assert!((2..100).contains(&written.renewals), "{written:?}");
         let most = |registry: &Registry| 2 * snapshot_len(registry) + 65_536 + 100;
         assert!(journal().len() < most(&daemon.registry));
         // Where it cannot be written anew it grows, and changes are taken all the same.

@@ -20,6 +20,7 @@
 //! | [`journal`] | each change of the registry, written down |
 //! | [`state`] | the state files of rpcbind |
 //! | [`keeper`] | registrations outlive the daemon |
+//! | [`status`] | what whoever looks after the host is told: `--status`, metrics |
 //! | [`netconfig`], [`services`] | the tables of /etc |
 //! | [`cli`], [`settings`] | what is asked for: the command line, and the file of settings |
 //! | [`plan`] | where to listen, and why |
@@ -60,4 +61,5 @@ pub mod services;
 pub mod settings;
 pub mod state;
 pub mod statistics;
+pub mod status;
 pub mod taddr;

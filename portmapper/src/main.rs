@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use oncrpc_portmapper::cli::{self, Command};
-use oncrpc_portmapper::{check, daemon};
+use oncrpc_portmapper::{check, daemon, status};
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
         Ok(Command::Serve(options)) if options.check => check::run(&options),
+        Ok(Command::Serve(options)) if options.status => status::client::run(&options),
         Ok(Command::Serve(options)) => daemon::run(&options),
         Ok(Command::Built) => {
             eprint!("rpcbind {}\n{}", env!("CARGO_PKG_VERSION"), cli::BUILT);

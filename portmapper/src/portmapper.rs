@@ -3,23 +3,27 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
+use nix::unistd::{getegid, geteuid, getpid};
 use oncrpc::Reject;
 use oncrpc::netconfig::NetworkConfig;
 use oncrpc::netid::{Family, Netid, Protocol};
-use oncrpc::peer::{Address, Peer};
+use oncrpc::peer::{Address, Peer, UnixPeer};
 use oncrpc_xdr::{Bytes, XdrString};
 
 use crate::forward::{Forwarder, service_at};
 use crate::hosts_access::HostsAccess;
 use crate::interfaces::Interfaces;
+use crate::journal::Written;
 use crate::keeper::Keeper;
 use crate::merge::{Asked, merge};
 use crate::policy::{Caller, Policy, TooWeak};
-use crate::registry::{Change, Entry, Owner, Registry, Set, c_string, port};
+use crate::registry::{Change, Entry, Origin, Owner, Place, Registry, Set, c_string, port};
 use crate::request_log::RequestLog;
 use crate::state::StateDirectory;
 use crate::statistics::{Statistics, Version};
+use crate::status::changes::{Changes, Outcome, Request};
 
 /// The registry and all that surrounds it, shared by the services of all versions.
 #[derive(Debug)]
@@ -38,7 +42,21 @@ pub struct Portmapper {
 struct Books {
     registry: Registry,
     statistics: Statistics,
+    changes: Changes,
     keeper: Keeper,
+}
+
+/// How full the books are, and what was done with them since the start.
+#[derive(Clone, Copy, Debug)]
+pub struct Fullness {
+    /// Registrations, our own among them.
+    pub registrations: usize,
+    /// Rows of the statistics.
+    pub rows: usize,
+    /// What became of SET and UNSET.
+    pub changes: Changes,
+    /// What was written into the journal, if there is one.
+    pub journal: Option<Written>,
 }
 
 /// A service that GETADDRLIST found.
@@ -66,6 +84,7 @@ impl Portmapper {
         let books = Books {
             registry: Registry::with_quota(policy.quota),
             statistics: Statistics::new(),
+            changes: Changes::default(),
             keeper: Keeper::new(state),
         };
         Self {
@@ -102,12 +121,21 @@ impl Portmapper {
             Netid::Tcp | Netid::Udp => &[2, 3, 4],
             _ => &[3, 4],
         };
+        let us = UnixPeer {
+            uid: geteuid().as_raw(),
+            gid: getegid().as_raw(),
+            pid: Some(getpid().as_raw()),
+        };
+        let origin = Origin {
+            at: Instant::now(),
+            by: Some(us),
+        };
         let mut books = self.books();
         for &version in versions {
             let service = (OWN_PROGRAM, version);
             let entry = Entry::new(service, &netid.into(), uaddr, Owner::Superuser);
             if let Some(entry) = entry {
-                books.registry.announce(entry);
+                books.registry.announce(entry.made(origin));
             }
         }
     }
@@ -174,21 +202,35 @@ impl Portmapper {
         netid: &XdrString,
         uaddr: &XdrString,
     ) -> Result<bool, TooWeak> {
-        let owner = self.may_change("set", peer, service.0)?;
+        let owner = self.may_change(Request::Set, peer, service.0)?;
         let port = port(c_string(uaddr));
         if !self.policy.may_register(&owner, service.0, port) {
             self.log.reserved(peer, service.0);
+            self.books().changes.count(Request::Set, Outcome::Reserved);
             return Ok(false);
         }
-        let Some(entry) = Entry::new(service, netid, uaddr, owner) else {
-            return Ok(false);
+        let origin = Origin {
+            at: Instant::now(),
+            by: peer.unix(),
         };
         let mut books = self.books();
-        let accepted = books.set(entry);
-        if accepted {
+        let outcome = match Entry::new(service, netid, uaddr, owner) {
+            Some(entry) => books.set(entry.made(origin)),
+            None => Outcome::TooLong,
+        };
+        books.changes.count(Request::Set, outcome);
+        if outcome.accepted() {
             books.statistics.set(by);
         }
-        Ok(accepted)
+        Ok(outcome.accepted())
+    }
+
+    /// SET for a transport that nobody here can name.
+    pub fn set_nowhere(&self, peer: &Peer, program: u32) -> Result<bool, TooWeak> {
+        self.may_change(Request::Set, peer, program)?;
+        let changes = &mut self.books().changes;
+        changes.count(Request::Set, Outcome::UnknownTransport);
+        Ok(false)
     }
 
     /// UNSET from one transport after the other; content if one of them is.
@@ -199,28 +241,26 @@ impl Portmapper {
         service: (u32, u32),
         netids: &[XdrString],
     ) -> Result<bool, TooWeak> {
-        let owner = self.may_change("unset", peer, service.0)?;
+        let owner = self.may_change(Request::Unset, peer, service.0)?;
         let mut books = self.books();
-        let accepted = books.unset(service, netids, &owner);
-        if accepted {
+        let outcome = books.unset(service, netids, &owner);
+        books.changes.count(Request::Unset, outcome);
+        if outcome.accepted() {
             books.statistics.unset(by);
         }
-        Ok(accepted)
+        Ok(outcome.accepted())
     }
 
-    /// In whose name somebody may register and unregister, if it may.
-    pub(crate) fn may_change(
-        &self,
-        procedure: &str,
-        peer: &Peer,
-        program: u32,
-    ) -> Result<Owner, TooWeak> {
+    fn may_change(&self, request: Request, peer: &Peer, program: u32) -> Result<Owner, TooWeak> {
         let may = Self::caller(peer)
             .ok_or(TooWeak)
             .and_then(|caller| self.policy.may_change(&caller));
         match &may {
-            Ok(_) => self.log.request(peer, procedure, Some(program)),
-            Err(TooWeak) => self.log.declined(peer, procedure, program),
+            Ok(_) => self.log.request(peer, request.name(), Some(program)),
+            Err(TooWeak) => {
+                self.log.declined(peer, request.name(), program);
+                self.books().changes.count(request, Outcome::Declined);
+            }
         }
         may
     }
@@ -378,6 +418,26 @@ impl Portmapper {
         self.books().statistics.encode()
     }
 
+    /// How full the books are, and what was done with them.
+    pub fn fullness(&self) -> Fullness {
+        let books = self.books();
+        Fullness {
+            registrations: books.registry.len(),
+            rows: books.statistics.rows(),
+            changes: books.changes,
+            journal: books.keeper.written(),
+        }
+    }
+
+    /// Registrations from a place on, up to so many, and the place of the next one if there are more.
+    pub fn entries(&self, from: Place, most: usize) -> (Vec<Entry>, Option<Place>) {
+        let books = self.books();
+        let mut rest = books.registry.from(from);
+        let entries = rest.by_ref().take(most);
+        let entries = entries.map(|(_, entry)| entry.clone()).collect();
+        (entries, rest.next().map(|(place, _)| place))
+    }
+
     /// The family of addresses on the transport that was used for asking.
     pub fn family(peer: &Peer) -> Option<Family> {
         Some(peer.netid.transport()?.family)
@@ -400,32 +460,36 @@ impl Portmapper {
 }
 
 impl Books {
-    /// The answer to SET: no as well if it cannot be kept.
-    fn set(&mut self, entry: Entry) -> bool {
+    /// SET, which is refused as well if it cannot be kept.
+    fn set(&mut self, entry: Entry) -> Outcome {
         match self.registry.would_set(&entry) {
             Set::Added => self.commit(Change::Set(Cow::Owned(entry))),
-            otherwise => otherwise.accepted(),
+            Set::Kept => Outcome::Accepted,
+            Set::Taken => Outcome::Taken,
+            Set::Full => Outcome::Full,
         }
     }
 
-    /// The answer to UNSET: no as well if it cannot be kept.
+    /// UNSET, which is refused as well if it cannot be kept.
     fn unset(
         &mut self,
         (program, version): (u32, u32),
         netids: &[XdrString],
         caller: &Owner,
-    ) -> bool {
-        let mut accepted = false;
+    ) -> Outcome {
+        let mut outcome = Outcome::Foreign;
         let mut removed = Vec::new();
         for netid in netids {
             let unset = self.registry.would_unset(program, version, netid, caller);
-            accepted |= unset.accepted();
+            if unset.accepted() {
+                outcome = Outcome::Accepted;
+            }
             if unset.removes() {
                 removed.push(c_string(netid).into());
             }
         }
         if removed.is_empty() {
-            return accepted;
+            return outcome;
         }
         self.commit(Change::Unset {
             program,
@@ -434,8 +498,11 @@ impl Books {
         })
     }
 
-    fn commit(&mut self, change: Change<'_>) -> bool {
-        self.keeper.commit(change, &mut self.registry)
+    fn commit(&mut self, change: Change<'_>) -> Outcome {
+        match self.keeper.commit(change, &mut self.registry) {
+            true => Outcome::Accepted,
+            false => Outcome::NotWritten,
+        }
     }
 }
 

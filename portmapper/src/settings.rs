@@ -48,6 +48,8 @@ pub struct Settings {
     pub state_dir: Setting<PathBuf>,
     /// The lock file.
     pub lock: Setting<PathBuf>,
+    /// The Unix socket of the metrics, if there are any.
+    pub metrics: Setting<Option<PathBuf>>,
     /// Whether hosts.allow and hosts.deny are asked.
     pub hosts_access: Setting<bool>,
     /// Whether what is not needed any more is given up once it serves.
@@ -109,6 +111,7 @@ enum Field<'a> {
     Number(&'a mut Setting<usize>, usize, usize),
     Port(&'a mut Setting<Option<u16>>),
     Path(&'a mut Setting<PathBuf>),
+    OptionalPath(&'a mut Setting<Option<PathBuf>>),
     Name(&'a mut Setting<Option<String>>),
     Words(&'a mut Setting<Vec<OsString>>),
     Addresses(&'a mut Setting<Vec<IpAddr>>),
@@ -177,7 +180,7 @@ impl Settings {
 
     /// Every setting by its name in the file.
     fn fields(&mut self) -> Vec<(&'static str, Field<'_>)> {
-        use Field::{Addresses, Flag, Name, Number, Path, Port, Words};
+        use Field::{Addresses, Flag, Name, Number, OptionalPath, Path, Port, Words};
         const ALL: usize = MAX_ENTRIES;
         const MANY: usize = 1 << 20;
         vec![
@@ -194,6 +197,7 @@ impl Settings {
             ("abstract-socket", Flag(&mut self.abstract_socket)),
             ("state-dir", Path(&mut self.state_dir)),
             ("lock", Path(&mut self.lock)),
+            ("metrics", OptionalPath(&mut self.metrics)),
             ("hosts-access", Flag(&mut self.hosts_access)),
             ("sandbox", Flag(&mut self.sandbox)),
             ("reserved-for-root", Flag(&mut self.reserved_for_root)),
@@ -285,19 +289,24 @@ impl Settings {
         if let Some(port) = options.port {
             self.port.say(Some(port));
         }
+        // The daemon leaves its directory.
+        let absolute = |said: &PathBuf| {
+            std::path::absolute(said).map_err(|error| {
+                let reason = format!("{}: {error}", said.display());
+                BadSetting::new(Source::CommandLine, reason)
+            })
+        };
         for (said, path) in [
             (&options.socket, &mut self.socket),
             (&options.state_directory, &mut self.state_dir),
             (&options.lock, &mut self.lock),
         ] {
             if let Some(said) = said {
-                // The daemon leaves its directory.
-                let absolute = std::path::absolute(said).map_err(|error| {
-                    let reason = format!("{}: {error}", said.display());
-                    BadSetting::new(Source::CommandLine, reason)
-                })?;
-                path.say(absolute);
+                path.say(absolute(said)?);
             }
+        }
+        if let Some(said) = &options.metrics {
+            self.metrics.say(Some(absolute(said)?));
         }
         Ok(())
     }
@@ -324,6 +333,7 @@ impl Default for Settings {
             abstract_socket: of(true),
             state_dir: of("/run/rpcbind".into()),
             lock: of("/run/rpcbind.lock".into()),
+            metrics: of(None),
             hosts_access: of(true),
             sandbox: of(true),
             reserved_for_root: of(false),
@@ -382,6 +392,10 @@ impl Field<'_> {
                 let absolute = value.as_str().filter(|path| Path::new(path).is_absolute());
                 path.set(absolute.map(PathBuf::from), from)
             }
+            Self::OptionalPath(path) => {
+                let absolute = value.as_str().filter(|path| Path::new(path).is_absolute());
+                path.set(absolute.map(|path| Some(path.into())), from)
+            }
             Self::Name(name) => name.set(value.as_str().map(|name| Some(name.to_owned())), from),
             Self::Words(words) => words.set(
                 texts().map(|texts| texts.iter().map(OsString::from).collect()),
@@ -401,7 +415,7 @@ impl Field<'_> {
             Self::Flag(_) => "true or false".to_owned(),
             Self::Number(_, low, high) => format!("a number from {low} to {high}"),
             Self::Port(_) => "a number from 1 to 65535".to_owned(),
-            Self::Path(_) => "an absolute path, in quotes".to_owned(),
+            Self::Path(_) | Self::OptionalPath(_) => "an absolute path, in quotes".to_owned(),
             Self::Name(_) => "a name, in quotes".to_owned(),
             Self::Words(_) => "a list of names and addresses, such as [\"192.0.2.1\"]".to_owned(),
             Self::Addresses(_) => "a list of IP addresses, such as [\"192.0.2.1\"]".to_owned(),
@@ -425,6 +439,10 @@ impl Field<'_> {
                 (shown, &port.from)
             }
             Self::Path(path) => (quoted(path.value.display()), &path.from),
+            Self::OptionalPath(path) => {
+                let shown = path.value.as_ref().map(|path| quoted(path.display()));
+                (shown.unwrap_or_else(none), &path.from)
+            }
             Self::Name(name) => {
                 let shown = name.value.as_ref().map_or_else(none, quoted);
                 (shown, &name.from)
@@ -587,7 +605,11 @@ mod tests {
             .into_iter()
             .map(|(name, value, _)| (name.to_owned(), value))
             .collect();
-        let examples = [("user", "\"_rpc\""), ("port", "111")];
+        let examples = [
+            ("user", "\"_rpc\""),
+            ("port", "111"),
+            ("metrics", "\"/run/rpcbind-metrics.sock\""),
+        ];
         for ((name, value), (shown, example)) in all.iter().zip(&shown) {
             assert_eq!(name, shown);
             match examples.iter().find(|(named, _)| named == name) {

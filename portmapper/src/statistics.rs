@@ -120,6 +120,11 @@ impl Statistics {
         row.count(found);
     }
 
+    /// How many of the [`MAX_ROWS`] rows are taken.
+    pub fn rows(&self) -> usize {
+        self.rows.min(MAX_ROWS)
+    }
+
     /// The answer to GETSTAT, `rpcb_stat_byvers` of RFC 1833 §2.1.
     pub fn encode(&self) -> Bytes {
         let mut w = Writer::new();
@@ -264,5 +269,6 @@ mod tests {
         let rows = &statistics.versions[Version::V2 as usize].look_ups.rows;
         assert_eq!(rows[0].0, Key::other());
         assert!(statistics.encode().len() < 9000);
+        assert_eq!(statistics.rows(), MAX_ROWS);
     }
 }

@@ -55,6 +55,10 @@ fn our_own_protocols_are_what_rpcgen_makes_of_them() {
             &format!("rpc/src/proto/{name}.rs"),
         );
     }
+    committed(
+        "portmapper/proto/status.x",
+        "portmapper/src/status/proto.rs",
+    );
 }
 
 #[test]

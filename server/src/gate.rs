@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use oncrpc::peer::{Address, Peer};
@@ -20,6 +21,43 @@ pub(crate) struct Gate {
     remote_places: Arc<Semaphore>,
     /// How many connections each peer has; whoever has none is not in here.
     shares: Mutex<HashMap<Key, usize>>,
+    /// Touched once for each connection, never for a call.
+    accepted: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// How many connections a server has and had; see [`Running::door`](crate::Running::door).
+///
+/// It can be asked for as long as one likes, also when the server has ended.
+#[derive(Clone, Debug)]
+pub struct Door(Arc<Gate>);
+
+/// Connections of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionCounts {
+    /// Those that are open now.
+    pub open: usize,
+    /// Those that there can be at once: [`ServerLimits::connections`].
+    pub most: usize,
+    /// Those that were served since the start.
+    pub accepted: u64,
+    /// Those that were closed at once since the start, because their peer had all that one peer may have.
+    pub refused: u64,
+}
+
+impl Door {
+    /// The counts of now.
+    pub fn connections(&self) -> ConnectionCounts {
+        let Self(gate) = self;
+        let most = gate.limits.connections.min(Semaphore::MAX_PERMITS);
+        ConnectionCounts {
+            open: most - gate.places.available_permits(),
+            most,
+            accepted: gate.accepted.load(Ordering::Relaxed),
+            refused: gate.refused.load(Ordering::Relaxed),
+        }
+    }
 }
 
 /// What counts as one peer.
@@ -57,7 +95,14 @@ impl Gate {
             places: semaphore(limits.connections),
             remote_places: semaphore(for_remote),
             shares: Mutex::default(),
+            accepted: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
         })
+    }
+
+    /// What tells how many are in.
+    pub(crate) fn door(self: &Arc<Self>) -> Door {
+        Door(self.clone())
     }
 
     /// Counts one more connection of `peer`; `None` if it has all that it may have.
@@ -72,6 +117,7 @@ impl Gate {
             // Nothing is put in for a peer that gets nothing.
             let has = shares.get(&key).copied().unwrap_or(0);
             if has >= limit {
+                self.refused.fetch_add(1, Ordering::Relaxed);
                 return None;
             }
             shares.insert(key, has + 1);
@@ -103,6 +149,7 @@ impl Share {
             false => None,
         };
         let place = self.gate.places.clone().acquire_owned().await.ok();
+        self.gate.accepted.fetch_add(1, Ordering::Relaxed);
         Place {
             _share: self,
             _permits: (remote_place, place),
@@ -230,6 +277,24 @@ mod tests {
         assert!(ready(place(at("127.0.0.1")).as_mut()).is_some());
         drop(elsewhere);
         assert!(ready(waits.as_mut()).is_some());
+    }
+
+    #[test]
+    fn the_door_knows_who_is_in_who_was_and_who_was_turned_away() {
+        let gate = gate(100, 0);
+        let door = gate.door();
+        let place = |ip| ready(Box::pin(gate.share(&at(ip)).unwrap().place()).as_mut());
+        let first = place("192.0.2.1");
+        let _second = place("192.0.2.1");
+        assert!(gate.share(&at("192.0.2.1")).is_none());
+        drop(first);
+        let expected = ConnectionCounts {
+            open: 1,
+            most: 100,
+            accepted: 2,
+            refused: 1,
+        };
+        assert_eq!(door.connections(), expected);
     }
 
     #[test]

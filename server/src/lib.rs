@@ -6,7 +6,7 @@
 //! (`service(…)` in the module of each version). [`Listen`] says where calls come from. [`Running`] is what
 //! comes of starting it: dropping it ends the server, [`Running::shutdown`] waits for what is at hand.
 //! [`Access`] says who may call, by default everybody; an [`Intercept`] is any other check before a call,
-//! and an [`Observer`] hears what became of each; the feature `tower` has services behind its layers. [`Duplicates`] are for procedures that must not be executed twice.
+//! and an [`Observer`] hears what became of each, a [`Door`] counts connections; the feature `tower` has services behind its layers. [`Duplicates`] are for procedures that must not be executed twice.
 
 mod accept;
 mod access;
@@ -28,6 +28,7 @@ pub use oncrpc_client::{Policy, RpcbindAt};
 pub use access::Access;
 pub use blocking::blocking;
 pub use duplicates::{Duplicates, remembered};
+pub use gate::{ConnectionCounts, Door};
 pub use intercept::{Intercept, intercepted};
 pub use listen::{Bound, Listen};
 pub use observe::{Finished, Observer, Outcome};

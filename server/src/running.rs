@@ -6,6 +6,7 @@ use oncrpc_client::{Mapping, Registration};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::gate::Door;
 use crate::listen::Bound;
 
 /// Longest time to wait for rpcbind at the end: a service that stays registered is found out by whoever calls it,
@@ -20,6 +21,7 @@ const UNREGISTER: Duration = Duration::from_secs(2);
 #[must_use = "dropping it ends the server"]
 pub struct Running {
     bound: Vec<Bound>,
+    door: Door,
     /// First to be dropped: nobody is to be sent to a door that is closed.
     registration: Option<Registration>,
     stop: watch::Sender<bool>,
@@ -30,12 +32,14 @@ pub struct Running {
 impl Running {
     pub(crate) fn new(
         bound: Vec<Bound>,
+        door: Door,
         registration: Option<Registration>,
         stop: watch::Sender<bool>,
         tasks: JoinSet<()>,
     ) -> Self {
         Self {
             bound,
+            door,
             registration,
             stop,
             tasks,
@@ -45,6 +49,11 @@ impl Running {
     /// Where the server listens, in the order of its listeners.
     pub fn bound(&self) -> &[Bound] {
         &self.bound
+    }
+
+    /// What tells how many connections there are and were.
+    pub fn door(&self) -> &Door {
+        &self.door
     }
 
     /// What is registered with rpcbind, as far as is known.

@@ -304,7 +304,7 @@ impl Server {
             // Not one of the tasks that the end waits for: it may be waiting for an rpcbind that does not answer.
             tokio::spawn(renewal::renew(registration.renewal(), every, stopped));
         }
-        Ok(Running::new(bound, registration, stop, tasks))
+        Ok(Running::new(bound, gate.door(), registration, stop, tasks))
     }
 }
 

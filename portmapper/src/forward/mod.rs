@@ -41,6 +41,20 @@ pub const DEADLINE: Duration = Duration::from_secs(5);
 pub struct Forwarder {
     rates: Mutex<Rates>,
     pending: Arc<Mutex<Pending<oneshot::Sender<()>>>>,
+    counts: Mutex<Counts>,
+}
+
+/// What became of calls for others since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Those that were made.
+    pub called: u64,
+    /// Those that were not, since they were at hand already.
+    pub repeated: u64,
+    /// Those that were not, since there were too many.
+    pub too_many: u64,
+    /// Those that were made and given up for later ones.
+    pub given_up: u64,
 }
 
 /// A place among the calls that are forwarded at the moment; given back when it is dropped.
@@ -57,6 +71,7 @@ impl Forwarder {
         Self {
             rates: Mutex::new(Rates::new(Instant::now())),
             pending: Arc::default(),
+            counts: Mutex::default(),
         }
     }
 
@@ -67,13 +82,16 @@ impl Forwarder {
     pub fn place(&self, asked: Asked, by_stranger: bool) -> Option<Place> {
         // Nothing is waited for between the two: no other call comes between.
         if lock(&self.pending).has(&asked) {
+            lock(&self.counts).repeated += 1;
             return None;
         }
         let caller = by_stranger.then(|| asked.from.ip());
         if !lock(&self.rates).admit(caller, Instant::now()) {
             log::debug!("too many calls to forward for {}", asked.from);
+            lock(&self.counts).too_many += 1;
             return None;
         }
+        lock(&self.counts).called += 1;
         let (sender, wanted) = oneshot::channel();
         let number = lock(&self.pending).begin(asked, sender);
         Some(Place {
@@ -81,6 +99,20 @@ impl Forwarder {
             wanted,
             pending: self.pending.clone(),
         })
+    }
+
+    /// What became of calls since the start.
+    pub fn counts(&self) -> Counts {
+        let given_up = lock(&self.pending).given_up();
+        Counts {
+            given_up,
+            ..*lock(&self.counts)
+        }
+    }
+
+    /// Calls that are at hand.
+    pub fn in_flight(&self) -> usize {
+        lock(&self.pending).len()
     }
 }
 

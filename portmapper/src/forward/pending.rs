@@ -26,6 +26,7 @@ pub struct Asked {
 pub(super) struct Pending<T> {
     calls: VecDeque<(u64, Asked, T)>,
     next: u64,
+    given_up: u64,
 }
 
 impl<T> Default for Pending<T> {
@@ -33,6 +34,7 @@ impl<T> Default for Pending<T> {
         Self {
             calls: VecDeque::new(),
             next: 0,
+            given_up: 0,
         }
     }
 }
@@ -47,11 +49,22 @@ impl<T> Pending<T> {
     pub(super) fn begin(&mut self, asked: Asked, gives_up: T) -> u64 {
         if self.calls.len() == IN_FLIGHT {
             self.calls.pop_front();
+            self.given_up += 1;
         }
         let number = self.next;
         self.next += 1;
         self.calls.push_back((number, asked, gives_up));
         number
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// How many gave way to later ones.
+    pub(super) fn given_up(&self) -> u64 {
+        self.given_up
     }
 
     /// One call less, unless it has been given up.
@@ -114,6 +127,7 @@ mod tests {
         assert!(pending.has(&asked(0)), "there was room");
         pending.begin(asked(65), given_up.clone());
         assert!(!pending.has(&asked(0)) && pending.has(&asked(2)));
+        assert_eq!((pending.len(), pending.given_up()), (IN_FLIGHT, 1));
         assert_eq!(Rc::strong_count(&given_up), 1 + IN_FLIGHT);
         // The end of one that has given way changes nothing.
         pending.end(numbers[0]);

@@ -21,6 +21,18 @@ pub struct Journal {
     files: Fingerprint,
     /// A length up to which it is not written anew, since that failed.
     put_off: u64,
+    written: Written,
+}
+
+/// What was written into a journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Its length now, in bytes.
+    pub bytes: u64,
+    /// Records that were added since the start.
+    pub records: u64,
+    /// How often it was written anew since the start, which includes the start.
+    pub renewals: u64,
 }
 
 /// Its name in the state directory.
@@ -74,6 +86,7 @@ impl Journal {
             len: 0,
             files,
             put_off: 0,
+            written: Written::default(),
         };
         match journal.write_anew(registry) {
             Ok(file) => journal.file = Some(file),
@@ -120,11 +133,20 @@ impl Journal {
         let written = write_once(file, &bytes);
         if written.is_ok() {
             self.len += bytes.len() as u64;
+            self.written.records += 1;
         } else if file.set_len(self.len).is_err() {
             // Half a record is at its end, and nothing may follow it.
             self.file = None;
         }
         written
+    }
+
+    /// What was written into it.
+    pub fn written(&self) -> Written {
+        Written {
+            bytes: self.len,
+            ..self.written
+        }
     }
 
     fn is_overgrown(&self, registry: &Registry) -> bool {
@@ -144,6 +166,7 @@ impl Journal {
         })?;
         self.len = len;
         self.put_off = 0;
+        self.written.renewals += 1;
         Ok(file)
     }
 }

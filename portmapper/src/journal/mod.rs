@@ -30,6 +30,6 @@ pub mod file;
 pub mod record;
 pub mod replay;
 
-pub use file::Journal;
+pub use file::{Journal, Written};
 pub use record::Record;
 pub use replay::{Damage, Fault, Replay};

@@ -147,6 +147,7 @@ impl Record {
                 netid: r.string(NETID).at("netid")?,
                 uaddr: r.string(UADDR).at("address")?,
                 owner: Owner::from_text(&r.string(OWNER).at("owner")?),
+                origin: None,
             }))),
             UNSET => Self::Change(Change::Unset {
                 program: r.u32().at("program")?,

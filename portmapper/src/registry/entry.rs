@@ -1,8 +1,10 @@
 //! One registration, and what version 2 of the protocol sees of it.
 
 use std::fmt;
+use std::time::Instant;
 
 use oncrpc::netid::Protocol;
+use oncrpc::peer::UnixPeer;
 use oncrpc_xdr::XdrString;
 
 /// One service of one program and version on one transport: `rpcb` of RFC 1833.
@@ -21,6 +23,18 @@ pub struct Entry {
     pub uaddr: XdrString,
     /// Who registered it, and may remove it.
     pub owner: Owner,
+    /// How it came to be there, unless that was before the start: it is for whoever looks after the host, and
+    /// not kept when the daemon ends.
+    pub origin: Option<Origin>,
+}
+
+/// When a registration was made, and by which process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// When.
+    pub at: Instant,
+    /// By whom, as far as the kernel says: it does for Unix sockets.
+    pub by: Option<UnixPeer>,
 }
 
 /// A registration as version 2 sees it: `mapping` of RFC 1833 §3.1.
@@ -77,7 +91,17 @@ impl Entry {
             netid: netid.into(),
             uaddr: uaddr.into(),
             owner,
+            origin: None,
         })
+    }
+
+    /// The same registration, made then and by this process.
+    #[must_use]
+    pub fn made(self, origin: Origin) -> Self {
+        Self {
+            origin: Some(origin),
+            ..self
+        }
     }
 
     /// What version 2 sees: only `tcp` and `udp`, spelled exactly so, and only with a port.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 /// The place of an entry in the order of registration. Later ones are greater; rpcbind's own, which stand
 /// in front of all others, are negative.
-pub(super) type Place = i64;
+pub type Place = i64;
 
 /// Entries by a key that several share, each group in the order of registration.
 ///

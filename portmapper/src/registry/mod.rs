@@ -21,9 +21,10 @@ use oncrpc_xdr::{Bytes, XdrString};
 
 pub use change::Change;
 pub use entry::{
-    Entry, MAX_NETID, MAX_OWNER, MAX_UADDR, Mapping, Owner, c_string, port, split_port,
+    Entry, MAX_NETID, MAX_OWNER, MAX_UADDR, Mapping, Origin, Owner, c_string, port, split_port,
 };
-use index::{Groups, Place};
+use index::Groups;
+pub use index::Place;
 
 /// Most registrations that there can be; rpcbind has no limit.
 pub const MAX_ENTRIES: usize = 65_536;
@@ -308,6 +309,13 @@ impl Registry {
         self.entries.values()
     }
 
+    /// The entries from this place on with their places, in order: what is looked at piece by piece.
+    pub fn from(&self, place: Place) -> impl Iterator<Item = (Place, &Entry)> {
+        self.entries
+            .range(place..)
+            .map(|(&place, entry)| (place, entry))
+    }
+
     /// The entries that were registered, without the daemon's own, in order.
     pub fn registered(&self) -> impl Iterator<Item = &Entry> {
         self.entries.range(0..).map(|(_, entry)| entry)
@@ -384,6 +392,8 @@ impl Folded {
 
 #[cfg(test)]
 mod tests {
+    use oncrpc::peer::UnixPeer;
+
     use super::*;
 
     const SUPERUSER: Owner = Owner::Superuser;
@@ -551,6 +561,44 @@ mod tests {
         assert_eq!(registry.set(numbered(7)), Set::Kept);
         assert_eq!(unset(&mut registry, 7, "udp", &ANN), Unset::Removed(1));
         assert_eq!(registry.set(numbered(u32::MAX)), Set::Added);
+    }
+
+    #[test]
+    fn the_rest_from_a_place_on_is_the_rest_whatever_has_changed_before_it() {
+        let mut registry = Registry::new();
+        registry.announce(entry(9, "tcp", "0.0.0.0.0.9", SUPERUSER));
+        for version in 1..=3 {
+            registry.set(entry(version, "udp", "0.0.0.0.8.1", ANN));
+        }
+        let versions = |registry: &Registry, place| {
+            let entries = registry.from(place);
+            entries.map(|(_, entry)| entry.version).collect::<Vec<_>>()
+        };
+        assert_eq!(versions(&registry, Place::MIN), [9, 1, 2, 3]);
+        let (second, _) = registry.from(Place::MIN).nth(2).unwrap();
+        registry.announce(entry(8, "tcp", "0.0.0.0.0.8", SUPERUSER));
+        unset(&mut registry, 2, "", &ANN);
+        assert_eq!(versions(&registry, second), [3]);
+    }
+
+    #[test]
+    fn when_and_by_whom_is_that_of_the_first_set_and_changes_no_answer() {
+        let mut registry = Registry::new();
+        let start = std::time::Instant::now();
+        let (uid, gid, pid) = (1000, 1000, Some(7));
+        let by = Some(UnixPeer { uid, gid, pid });
+        let origin = Origin { at: start, by };
+        let service = || entry(1, "tcp", "0.0.0.0.8.1", ANN);
+        assert_eq!(registry.set(service().made(origin)), Set::Added);
+        let dumped = registry.dump();
+        let at = start + std::time::Duration::from_secs(60);
+        let again = Origin { at, by: None };
+        assert_eq!(registry.set(service().made(again)), Set::Kept);
+        let origins: Vec<_> = registry.iter().map(|entry| entry.origin).collect();
+        assert_eq!(origins, [Some(origin)]);
+        let mut other = Registry::new();
+        other.set(service());
+        assert_eq!(other.dump(), dumped);
     }
 
     #[test]

@@ -20,8 +20,7 @@ impl Server for Portmap {
     async fn set(&self, cx: &CallContext, mapping: Mapping) -> Result<bool, Reject> {
         let Some(protocol) = Protocol::from_number(mapping.prot) else {
             // Nobody can register what has no name here; who may register nothing is told that.
-            self.0.may_change("set", cx.peer(), mapping.prog)?;
-            return Ok(false);
+            return Ok(self.0.set_nowhere(cx.peer(), mapping.prog)?);
         };
         let netid = XdrString::from_static(protocol.name());
         let service = (mapping.prog, mapping.vers);

@@ -190,7 +190,7 @@ fn array(elements: impl Iterator<Item = Value>) -> String {
 }
 
 /// What JSON lets stand though a terminal would do something about it is escaped, too.
-fn printed(value: &Value) -> String {
+pub(crate) fn printed(value: &Value) -> String {
     let json = value.to_string();
     if json.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return json;
@@ -209,7 +209,7 @@ fn printed(value: &Value) -> String {
 }
 
 /// A peer's text; what is not UTF-8 is escaped as in Rust.
-fn text(text: &XdrString) -> String {
+pub(crate) fn text(text: &XdrString) -> String {
     let mut whole = String::new();
     for chunk in text.as_bytes().utf8_chunks() {
         whole.push_str(chunk.valid());
