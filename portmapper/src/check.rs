@@ -28,7 +28,7 @@ pub fn run(options: &Options) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(failure) => {
-            eprintln!("{failure}");
+            eprintln!("{}", failure.on_stderr());
             ExitCode::FAILURE
         }
     }
