@@ -19,7 +19,6 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::binding::{self, CannotBind, reason};
 use crate::cli::Options;
-use crate::forward::Forwarder;
 use crate::group::Group;
 use crate::hosts_access::HostsAccess;
 use crate::interfaces::{Changes, Interfaces};
@@ -119,7 +118,8 @@ fn prepare(options: &Options) -> Result<Prepared, Failure> {
     let passed = passed()?;
     may_start(options, &passed)?;
     let networks = networks()?;
-    let bound = bind(places(&settings, &networks, passed)?)?;
+    let places = places(&settings, &networks, passed)?;
+    let bound = bind(places, settings.strict.value)?;
     Ok(Prepared {
         settings,
         lock,
@@ -146,8 +146,9 @@ fn serve(prepared: Prepared, options: &Options) -> Result<(), Failure> {
     {
         log::error!("cannot make {}: {}", state_dir.display(), reason(&error));
     }
-    if let Some(account) = account {
-        account.become_it().map_err(failed("setuid"))?;
+    match account {
+        Some(account) => account.become_it().map_err(failed("setuid"))?,
+        None => privilege::never_more().map_err(failed("prctl"))?,
     }
     let portmapper = portmapper(&settings, networks, &bound.announced);
     if settings.sandbox.value {
@@ -246,7 +247,7 @@ struct Bound {
     file: Option<PathBuf>,
 }
 
-fn bind(places: Vec<Place>) -> Result<Bound, Failure> {
+fn bind(places: Vec<Place>, strict: bool) -> Result<Bound, Failure> {
     let (mut sockets, mut tellings, mut file) = (Vec::new(), Vec::new(), None);
     for place in places {
         log::debug!("to listen on {place} ({})", place.why);
@@ -255,7 +256,7 @@ fn bind(places: Vec<Place>) -> Result<Bound, Failure> {
             At::Path(path) => Some(path.clone()),
             _ => None,
         };
-        if let Some(socket) = binding::bind(place)? {
+        if let Some(socket) = binding::bind(place, strict)? {
             sockets.push(socket);
             tellings.extend(telling);
             file = file.or(path);
@@ -284,8 +285,8 @@ fn portmapper(
     if settings.hosts_access.value {
         portmapper = portmapper.with_hosts_access(HostsAccess::of_this_host());
     }
-    if settings.remote_calls.value {
-        portmapper = portmapper.forwarding(Forwarder::new());
+    if let Some(forwarder) = settings.forwarder() {
+        portmapper = portmapper.forwarding(forwarder);
     }
     for (netid, uaddr) in announced {
         portmapper.announce(netid, uaddr);
