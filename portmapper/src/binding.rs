@@ -23,8 +23,19 @@ pub struct CannotBind {
     reason: String,
 }
 
-/// Binds a place; `None` if that does not work and nobody named it, which is logged.
-pub fn bind(place: Place) -> Result<Option<Listen>, CannotBind> {
+impl CannotBind {
+    /// A place that is at no address of this host.
+    pub(crate) fn not_ours(place: &Place) -> Self {
+        Self {
+            place: in_words(place),
+            reason: reason(&Errno::EADDRNOTAVAIL.into()),
+        }
+    }
+}
+
+/// Binds a place; `None` if that does not work and it is not needed, which is logged. It is needed if somebody named
+/// it, or if we are to be strict.
+pub fn bind(place: Place, strict: bool) -> Result<Option<Listen>, CannotBind> {
     let bound = match place.at {
         At::Passed(passed) => return Ok(Some(passed.socket)),
         At::Inet(Protocol::Tcp, address) => socket::tcp(address).map(Listen::TcpListener),
@@ -41,7 +52,7 @@ pub fn bind(place: Place) -> Result<Option<Listen>, CannotBind> {
             reason: reason(&error),
         },
     };
-    if let Why::Named(_) = place.why {
+    if strict || matches!(place.why, Why::Named(_)) {
         return Err(error);
     }
     log::error!("{error}");
@@ -118,10 +129,14 @@ mod tests {
             at: At::Inet(Protocol::Udp, "192.0.2.1:0".parse().unwrap()),
             why,
         };
-        let error = bind(place(Why::Named("-h"))).unwrap_err();
+        let error = bind(place(Why::Named("-h")), false).unwrap_err();
         let expected = "cannot bind 192.0.2.1 on udp: Cannot assign requested address";
         assert_eq!(error.to_string(), expected);
-        assert!(bind(place(Why::Netconfig(None))).unwrap().is_none());
+        assert!(bind(place(Why::Netconfig(None)), false).unwrap().is_none());
+        assert!(
+            bind(place(Why::Netconfig(None)), true).is_err(),
+            "if we are strict"
+        );
     }
 
     #[test]

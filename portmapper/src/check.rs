@@ -4,12 +4,14 @@ use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::binding::CannotBind;
 use crate::cli::Options;
 use crate::daemon::{Failure, account, may_start, networks, passed, places};
-use crate::logging;
-use crate::plan::Place;
+use crate::hosts_access::HostsAccess;
+use crate::plan::{Place, Why};
 use crate::privilege::Account;
 use crate::settings::{Settings, Source};
+use crate::{interfaces, logging};
 
 /// What a start would do.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub fn run(options: &Options) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(failure) => {
-            eprintln!("{failure}");
+            eprintln!("{}", failure.on_stderr());
             ExitCode::FAILURE
         }
     }
@@ -42,12 +44,39 @@ fn report(options: &Options) -> Result<Report, Failure> {
     if places.is_empty() {
         return Err(Failure::NoTransport);
     }
+    for place in &places {
+        if !is_ours(place) {
+            return Err(CannotBind::not_ours(place).into());
+        }
+    }
+    if settings.hosts_access.value {
+        // What is wrong with the files is said when they are read.
+        HostsAccess::of_this_host().named_files();
+    }
     let account = account(&settings)?;
     Ok(Report {
         places,
         account,
         settings,
     })
+}
+
+/// Whether a place that was named is at an address of this host, or the kernel lets addresses be bound that are not.
+fn is_ours(place: &Place) -> bool {
+    let (Why::Named(_), Some(address)) = (&place.why, place.address()) else {
+        return true;
+    };
+    let ip = address.ip();
+    let own = || interfaces::read().unwrap_or_default();
+    let others_as_well = || {
+        let family = if ip.is_ipv4() { "ipv4" } else { "ipv6" };
+        let switch = format!("/proc/sys/net/{family}/ip_nonlocal_bind");
+        std::fs::read(switch).is_ok_and(|value| value.starts_with(b"1"))
+    };
+    ip.is_unspecified()
+        || ip.is_loopback()
+        || own().iter().any(|own| own.address == ip)
+        || others_as_well()
 }
 
 impl fmt::Display for Report {

@@ -13,19 +13,16 @@ use std::time::Duration;
 use nix::unistd::daemon;
 use oncrpc::netconfig::{NetworkConfig, PATH};
 use oncrpc::netid::Netid;
-use oncrpc::record::RecordLimits;
 use oncrpc_server::{Listen, Running, Server, ServerLimits, StartError};
-use oncrpc_transport::Limits;
-use oncrpc_transport::datagram::DatagramLimits;
 use oncrpc_xdr::XdrString;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::binding::{self, CannotBind, reason};
 use crate::cli::Options;
-use crate::forward::Forwarder;
 use crate::group::Group;
 use crate::hosts_access::HostsAccess;
 use crate::interfaces::{Changes, Interfaces};
+use crate::limits;
 use crate::lock::Lock;
 use crate::netconfig;
 use crate::notify::ServiceManager;
@@ -42,70 +39,53 @@ use crate::status::desk::Desk;
 use crate::status::tally::Tally;
 use crate::{logging, service, status};
 
-/// Why the daemon does not start; what it prints then. Scripts know some of these lines.
+/// Why the daemon does not start; scripts know some of these lines.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("rpcbind: another rpcbind is already running. Aborting")]
+    #[error("another rpcbind is already running. Aborting")]
     AlreadyRunning,
     #[error("Sorry. You are not superuser")]
     NotSuperuser,
-    #[error("rpcbind: {}: {}", .path.display(), reason(.error))]
+    #[error("{}: {}", .path.display(), reason(.error))]
     File { path: PathBuf, error: io::Error },
-    #[error("rpcbind: {0}")]
+    #[error("{0}")]
     CannotBind(#[from] CannotBind),
-    #[error("rpcbind: {0}")]
+    #[error("{0}")]
     NotAllowed(#[from] NotAllowed),
-    #[error("rpcbind: no transport can be served")]
+    #[error("no transport can be served")]
     NoTransport,
-    #[error("rpcbind: {what}: {}", reason(.error))]
+    #[error("{what}: {}", reason(.error))]
     System {
         what: &'static str,
         error: io::Error,
     },
-    #[error("rpcbind: {0}")]
+    #[error("{0}")]
     Settings(#[from] BadSetting),
-    #[error("rpcbind: {0}")]
+    #[error("{0}")]
     Start(#[from] StartError),
+}
+
+impl Failure {
+    /// The line that rpcbind prints: all but one have its name in front.
+    pub(crate) fn on_stderr(&self) -> String {
+        match self {
+            Self::NotSuperuser => self.to_string(),
+            _ => format!("rpcbind: {self}"),
+        }
+    }
 }
 
 /// Time for calls at hand to be answered when the daemon ends.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What callers are granted.
-///
-/// 9,000 bytes are libtirpc's RPC_MAXDATASIZE, which rpcbind takes and gives at most over UDP, and takes at
-/// most over TCP. Unix connections are never idle for too long: the kernel keeps one to us for ever.
-const LIMITS: ServerLimits = {
-    let connection = Limits {
-        record: RecordLimits {
-            record: 9000,
-            fragments: 64,
-        },
-        in_flight: 64,
-        unsent: 16 * 1024,
-        mid_record: Duration::from_secs(10),
-        write_stall: Duration::from_secs(5),
-        idle: Some(Duration::from_secs(60)),
-    };
-    ServerLimits {
-        connection,
-        unix_connection: Limits {
-            idle: None,
-            ..connection
-        },
-        bytes: 32 << 20,
-        datagram: DatagramLimits {
-            receive: 9000,
-            send: 9000,
-            in_flight: 1024,
-        },
-        connections: 4096,
-        reserved: 64,
-        per_address: 64,
-        // Whoever is on this host is not counted, so that a script that asks often is answered often.
-        per_uid: usize::MAX,
-    }
-};
+/// A daemon that has everything that whoever starts it is told of.
+struct Prepared {
+    settings: Settings,
+    lock: Lock,
+    networks: Vec<NetworkConfig>,
+    bound: Bound,
+    desk: Desk,
+}
 
 /// Serves until a signal ends it.
 pub fn run(options: &Options) -> ExitCode {
@@ -113,19 +93,22 @@ pub fn run(options: &Options) -> ExitCode {
         eprintln!("-a (abort) specified without -d (debugging) -- ignored.");
     }
     logging::start(options.foreground, options.debug);
-    match serve(options) {
-        Ok(()) => ExitCode::SUCCESS,
+    let served = match prepare(options) {
+        Ok(prepared) => serve(prepared, options).inspect_err(|failure| log::error!("{failure}")),
         Err(failure) => {
-            eprintln!("{failure}");
-            if options.abort && options.debug > 0 {
-                std::process::abort();
-            }
-            ExitCode::FAILURE
+            eprintln!("{}", failure.on_stderr());
+            Err(failure)
         }
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) if options.abort && options.debug > 0 => std::process::abort(),
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn serve(options: &Options) -> Result<(), Failure> {
+/// What is done while whoever starts us still listens.
+fn prepare(options: &Options) -> Result<Prepared, Failure> {
     let settings = Settings::read(options)?;
     let lock = &settings.lock.value;
     let lock = Lock::take(lock).map_err(|error| match error.kind() {
@@ -138,12 +121,31 @@ fn serve(options: &Options) -> Result<(), Failure> {
     let passed = passed()?;
     may_start(options, &passed)?;
     let networks = networks()?;
-    let bound = bind(places(&settings, &networks, passed)?)?;
+    let places = places(&settings, &networks, passed)?;
+    let bound = bind(places, settings.strict.value)?;
     let mut desk = Desk::new(&bound.sockets);
     if let Some(path) = &settings.metrics.value {
         let opened = desk.open_metrics(path);
         opened.map_err(|error| failed_at(path, error))?;
     }
+    Ok(Prepared {
+        settings,
+        lock,
+        networks,
+        bound,
+        desk,
+    })
+}
+
+/// What is done in the background, if that is where we go; from here on there is the log alone.
+fn serve(prepared: Prepared, options: &Options) -> Result<(), Failure> {
+    let Prepared {
+        settings,
+        lock,
+        networks,
+        bound,
+        mut desk,
+    } = prepared;
     if !options.foreground {
         daemon(false, false).map_err(failed("daemon"))?;
     }
@@ -154,8 +156,9 @@ fn serve(options: &Options) -> Result<(), Failure> {
     {
         log::error!("cannot make {}: {}", state_dir.display(), reason(&error));
     }
-    if let Some(account) = account {
-        account.become_it().map_err(failed("setuid"))?;
+    match account {
+        Some(account) => account.become_it().map_err(failed("setuid"))?,
+        None => privilege::never_more().map_err(failed("prctl"))?,
     }
     desk.open_status(&status::path(state_dir));
     let portmapper = portmapper(&settings, networks, &bound.announced);
@@ -166,7 +169,7 @@ fn serve(options: &Options) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(failed("cannot start"))?;
-    let limits = limits(&settings);
+    let limits = limits::of(&settings);
     runtime.block_on(until_a_signal(&portmapper, bound.sockets, limits, desk))?;
     portmapper.end();
     if let Some(socket) = bound.file
@@ -246,21 +249,6 @@ pub(crate) fn places(
     Ok(plan::places(&wanted, networks, port, passed)?)
 }
 
-/// What callers are granted here.
-fn limits(settings: &Settings) -> ServerLimits {
-    let idle = Duration::from_secs(settings.idle_seconds.value as u64);
-    ServerLimits {
-        connection: Limits {
-            idle: Some(idle),
-            ..LIMITS.connection
-        },
-        connections: settings.connections.value,
-        reserved: settings.connections_reserved.value,
-        per_address: settings.connections_per_address.value,
-        ..LIMITS
-    }
-}
-
 /// What came of the places.
 struct Bound {
     sockets: Vec<Listen>,
@@ -270,15 +258,16 @@ struct Bound {
     file: Option<PathBuf>,
 }
 
-fn bind(places: Vec<Place>) -> Result<Bound, Failure> {
+fn bind(places: Vec<Place>, strict: bool) -> Result<Bound, Failure> {
     let (mut sockets, mut tellings, mut file) = (Vec::new(), Vec::new(), None);
     for place in places {
+        log::debug!("to listen on {place} ({})", place.why);
         let telling = place.telling();
         let path = match &place.at {
             At::Path(path) => Some(path.clone()),
             _ => None,
         };
-        if let Some(socket) = binding::bind(place)? {
+        if let Some(socket) = binding::bind(place, strict)? {
             sockets.push(socket);
             tellings.extend(telling);
             file = file.or(path);
@@ -307,8 +296,8 @@ fn portmapper(
     if settings.hosts_access.value {
         portmapper = portmapper.with_hosts_access(HostsAccess::of_this_host());
     }
-    if settings.remote_calls.value {
-        portmapper = portmapper.forwarding(Forwarder::new());
+    if let Some(forwarder) = settings.forwarder() {
+        portmapper = portmapper.forwarding(forwarder);
     }
     for (netid, uaddr) in announced {
         portmapper.announce(netid, uaddr);

@@ -24,7 +24,7 @@
 //! | [`netconfig`], [`services`] | the tables of /etc |
 //! | [`cli`], [`settings`] | what is asked for: the command line, and the file of settings |
 //! | [`plan`] | where to listen, and why |
-//! | [`passed`], [`binding`], [`lock`], [`privilege`], [`sandbox`], [`notify`], [`logging`] | what the daemon needs of the host |
+//! | [`passed`], [`binding`], [`limits`], [`lock`], [`privilege`], [`sandbox`], [`notify`], [`logging`] | what the daemon needs of the host |
 //! | [`daemon`] | the daemon from start to end |
 //! | [`rpcinfo`] | the other command |
 //! | [`check`] | what it would do: `--check` |
@@ -41,6 +41,7 @@ pub mod hosts_access;
 pub mod interfaces;
 pub mod journal;
 pub mod keeper;
+pub mod limits;
 pub mod lock;
 pub mod logging;
 pub mod merge;

@@ -45,7 +45,7 @@ impl Account {
         setgid(self.gid)?;
         setgroups(&[])?;
         setuid(self.uid)?;
-        prctl::set_no_new_privs()?;
+        never_more()?;
         // Nobody gets back from here; should we, something is very wrong with this system.
         match setuid(Uid::from_raw(0)) {
             Err(Errno::EPERM) => Ok(()),
@@ -60,6 +60,11 @@ impl fmt::Display for Account {
         let Self { name, uid, gid } = self;
         write!(f, "{name} (user {uid}, group {gid})")
     }
+}
+
+/// Gives up the way to more privileges that programs with the setuid bit are.
+pub fn never_more() -> nix::Result<()> {
+    prctl::set_no_new_privs()
 }
 
 /// Makes the directory of the state files, if there is none, and gives it to the account that we will be.

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use crate::cli::Options;
+use crate::forward::{Forwarder, IN_ALL, PER_CALLER};
 use crate::policy::{Policy, ReplyBound};
 use crate::registry::{MAX_ENTRIES, Quota};
 
@@ -30,12 +31,18 @@ pub struct Settings {
     pub log_requests: Setting<bool>,
     /// `-r`: forward calls.
     pub remote_calls: Setting<bool>,
+    /// Forwarded calls of each caller in a second.
+    pub remote_calls_per_address: Setting<usize>,
+    /// Forwarded calls of all callers in a second.
+    pub remote_calls_per_second: Setting<usize>,
     /// The user to become; `-s` is `daemon`. Nobody named: `_rpc`, or `daemon` where there is none.
     pub user: Setting<Option<String>>,
     /// `-h`: names and addresses for UDP.
     pub udp_addresses: Setting<Vec<OsString>>,
     /// Addresses for TCP and UDP.
     pub bind: Setting<Vec<IpAddr>>,
+    /// Whether all places are needed, or as many as can be bound.
+    pub strict: Setting<bool>,
     /// Serve also what the service manager has passed no socket for.
     pub bind_missing: Setting<bool>,
     /// The port of TCP and UDP, instead of that of /etc/services.
@@ -178,19 +185,42 @@ impl Settings {
         }
     }
 
+    /// What forwards calls, if any are to be forwarded.
+    pub fn forwarder(&self) -> Option<Forwarder> {
+        // INVARIANT: they are at most what the forwarder has by default, which has this type.
+        let rate = |setting: &Setting<usize>| u32::try_from(setting.value).unwrap_or(u32::MAX);
+        let (one, all) = (
+            &self.remote_calls_per_address,
+            &self.remote_calls_per_second,
+        );
+        self.remote_calls
+            .value
+            .then(|| Forwarder::with_rates(rate(one), rate(all)))
+    }
+
     /// Every setting by its name in the file.
     fn fields(&mut self) -> Vec<(&'static str, Field<'_>)> {
         use Field::{Addresses, Flag, Name, Number, OptionalPath, Path, Port, Words};
         const ALL: usize = MAX_ENTRIES;
         const MANY: usize = 1 << 20;
+        const REMOTE_CALLS: usize = IN_ALL.per_second as usize;
         vec![
             ("warm-start", Flag(&mut self.warm_start)),
             ("insecure", Flag(&mut self.insecure)),
             ("log-requests", Flag(&mut self.log_requests)),
             ("remote-calls", Flag(&mut self.remote_calls)),
+            (
+                "remote-calls-per-address",
+                Number(&mut self.remote_calls_per_address, 1, REMOTE_CALLS),
+            ),
+            (
+                "remote-calls-per-second",
+                Number(&mut self.remote_calls_per_second, 1, REMOTE_CALLS),
+            ),
             ("user", Name(&mut self.user)),
             ("udp-addresses", Words(&mut self.udp_addresses)),
             ("bind", Addresses(&mut self.bind)),
+            ("strict", Flag(&mut self.strict)),
             ("bind-missing", Flag(&mut self.bind_missing)),
             ("port", Port(&mut self.port)),
             ("socket", Path(&mut self.socket)),
@@ -324,9 +354,12 @@ impl Default for Settings {
             insecure: of(false),
             log_requests: of(false),
             remote_calls: of(false),
+            remote_calls_per_address: of(PER_CALLER.per_second as usize),
+            remote_calls_per_second: of(IN_ALL.per_second as usize),
             user: of(None),
             udp_addresses: of(Vec::new()),
             bind: of(Vec::new()),
+            strict: of(false),
             bind_missing: of(false),
             port: of(None),
             socket: of("/run/rpcbind.sock".into()),

@@ -100,10 +100,16 @@ fn a_damaged_state_file_is_reported_and_the_daemon_starts_without_it() {
 #[test]
 fn an_address_that_is_not_ours_is_an_error() {
     let place = Place::new("address");
-    let refused = place.command(&["-h", "192.0.2.77"]).output().unwrap();
-    assert_eq!(refused.status.code(), Some(1));
-    let expected = "rpcbind: cannot bind 192.0.2.77 on udp: Cannot assign requested address\n";
-    assert_eq!(String::from_utf8_lossy(&refused.stderr), expected);
+    for flags in [
+        &["-h", "192.0.2.77"][..],
+        &["--check", "-h", "192.0.2.77"],
+        &["--bind", "192.0.2.77"],
+    ] {
+        let refused = place.command(flags).output().unwrap();
+        assert_eq!(refused.status.code(), Some(1));
+        let expected = "rpcbind: cannot bind 192.0.2.77 on udp: Cannot assign requested address\n";
+        assert_eq!(String::from_utf8_lossy(&refused.stderr), expected);
+    }
 }
 
 #[test]

@@ -187,3 +187,27 @@ fn files_and_sockets_are_the_same() {
     });
     assert_eq!(ours, theirs);
 }
+
+/// What goes wrong, and with `-d` what goes on, is for `daemon`; what is asked, with `-l`, is for `auth`.
+#[test]
+fn the_log_has_the_same_facilities_and_levels() {
+    needs_root!();
+    let [theirs, ours] = Which::BOTH.map(|which| {
+        let host = Host::new();
+        let _busy = host.in_network(|| {
+            let tcp = std::net::TcpListener::bind("127.0.0.1:111").expect("it is free");
+            let udp = std::net::UdpSocket::bind("0.0.0.0:111").expect("it is free");
+            (tcp, udp)
+        });
+        assert_eq!(run(&host, which, 0, "-d -l").code, Some(0));
+        let (wrong, rest): (Vec<_>, Vec<_>) = host
+            .syslog()
+            .into_iter()
+            .partition(|line| line.starts_with("<27>"));
+        assert!(rest.iter().any(|line| line.starts_with("<30>")), "{rest:?}");
+        host.run("rpcinfo -T tcp6 ::1 100000 4").success();
+        (wrong, host.syslog_with("getport"))
+    });
+    assert_eq!(ours, theirs);
+    assert_eq!(theirs.0.len(), 2, "{theirs:?}");
+}

@@ -68,8 +68,14 @@ pub struct Place {
 impl Forwarder {
     /// Nothing has been forwarded yet.
     pub fn new() -> Self {
+        Self::with_rates(PER_CALLER.per_second, IN_ALL.per_second)
+    }
+
+    /// The same with so many calls in a second of each caller, and of all together.
+    pub fn with_rates(per_caller: u32, in_all: u32) -> Self {
+        let (per_caller, in_all) = (PER_CALLER.scaled_to(per_caller), IN_ALL.scaled_to(in_all));
         Self {
-            rates: Mutex::new(Rates::new(Instant::now())),
+            rates: Mutex::new(Rates::new(per_caller, in_all, Instant::now())),
             pending: Arc::default(),
             counts: Mutex::default(),
         }

@@ -41,6 +41,8 @@ const CALLERS: usize = 2048;
 /// What was admitted lately, of all and of each.
 #[derive(Debug)]
 pub(super) struct Rates {
+    per_caller: Rate,
+    in_all: Rate,
     all: Spent,
     /// A tree, because a hash map that is always full and always changes grows beyond what is in it.
     callers: BTreeMap<IpAddr, Spent>,
@@ -54,8 +56,10 @@ struct Spent {
 
 impl Rates {
     /// Everything is there from `now` on.
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(per_caller: Rate, in_all: Rate, now: Instant) -> Self {
         Self {
+            per_caller,
+            in_all,
             all: Spent { whole_at: now },
             callers: BTreeMap::new(),
         }
@@ -66,11 +70,11 @@ impl Rates {
     /// What a caller asks beyond its own costs the others nothing.
     pub(super) fn admit(&mut self, caller: Option<IpAddr>, now: Instant) -> bool {
         let Some(caller) = caller else {
-            return self.all.spend(IN_ALL, now);
+            return self.all.spend(self.in_all, now);
         };
         let whole = Spent { whole_at: now };
         let mut own = self.callers.get(&caller).copied().unwrap_or(whole);
-        if !own.spend(PER_CALLER, now) || !self.all.spend(IN_ALL, now) {
+        if !own.spend(self.per_caller, now) || !self.all.spend(self.in_all, now) {
             return false;
         }
         if self.callers.len() >= CALLERS {
@@ -78,6 +82,17 @@ impl Rates {
         }
         self.callers.insert(caller, own);
         true
+    }
+}
+
+impl Rate {
+    /// The same relation of what is there at once to what is there in a second, for so many in a second.
+    pub(super) fn scaled_to(self, per_second: u32) -> Self {
+        let at_once = per_second * (self.at_once / self.per_second);
+        Self {
+            per_second,
+            at_once,
+        }
     }
 }
 
@@ -110,7 +125,7 @@ mod tests {
     #[test]
     fn a_caller_has_twenty_at_once_and_ten_in_each_second() {
         let start = Instant::now();
-        let mut rates = Rates::new(start);
+        let mut rates = Rates::new(PER_CALLER, IN_ALL, start);
         let after = |millis| start + Duration::from_millis(millis);
         for (millis, there) in [(0, 20), (99, 0), (100, 1), (1100, 10), (60_000, 20)] {
             let count = admitted(&mut rates, caller(1), after(millis));
@@ -120,9 +135,18 @@ mod tests {
     }
 
     #[test]
+    fn rates_can_be_lower() {
+        let now = Instant::now();
+        let [one, two] = [PER_CALLER.scaled_to(1), IN_ALL.scaled_to(3)];
+        let mut rates = Rates::new(one, two, now);
+        let of_each = [1, 2, 3].map(|number| admitted(&mut rates, caller(number), now));
+        assert_eq!(of_each, [2, 1, 0]);
+    }
+
+    #[test]
     fn all_have_five_hundred_and_what_is_refused_costs_the_others_nothing() {
         let now = Instant::now();
-        let mut rates = Rates::new(now);
+        let mut rates = Rates::new(PER_CALLER, IN_ALL, now);
         let of_each: Vec<_> = (0..30)
             .map(|number| admitted(&mut rates, caller(number), now))
             .collect();
@@ -138,7 +162,7 @@ mod tests {
     #[test]
     fn no_more_callers_are_remembered_than_there_is_room_for() {
         let start = Instant::now();
-        let mut rates = Rates::new(start);
+        let mut rates = Rates::new(PER_CALLER, IN_ALL, start);
         for number in 0..100_000 {
             let now = start + Duration::from_millis(2) * number;
             assert!(rates.admit(caller(number), now));

@@ -37,3 +37,38 @@ impl<P> List<P> {
         self.0.iter().flatten()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What libwrap does with a list, token by token (`list_match` of its `hosts_access.c`).
+    fn holds(tokens: &[&str], wanted: &str) -> bool {
+        for (at, token) in tokens.iter().enumerate() {
+            if *token == "EXCEPT" {
+                return false;
+            }
+            if *token == wanted {
+                let mut rest = tokens[at + 1..].iter();
+                let except = rest.position(|token| *token == "EXCEPT");
+                return except.is_none_or(|except| !holds(&tokens[at + except + 2..], wanted));
+            }
+        }
+        false
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_holds_what_it_holds_token_by_token(
+            tokens in prop::collection::vec(prop::sample::select(vec!["a", "b", "EXCEPT"]), 0..12),
+            separator in prop::sample::select(vec![" ", ",", " ,\t"]),
+        ) {
+            let list = List::parse(&tokens.join(separator), str::to_owned);
+            for wanted in ["a", "b", "c"] {
+                prop_assert_eq!(list.has(|token| token == wanted), holds(&tokens, wanted));
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What callers are granted: how much of everything, and for how long.
+
+use std::time::Duration;
+
+use oncrpc::record::RecordLimits;
+use oncrpc_server::ServerLimits;
+use oncrpc_transport::Limits;
+use oncrpc_transport::datagram::DatagramLimits;
+
+use crate::settings::Settings;
+
+/// What callers are granted.
+///
+/// 9,000 bytes are libtirpc's RPC_MAXDATASIZE, which rpcbind takes and gives at most over UDP, and takes at
+/// most over TCP. Unix connections are never idle for too long: the kernel keeps one to us for ever.
+pub fn of(settings: &Settings) -> ServerLimits {
+    let connection = Limits {
+        record: RecordLimits {
+            record: 9000,
+            fragments: 64,
+        },
+        in_flight: 64,
+        unsent: 16 * 1024,
+        mid_record: Duration::from_secs(10),
+        write_stall: Duration::from_secs(5),
+        idle: Some(Duration::from_secs(settings.idle_seconds.value as u64)),
+    };
+    ServerLimits {
+        connection,
+        unix_connection: Limits {
+            idle: None,
+            ..connection
+        },
+        bytes: 32 << 20,
+        datagram: DatagramLimits {
+            receive: 9000,
+            send: 9000,
+            in_flight: 1024,
+        },
+        connections: settings.connections.value,
+        reserved: settings.connections_reserved.value,
+        per_address: settings.connections_per_address.value,
+        // Whoever is on this host is not counted, so that a script that asks often is answered often.
+        per_uid: usize::MAX,
+    }
+}
