@@ -32,6 +32,7 @@ const RPC_MISMATCH: u32 = 0;
 const AUTH_ERROR: u32 = 1;
 
 /// Which way a message goes; `None` if it is too short to say.
+#[inline]
 pub fn message_type(message: &[u8]) -> Option<u32> {
     let [_, _, _, _, message_type @ ..] = message.first_chunk::<8>()?;
     Some(u32::from_be_bytes(*message_type))
@@ -75,6 +76,7 @@ pub enum CallFault {
 
 impl<'a> CallHeader<'a> {
     /// Reads the header of a call, in the order that RFC 5531 checks it.
+    #[inline]
     pub fn parse(message: &'a [u8]) -> Result<Self, CallFault> {
         let Some([xid, CALL, rpc_version]) = words(message) else {
             return Err(CallFault::NotACall);
@@ -85,23 +87,17 @@ impl<'a> CallHeader<'a> {
         let Some([program, version, procedure]) = words(&message[12..]) else {
             return Err(CallFault::NotACall);
         };
-        let mut r = Reader::new(message);
-        // INVARIANT: the six words above are there, so the reader can step over them.
-        let _ = r.take(24);
-        let credential = AuthRef::read(&mut r).map_err(|_| CallFault::NotACall)?;
+        // By offsets, since this is where each call comes by: a reader keeps count of more than a header needs.
+        let (credential, at) = AuthRef::at(message, 24).ok_or(CallFault::NotACall)?;
         if credential.is_too_long() {
-            return Err(CallFault::Auth {
-                xid,
-                stat: AuthStat::Badcred,
-            });
+            let stat = AuthStat::Badcred;
+            return Err(CallFault::Auth { xid, stat });
         }
-        let signed = &message[..r.offset()];
-        let verifier = AuthRef::read(&mut r).map_err(|_| CallFault::NotACall)?;
+        let signed = &message[..at];
+        let (verifier, body) = AuthRef::at(message, at).ok_or(CallFault::NotACall)?;
         if verifier.is_too_long() {
-            return Err(CallFault::Auth {
-                xid,
-                stat: AuthStat::Badverf,
-            });
+            let stat = AuthStat::Badverf;
+            return Err(CallFault::Auth { xid, stat });
         }
         let procedure = ProcedureId {
             program,
@@ -114,7 +110,7 @@ impl<'a> CallHeader<'a> {
             credential,
             verifier,
             signed,
-            body: r.offset(),
+            body,
         })
     }
 }
@@ -136,11 +132,13 @@ pub fn write_call(w: &mut Writer, xid: u32, id: ProcedureId) {
 }
 
 /// Writes words in one piece.
+#[inline]
 fn write_words<const N: usize>(w: &mut Writer, words: [u32; N]) {
     w.raw(words.map(u32::to_be_bytes).as_flattened());
 }
 
 /// Writes the header of a reply that carries results.
+#[inline]
 pub fn write_success(w: &mut Writer, xid: u32) {
     write_accepted(w, xid, SUCCESS);
 }
@@ -171,6 +169,7 @@ pub fn write_refusal(w: &mut Writer, xid: u32, refusal: &Refusal) {
 }
 
 /// A verifier stands in accepted replies, and only there.
+#[inline]
 fn write_accepted(w: &mut Writer, xid: u32, accept_stat: u32) {
     // The verifier is AUTH_NONE, with no bytes in it.
     write_words(w, [xid, REPLY, MSG_ACCEPTED, flavor::NONE, 0, accept_stat]);

@@ -94,22 +94,30 @@ impl RecordReader {
     }
 
     /// Whether a part of a record has arrived and the rest has not.
+    #[inline]
     pub fn is_mid_record(&self) -> bool {
         self.mark_len > 0 || self.fragments > 0
     }
 
     /// Bytes held for the record at hand.
+    #[inline]
     pub fn held(&self) -> usize {
         self.partial.len()
     }
 
     /// Takes the next record off the front of `input`, or all of `input` if no record ends in it.
+    #[inline]
     pub fn next_record(&mut self, input: &mut Bytes) -> Result<Option<Bytes>, RecordError> {
         if !self.is_mid_record()
             && let Some(record) = self.whole_record(input)?
         {
             return Ok(Some(record));
         }
+        self.gathered_record(input)
+    }
+
+    /// A record that has not arrived in one piece, or is not in one fragment.
+    fn gathered_record(&mut self, input: &mut Bytes) -> Result<Option<Bytes>, RecordError> {
         loop {
             let take = input.len().min(self.missing as usize);
             if take > 0 {
@@ -138,6 +146,7 @@ impl RecordReader {
     }
 
     /// The common case: one fragment that has arrived whole.
+    #[inline]
     fn whole_record(&self, input: &mut Bytes) -> Result<Option<Bytes>, RecordError> {
         let Some(mark) = input.first_chunk::<MARK_LEN>() else {
             return Ok(None);
@@ -176,6 +185,7 @@ impl RecordReader {
     }
 
     /// Refuses a fragment of `len` bytes that would make the record too long.
+    #[inline]
     fn check_len(&self, len: u32) -> Result<(), RecordError> {
         let found = self.partial.len() as u64 + u64::from(len);
         let allowed = self.limits.record;
@@ -188,6 +198,7 @@ impl RecordReader {
 }
 
 /// Starts a record of one fragment; [`finish`] writes its mark when the length is known.
+#[inline]
 pub fn begin(w: &mut Writer) -> Mark {
     let start = w.mark();
     w.u32(0);
@@ -195,6 +206,7 @@ pub fn begin(w: &mut Writer) -> Mark {
 }
 
 /// Finishes the record that [`begin`] started; a record of 2 GiB and more cannot be one fragment.
+#[inline]
 pub fn finish(w: &mut Writer, start: Mark) -> Result<(), RecordError> {
     let found = (w.len_since(start) - MARK_LEN) as u64;
     match u32::try_from(found) {

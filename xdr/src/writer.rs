@@ -76,16 +76,19 @@ impl Writer {
     }
 
     /// Bytes written so far, chained ones included.
+    #[inline]
     pub fn len(&self) -> usize {
         self.buf.len() + self.chained_len
     }
 
     /// Whether nothing has been written.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Bytes of memory that the writer's own buffer holds on to, written or not.
+    #[inline]
     pub fn capacity(&self) -> usize {
         self.buf.capacity()
     }
@@ -101,6 +104,7 @@ impl Writer {
     }
 
     /// The position behind what has been written.
+    #[inline]
     pub fn mark(&self) -> Mark {
         Mark {
             buf: self.buf.len(),
@@ -124,12 +128,18 @@ impl Writer {
     }
 
     /// Bytes written since `mark` was taken.
+    #[inline]
     pub fn len_since(&self, mark: Mark) -> usize {
+        let own = self.buf.len() - mark.buf;
+        if self.chained.len() == mark.chained {
+            return own;
+        }
         let chained = &self.chained[mark.chained..];
-        self.buf.len() - mark.buf + chained.iter().map(|(_, data)| data.len()).sum::<usize>()
+        own + chained.iter().map(|(_, data)| data.len()).sum::<usize>()
     }
 
     /// Replaces the 4 bytes at `mark`, which were written as a placeholder.
+    #[inline]
     pub fn patch_u32(&mut self, mark: Mark, value: u32) {
         self.buf[mark.buf..mark.buf + 4].copy_from_slice(&value.to_be_bytes());
     }

@@ -46,12 +46,19 @@ impl<'a> AuthRef<'a> {
         body: &[],
     };
 
-    /// Reads one, of any length that is there: that it is too long is for the caller to answer.
-    pub(crate) fn read(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            flavor: r.u32()?,
-            body: r.opaque_borrowed(u32::MAX)?,
-        })
+    /// The one at byte `at` of a message, of any length that is there (that it is too long is for the caller to
+    /// answer), and where it ends; `None` if it is cut short.
+    #[inline]
+    pub(crate) fn at(message: &'a [u8], at: usize) -> Option<(Self, usize)> {
+        let (flavor, behind) = message.get(at..)?.split_first_chunk()?;
+        let (len, behind) = behind.split_first_chunk()?;
+        let (flavor, len) = (u32::from_be_bytes(*flavor), u32::from_be_bytes(*len));
+        if len == 0 {
+            return Some((Self { flavor, body: &[] }, at + 8));
+        }
+        let body = behind.get(..len as usize)?;
+        let end = at + 8 + body.len().next_multiple_of(4);
+        (end <= message.len()).then_some((Self { flavor, body }, end))
     }
 
     /// Reads one that is no longer than RFC 5531 allows.

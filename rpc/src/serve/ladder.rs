@@ -20,6 +20,8 @@ use crate::serve::step::Step;
 pub struct Services {
     /// In the order of program and version, each pair once.
     services: Vec<Arc<dyn Service>>,
+    /// Program and version of each.
+    keys: Vec<(u32, u32)>,
     auth: Arc<dyn ServerAuth>,
 }
 
@@ -34,6 +36,7 @@ impl Services {
             }
         }
         Self {
+            keys: sorted.iter().map(key).collect(),
             services: sorted,
             auth: Arc::new(StandardAuth),
         }
@@ -47,26 +50,25 @@ impl Services {
 
     /// The programs and versions that are served, in order.
     pub fn versions(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        self.services.iter().map(key)
+        self.keys.iter().copied()
     }
 
-    /// Where the service for `program` and `version` is, or how a call of it is refused.
-    fn find(&self, program: u32, version: u32) -> Result<usize, Refusal> {
-        self.services
-            .binary_search_by_key(&(program, version), key)
-            .map_err(|_| {
-                let mut versions = self
-                    .versions()
-                    .filter(|&(p, _)| p == program)
-                    .map(|(_, v)| v);
-                match versions.next() {
-                    Some(low) => Refusal::ProgMismatch {
-                        low,
-                        high: versions.last().unwrap_or(low),
-                    },
-                    None => Refusal::ProgUnavail,
-                }
-            })
+    /// Where the service for a program and version is, or how a call of it is refused.
+    fn find(&self, wanted: (u32, u32)) -> Result<usize, Refusal> {
+        self.keys.binary_search(&wanted).map_err(|_| {
+            let (program, _) = wanted;
+            let mut versions = self
+                .versions()
+                .filter(|&(p, _)| p == program)
+                .map(|(_, v)| v);
+            match versions.next() {
+                Some(low) => Refusal::ProgMismatch {
+                    low,
+                    high: versions.last().unwrap_or(low),
+                },
+                None => Refusal::ProgUnavail,
+            }
+        })
     }
 }
 
@@ -83,7 +85,8 @@ impl fmt::Debug for Services {
 /// What is kept of a peer between its calls.
 #[derive(Debug)]
 pub struct Session {
-    origin: Arc<Origin>,
+    /// That of the call at hand, and of the last one when there is none.
+    context: CallContext,
     auth: AuthCache,
 }
 
@@ -91,14 +94,14 @@ impl Session {
     /// A peer that has not called yet.
     pub fn new(origin: impl Into<Origin>) -> Self {
         Self {
-            origin: Arc::new(origin.into()),
+            context: CallContext::new(origin, None, 0),
             auth: AuthCache::default(),
         }
     }
 
     /// Where its calls come from.
     pub fn origin(&self) -> &Arc<Origin> {
-        &self.origin
+        &self.context.origin
     }
 }
 
@@ -109,6 +112,8 @@ pub struct Ladder {
     services: Arc<Services>,
     /// One for each service, opened by its first call.
     dispatchers: Vec<Option<Box<dyn Dispatch>>>,
+    /// Which of them the last call was for.
+    last: usize,
 }
 
 impl Ladder {
@@ -118,6 +123,7 @@ impl Ladder {
         Self {
             services,
             dispatchers,
+            last: 0,
         }
     }
 
@@ -144,27 +150,25 @@ impl Ladder {
             }
         };
         let mut reply = Reply::new(out, framing, header.xid);
-        let identity = match self.services.auth.accept(&header, &mut session.auth) {
+        session.context.xid = header.xid;
+        session.context.identity = match self.services.auth.accept(&header, &mut session.auth) {
             AuthVerdict::Accept(identity) => identity,
             AuthVerdict::Deny(stat) => return reply.refuse(&Refusal::Auth(stat)),
             AuthVerdict::Drop => return Step::Silent,
         };
-        let index = match self
-            .services
-            .find(header.procedure.program, header.procedure.version)
-        {
-            Ok(index) => index,
-            Err(refusal) => return reply.refuse(&refusal),
-        };
-        let context = CallContext {
-            origin: session.origin.clone(),
-            identity,
-            xid: header.xid,
-        };
+        let wanted = (header.procedure.program, header.procedure.version);
+        // One call is like the one before, most of the time.
+        if self.services.keys.get(self.last) != Some(&wanted) {
+            self.last = match self.services.find(wanted) {
+                Ok(index) => index,
+                Err(refusal) => return reply.refuse(&refusal),
+            };
+        }
+        let index = self.last;
         let call = Call {
             header: &header,
             message,
-            context,
+            context: &session.context,
         };
         // The last rungs, procedure and arguments, are the dispatcher's: it knows them.
         self.dispatchers[index]

@@ -1,7 +1,7 @@
 //! The one reply to a call.
 
 use bytes::Bytes;
-use oncrpc_xdr::{EncodeError, Wire, Writer};
+use oncrpc_xdr::{EncodeError, Mark, Wire, Writer};
 
 use crate::call::error::Refusal;
 use crate::proto::rpc_msg::AuthStat;
@@ -70,6 +70,7 @@ pub struct Reply<'a> {
 
 impl<'a> Reply<'a> {
     /// A reply to call `xid`, to be written behind what `out` holds.
+    #[inline]
     pub fn new(out: &'a mut Writer, framing: Framing, xid: u32) -> Self {
         Self {
             out,
@@ -80,11 +81,13 @@ impl<'a> Reply<'a> {
     }
 
     /// How the reply is wrapped.
+    #[inline]
     pub fn framing(&self) -> Framing {
         self.framing
     }
 
     /// How many bytes of output there are: of this reply, once it is written, and of those before it.
+    #[inline]
     pub fn output_len(&self) -> usize {
         self.out.len()
     }
@@ -146,28 +149,50 @@ impl<'a> Reply<'a> {
     }
 
     /// Writes a reply whole, or takes back what it wrote and answers SYSTEM_ERR.
+    #[inline]
     fn write(&mut self, body: impl FnOnce(&mut Writer) -> Result<(), EncodeError>) -> Step {
         let start = self.out.mark();
         let written = match self.framing {
             Framing::Record => {
                 let record = record::begin(self.out);
-                body(self.out)
-                    .map_err(|error| error.to_string())
-                    .and_then(|()| record::finish(self.out, record).map_err(|e| e.to_string()))
+                body(self.out).map_err(Unsent::from).and_then(|()| {
+                    record::finish(self.out, record).map_err(|_| self.too_long(start))
+                })
             }
-            Framing::Datagram { max } => body(self.out)
-                .map_err(|error| error.to_string())
-                .and_then(|()| match self.out.len_since(start) {
-                    len if len <= max => Ok(()),
-                    len => Err(format!("{len} bytes, a datagram holds {max}")),
-                }),
+            Framing::Datagram { max } => body(self.out).map_err(Unsent::from).and_then(|()| {
+                match self.out.len_since(start) <= max {
+                    true => Ok(()),
+                    false => Err(self.too_long(start)),
+                }
+            }),
         };
-        if let Err(error) = written {
-            log::debug!("reply to call {:#010x} cannot be sent: {error}", self.xid);
-            self.out.truncate(start);
-            // A refusal is 28 bytes long: it can always be sent.
-            return self.refuse(&Refusal::SystemErr);
+        match written {
+            Ok(()) => Step::Done,
+            Err(unsent) => self.take_back(start, &unsent),
         }
-        Step::Done
     }
+
+    #[cold]
+    fn too_long(&self, start: Mark) -> Unsent {
+        Unsent::TooLong {
+            len: self.out.len_since(start),
+        }
+    }
+
+    #[cold]
+    fn take_back(&mut self, start: Mark, unsent: &Unsent) -> Step {
+        log::debug!("reply to call {:#010x} cannot be sent: {unsent}", self.xid);
+        self.out.truncate(start);
+        // A refusal is 28 bytes long: it can always be sent.
+        self.refuse(&Refusal::SystemErr)
+    }
+}
+
+/// Why a reply is not sent.
+#[derive(Debug, thiserror::Error)]
+enum Unsent {
+    #[error("{0}")]
+    Encode(#[from] EncodeError),
+    #[error("{len} bytes are more than its transport holds")]
+    TooLong { len: usize },
 }

@@ -52,7 +52,7 @@ impl<F: FnMut(&Call<'_>, &mut Reply<'_>) -> Step + Send> Dispatch for F {
 pub struct Call<'a> {
     pub(crate) header: &'a CallHeader<'a>,
     pub(crate) message: &'a Bytes,
-    pub(crate) context: CallContext,
+    pub(crate) context: &'a CallContext,
 }
 
 impl Call<'_> {
@@ -73,7 +73,7 @@ impl Call<'_> {
 
     /// Who calls.
     pub fn context(&self) -> &CallContext {
-        &self.context
+        self.context
     }
 
     /// How many bytes the whole call has, without record marks.
@@ -129,7 +129,7 @@ impl OwnedCall {
         let call = Call {
             header: &header,
             message: &self.message,
-            context: self.context.clone(),
+            context: &self.context,
         };
         dispatch.call(&call, reply)
     }

@@ -174,7 +174,7 @@ mod tests {
             let call = Call {
                 header: &CallHeader::parse(&message).unwrap(),
                 message: &message,
-                context: CallContext::new(peer, identity, self.xid),
+                context: &CallContext::new(peer, identity, self.xid),
             };
             CallKey::of(&call, by_port, hasher)
         }
