@@ -51,7 +51,7 @@ fn report(options: &Options) -> Result<Report, Failure> {
     }
     if settings.hosts_access.value {
         // What is wrong with the files is said when they are read.
-        HostsAccess::of_this_host().named_files();
+        HostsAccess::of_this_host().directories();
     }
     let account = account(&settings)?;
     Ok(Report {

@@ -308,8 +308,8 @@ fn portmapper(
 
 /// Gives up what is not needed from here on; a daemon that cannot is as good as rpcbind still.
 fn enter_sandbox(settings: &Settings, socket: Option<&Path>) {
-    let named = if settings.hosts_access.value {
-        HostsAccess::of_this_host().named_files()
+    let asked = if settings.hosts_access.value {
+        HostsAccess::of_this_host().directories()
     } else {
         Vec::new()
     };
@@ -317,7 +317,7 @@ fn enter_sandbox(settings: &Settings, socket: Option<&Path>) {
     let notify_socket = std::env::var_os("NOTIFY_SOCKET").unwrap_or_default();
     let mut needs = Needs {
         abstract_peers: notify_socket.as_encoded_bytes().starts_with(b"@"),
-        ..Needs::of(state, &settings.lock.value, socket, named)
+        ..Needs::of(state, &settings.lock.value, socket, asked)
     };
     needs.remove.extend(settings.metrics.value.clone());
     match sandbox::enter(&needs) {

@@ -80,11 +80,11 @@ pub fn always_read() -> Vec<PathBuf> {
 }
 
 impl Needs {
-    /// The needs of a daemon with these files.
-    pub fn of(state: &Path, lock: &Path, socket: Option<&Path>, named: Vec<PathBuf>) -> Self {
+    /// The needs of a daemon with these files, which reads more than it always does.
+    pub fn of(state: &Path, lock: &Path, socket: Option<&Path>, more: Vec<PathBuf>) -> Self {
         let remove = [Some(lock), socket].into_iter().flatten();
         Self {
-            read: [always_read(), named].concat(),
+            read: [always_read(), more].concat(),
             write: vec![state.to_owned()],
             remove: remove.map(Path::to_owned).collect(),
             abstract_peers: false,

@@ -231,7 +231,7 @@ impl Settings {
             ("hosts-access", Flag(&mut self.hosts_access)),
             ("sandbox", Flag(&mut self.sandbox)),
             ("reserved-for-root", Flag(&mut self.reserved_for_root)),
-            ("registrations", Number(&mut self.registrations, 1, ALL)),
+            ("registrations", Number(&mut self.registrations, 64, ALL)),
             (
                 "registrations-per-user",
                 Number(&mut self.registrations_per_user, 0, ALL),

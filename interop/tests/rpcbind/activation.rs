@@ -8,7 +8,7 @@ use nix::sys::socket::sockopt::Ipv6V6Only;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket,
 };
-use oncrpc_interop::{Host, Which, needs_root};
+use oncrpc_interop::{Answer, Caller, Host, Reply, Transport, Which, call, needs_root};
 
 fn inet(kind: SockType, address: &str) -> OwnedFd {
     let address: SocketAddr = address.parse().expect("an address");
@@ -132,4 +132,48 @@ fn ours_needs_no_root_where_all_is_passed() {
     let lock = ["--lock", "/run/rpcbind/lock"];
     let _rpcbind = host.rpcbind_activated_as(65534, Which::Ours, &lock, sockets);
     host.run("rpcinfo -p 127.0.0.1").success();
+}
+
+/// Theirs closes such a socket and serves nothing behind it.
+#[test]
+fn a_socket_for_both_families_is_two_transports() {
+    needs_root!();
+    let host = Host::new();
+    let sockets = host.in_network(|| {
+        vec![
+            TcpListener::bind("[::]:111").expect("it is free").into(),
+            UdpSocket::bind("[::]:111").expect("it is free").into(),
+        ]
+    });
+    let _rpcbind = host.rpcbind_activated(Which::Ours, &[], sockets);
+    for (netid, address) in [
+        ("tcp", "127.0.0.1"),
+        ("udp", "127.0.0.1"),
+        ("tcp6", "::1"),
+        ("udp6", "::1"),
+    ] {
+        let line = format!("rpcinfo -T {netid} {address} 100000 4");
+        host.run(&line).success();
+    }
+    // A caller over IPv4 is on this host if it is 127.0.0.1, and root if its port is low.
+    let set = call(2, 1).u32s(&[400_000, 1, 17, 2049]);
+    let yes = Answer::reply(Reply::success(&[1]));
+    for transport in [Transport::Udp, Transport::Tcp] {
+        assert_eq!(
+            host.ask(Caller::Root, transport, &set),
+            yes,
+            "{transport:?}"
+        );
+        let refused = host.ask(Caller::Remote, transport, &set);
+        assert_eq!(
+            refused,
+            Answer::reply(Reply::auth_error(5)),
+            "{transport:?}"
+        );
+    }
+    let listed = host.run("rpcinfo 127.0.0.1").success();
+    assert!(
+        listed.contains("superuser") && listed.contains("0.0.0.0.8.1"),
+        "{listed}"
+    );
 }

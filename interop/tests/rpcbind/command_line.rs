@@ -39,6 +39,15 @@ fn wrong_flags_say_the_same_and_end_with_1() {
     }
 }
 
+#[test]
+fn what_is_odd_but_not_wrong_is_served() {
+    needs_root!();
+    for arguments in ["-a", "-a -d", "junk -w more", "-- -x", "-ilsw", "-h '*'x"] {
+        let said = same(0, arguments, |_| {});
+        assert_eq!(said.code, Some(0), "{arguments}: {said:?}");
+    }
+}
+
 /// Debian's 1.2.6 has no `-v`; 1.2.8 prints this to its standard error.
 #[test]
 fn v_prints_what_is_built_in() {

@@ -34,12 +34,20 @@ fn the_daemon_is_held_to_what_it_needs() {
         host.private_etc();
         // Where an unprivileged daemon can remove what it has made.
         host.run("mkdir -m 777 /run/own").success();
+        // An administrator who keeps such files elsewhere.
+        host.run("mkdir /run/etc.d && mv /etc/hosts.allow /run/etc.d && ln -s /run/etc.d/hosts.allow /etc")
+            .success();
         let files = ["--socket", "/run/own/sock", "--lock", "/run/own/lock"];
         let rpcbind = host.rpcbind(Which::Ours, &[flags, &files].concat());
         host.run("rpcinfo -p 127.0.0.1").success();
         host.run("echo 'ALL: ALL' >/etc/new && mv /etc/new /etc/hosts.deny")
             .success();
         assert_eq!(host.run("rpcinfo -p 127.0.0.1").code, Some(1));
+        host.run(
+            "echo 'rpcbind: 127.0.0.1' >/run/etc.d/new && mv /run/etc.d/new /run/etc.d/hosts.allow",
+        )
+        .success();
+        host.run("rpcinfo -p 127.0.0.1").success();
         let said = rpcbind.stderr();
         assert!(!said.contains("cannot"), "{said}");
         assert_eq!(rpcbind.terminate().code, Some(0));

@@ -82,12 +82,24 @@ impl HostsAccess {
         permits(&known.allow, &known.deny, &host)
     }
 
-    /// The files that patterns name: they may be anywhere.
-    pub fn named_files(&self) -> Vec<PathBuf> {
+    /// The directories where the files are, and those that patterns name. Each is known by its directory, since
+    /// editors put a new one in its place; one that is a link is where it leads, too. (A file in the root directory
+    /// stands for itself.)
+    pub fn directories(&self) -> Vec<PathBuf> {
         let known = self.read();
-        let tables = [&known.allow, &known.deny];
-        let files = tables.into_iter().flat_map(|table| &table.files);
-        files.map(PathBuf::from).collect()
+        let named = known.read_from.iter().map(|(path, _)| path.clone());
+        let files: Vec<PathBuf> = named.chain([self.hosts.clone()]).collect();
+        let targets = files.iter().filter_map(|file| fs::canonicalize(file).ok());
+        let mut directories: Vec<PathBuf> = targets
+            .chain(files.iter().cloned())
+            .map(|file| match file.parent() {
+                Some(parent) if parent != Path::new("/") => parent.to_owned(),
+                _ => file,
+            })
+            .collect();
+        directories.sort_unstable();
+        directories.dedup();
+        directories
     }
 
     fn read(&self) -> Known {
@@ -207,7 +219,17 @@ mod tests {
         assert!(!access.permits(client));
         fs::write(place.join("list"), "192.0.2.0/24").unwrap();
         assert!(access.permits(client), "by a file that the table names");
-        assert_eq!(access.named_files(), [place.join("list")]);
+        let elsewhere = place.join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        fs::rename(&deny, elsewhere.join("deny")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.join("deny"), &deny).unwrap();
+        let real = fs::canonicalize(&place).unwrap();
+        let directories = access.directories();
+        assert!(directories.contains(&place), "{directories:?}");
+        assert!(
+            directories.contains(&real.join("elsewhere")),
+            "{directories:?}"
+        );
         fs::remove_file(&deny).unwrap();
         fs::remove_file(&allow).unwrap();
         assert!(access.permits("10.0.0.1".parse().unwrap()));

@@ -23,8 +23,6 @@ use pattern::{HostPattern, TextPattern};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     rules: Vec<Rule>,
-    /// The files that patterns name.
-    files: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,7 +234,6 @@ impl Reader<'_> {
                 HostPattern::Nobody
             });
         }
-        self.table.files.push(token.to_owned());
         let text = if depth < MAX_DEPTH {
             (self.open)(Path::new(token))
         } else {
