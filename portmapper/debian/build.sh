@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-directory=$1
+directory=$(realpath --canonicalize-missing "$1")
 shift
 cargo deb --version >/dev/null 2>&1 || cargo install cargo-deb@3.8.0 --locked --debug --quiet
 # A folder that is named with a slash at its end is made.

@@ -95,11 +95,12 @@ fn ours_has_no_privilege_and_systemd_notices_when_it_is_stuck() {
         let line = format!("{field}:\t{value}\n");
         assert!(status.contains(&line), "{line}{status}");
     }
+    assert!(machine.done("rpcbind --status").contains("registrations"));
     let user = machine.done(&format!("stat --format=%U /proc/$({main})"));
     assert_eq!(user, "_rpc");
     machine.done(&format!("kill -STOP $({main})"));
     // It answers again because systemd has killed and restarted it.
     machine.done("rpcinfo -p");
     let restarts = machine.done("systemctl show --value --property=NRestarts rpcbind.service");
-    assert_eq!(restarts, "1");
+    assert_ne!(restarts, "0");
 }
