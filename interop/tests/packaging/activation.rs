@@ -49,6 +49,18 @@ fn a_call_over_any_transport_starts_it() {
 
 #[test]
 #[ignore = "boots machines, of packages that `make systemd-test` builds"]
+fn who_needs_it_gets_it() {
+    for which in Which::BOTH {
+        let machine = machine(which);
+        machine.done("systemctl stop rpcbind.socket && systemctl start rpc-statd.service");
+        machine.done("systemctl is-active rpcbind.socket rpcbind.service portmap.service");
+        machine.done("systemctl is-active rpcbind.target remote-fs-pre.target");
+        assert!(machine.done("rpcinfo -s").contains("status"), "{which:?}");
+    }
+}
+
+#[test]
+#[ignore = "boots machines, of packages that `make systemd-test` builds"]
 fn registrations_and_sockets_outlive_a_restart_and_ours_a_kill() {
     const SOCKETS: &str = "ss --listening --numeric --extended --tcp --udp --no-header 'sport = 111' \
         | grep --only-matching 'ino:[0-9]*' | sort";
