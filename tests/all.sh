@@ -4,6 +4,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+not_run=${CARGO_TARGET_DIR:-target}/not-run
+rm -f "$not_run"
+
 step() { printf '\n== %s\n' "$*"; }
 
 step "Debian's packages"
@@ -28,10 +31,13 @@ cargo deny check bans licenses sources
 step "packages"
 cargo package --package oncrpc-xdr --package oncrpc --package oncrpc-transport --package oncrpc-client --package oncrpc-server \
     --package oncrpc-portmapper --package oncrpc-rpcgen --no-verify --locked --quiet
+if command -v dpkg-shlibdeps >/dev/null; then
+    sh portmapper/debian/build.sh "${CARGO_TARGET_DIR:-target}/debian/ours"
+else
+    echo "not run: portmapper/debian/build.sh (dpkg-dev is missing)" >>"$not_run"
+fi
 
 step "tests"
-not_run=${CARGO_TARGET_DIR:-target}/not-run
-rm -f "$not_run"
 cargo build --workspace --bins --locked
 cargo test --workspace --locked
 cargo test --package oncrpc-xdr --features serde --test serde --locked

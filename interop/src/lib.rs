@@ -21,6 +21,7 @@
 
 mod daemon;
 mod host;
+mod machine;
 mod peers;
 mod probe;
 mod programs;
@@ -30,6 +31,7 @@ mod wire;
 
 pub use daemon::{Daemon, Ready};
 pub use host::{Host, Output};
+pub use machine::Machine;
 pub use probe::{PROBE, PROBE_PORT, probe};
 pub use programs::{Which, ours};
 pub use root::{compile_or_note, run_or_note};

@@ -5,6 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+mod activation;
+mod debs;
+mod init_script;
+mod package;
 mod pages;
 mod units;
 
