@@ -19,7 +19,7 @@ use crate::journal::Written;
 use crate::keeper::Keeper;
 use crate::merge::{Asked, merge};
 use crate::policy::{Caller, Policy, TooWeak};
-use crate::registry::{Change, Entry, Origin, Owner, Place, Registry, Set, c_string, port};
+use crate::registry::{Change, Entry, Origin, Owner, Place, Quota, Registry, Set, c_string, port};
 use crate::request_log::RequestLog;
 use crate::state::StateDirectory;
 use crate::statistics::{Statistics, Version};
@@ -49,8 +49,8 @@ struct Books {
 /// How full the books are, and what was done with them since the start.
 #[derive(Clone, Copy, Debug)]
 pub struct Fullness {
-    /// Registrations, our own among them.
-    pub registrations: usize,
+    /// Registrations, our own among them, as far as they count for a quota.
+    pub used: Quota,
     /// Rows of the statistics.
     pub rows: usize,
     /// What became of SET and UNSET.
@@ -422,7 +422,7 @@ impl Portmapper {
     pub fn fullness(&self) -> Fullness {
         let books = self.books();
         Fullness {
-            registrations: books.registry.len(),
+            used: books.registry.used(),
             rows: books.statistics.rows(),
             changes: books.changes,
             journal: books.keeper.written(),

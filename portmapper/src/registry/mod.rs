@@ -161,6 +161,20 @@ impl Registry {
         }
     }
 
+    /// How much of the quota is used: what there is in all, what that user has who has the most, and what those
+    /// have whom nothing identifies.
+    pub fn used(&self) -> Quota {
+        let of_users = self.owned.iter().filter_map(|(owner, &has)| match owner {
+            Owner::Superuser | Owner::Unknown => None,
+            Owner::User(_) | Owner::Other(_) => Some(has),
+        });
+        Quota {
+            entries: self.entries.len(),
+            per_user: of_users.max().unwrap_or(0),
+            of_unknown: self.owned.get(&Owner::Unknown).copied().unwrap_or(0),
+        }
+    }
+
     fn is_full_for(&self, owner: &Owner) -> bool {
         let most = match owner {
             Owner::Superuser => MAX_ENTRIES,
@@ -428,7 +442,14 @@ mod tests {
             [5, 6, 7].map(|v| set(v, SUPERUSER)),
             [Set::Added, Set::Added, Set::Full]
         );
+        let used = Quota {
+            entries: 6,
+            per_user: 2,
+            of_unknown: 1,
+        };
+        assert_eq!(registry.used(), used);
         registry.unset(400_000, 1, &"udp".into(), &user(7));
+        assert_eq!(registry.used().per_user, 1);
         let entry = Entry::new((400_000, 9), &"udp".into(), &"0.0.0.0.8.1".into(), user(7));
         assert_eq!(registry.set(entry.unwrap()), Set::Added);
     }

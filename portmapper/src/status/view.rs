@@ -38,11 +38,19 @@ impl View {
     /// How the daemon is.
     pub fn status(&self, now: Instant) -> Status {
         let books = self.portmapper.fullness();
+        let used = books.used;
         let quota = self.portmapper.policy().quota;
         let connections = self.door.connections();
         let forwarder = self.portmapper.forwarder();
         let mut limits = vec![
-            limit("registrations", books.registrations, quota.entries),
+            limit("registrations", used.entries, quota.entries),
+            // By the user who has the most.
+            limit("registrations_per_user", used.per_user, quota.per_user),
+            limit(
+                "registrations_of_unknown",
+                used.of_unknown,
+                quota.of_unknown,
+            ),
             limit("connections", connections.open, connections.most),
             limit("statistics_rows", books.rows, MAX_ROWS),
         ];
