@@ -8,8 +8,8 @@ _rpcbind() {
     -h) mapfile -t COMPREPLY < <(compgen -A hostname -- "$current") ;;
     --bind | --port | --set) COMPREPLY=() ;;
     *)
-        local options="-a -d -f -h -i -l -r -s -v -w --bind --bind-missing --check --config --help --json --lock
-            --metrics --port --set --socket --state-dir --status --version"
+        local options="-a -d -f -h -i -l -r -s -v -w --bind --bind-missing --check --config --help --json
+            --lock --metrics --port --set --socket --state-dir --status --version"
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
         ;;
     esac

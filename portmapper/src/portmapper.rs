@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::num::NonZeroI32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use nix::unistd::{getegid, geteuid, getpid};
+use nix::unistd::{geteuid, getpid};
 use oncrpc::Reject;
 use oncrpc::netconfig::NetworkConfig;
 use oncrpc::netid::{Family, Netid, Protocol};
-use oncrpc::peer::{Address, Peer, UnixPeer};
+use oncrpc::peer::{Address, Peer};
 use oncrpc_xdr::{Bytes, XdrString};
 
 use crate::forward::{Forwarder, service_at};
@@ -19,7 +20,9 @@ use crate::journal::Written;
 use crate::keeper::Keeper;
 use crate::merge::{Asked, merge};
 use crate::policy::{Caller, Policy, TooWeak};
-use crate::registry::{Change, Entry, Origin, Owner, Place, Registry, Set, c_string, port};
+use crate::registry::{
+    Change, Entry, Origin, Owner, Place, Process, Quota, Registry, Set, c_string, port,
+};
 use crate::request_log::RequestLog;
 use crate::state::StateDirectory;
 use crate::statistics::{Statistics, Version};
@@ -29,6 +32,7 @@ use crate::status::changes::{Changes, Outcome, Request};
 #[derive(Debug)]
 pub struct Portmapper {
     books: Mutex<Books>,
+    since: Instant,
     policy: Policy,
     netconfig: Vec<NetworkConfig>,
     interfaces: Interfaces,
@@ -49,8 +53,8 @@ struct Books {
 /// How full the books are, and what was done with them since the start.
 #[derive(Clone, Copy, Debug)]
 pub struct Fullness {
-    /// Registrations, our own among them.
-    pub registrations: usize,
+    /// Registrations, our own among them, as far as they count for a quota.
+    pub used: Quota,
     /// Rows of the statistics.
     pub rows: usize,
     /// What became of SET and UNSET.
@@ -89,6 +93,7 @@ impl Portmapper {
         };
         Self {
             books: Mutex::new(books),
+            since: Instant::now(),
             policy,
             netconfig,
             interfaces: Interfaces::default(),
@@ -121,13 +126,12 @@ impl Portmapper {
             Netid::Tcp | Netid::Udp => &[2, 3, 4],
             _ => &[3, 4],
         };
-        let us = UnixPeer {
+        let us = Process {
             uid: geteuid().as_raw(),
-            gid: getegid().as_raw(),
-            pid: Some(getpid().as_raw()),
+            pid: NonZeroI32::new(getpid().as_raw()),
         };
         let origin = Origin {
-            at: Instant::now(),
+            at: self.seconds(Instant::now()),
             by: Some(us),
         };
         let mut books = self.books();
@@ -210,8 +214,11 @@ impl Portmapper {
             return Ok(false);
         }
         let origin = Origin {
-            at: Instant::now(),
-            by: peer.unix(),
+            at: self.seconds(Instant::now()),
+            by: peer.unix().map(|process| Process {
+                uid: process.uid,
+                pid: process.pid.and_then(NonZeroI32::new),
+            }),
         };
         let mut books = self.books();
         let outcome = match Entry::new(service, netid, uaddr, owner) {
@@ -418,11 +425,18 @@ impl Portmapper {
         self.books().statistics.encode()
     }
 
+    /// Seconds from the start to a moment.
+    pub fn seconds(&self, at: Instant) -> u32 {
+        let seconds = at.saturating_duration_since(self.since).as_secs();
+        // They are enough for 136 years.
+        u32::try_from(seconds).unwrap_or(u32::MAX)
+    }
+
     /// How full the books are, and what was done with them.
     pub fn fullness(&self) -> Fullness {
         let books = self.books();
         Fullness {
-            registrations: books.registry.len(),
+            used: books.registry.used(),
             rows: books.statistics.rows(),
             changes: books.changes,
             journal: books.keeper.written(),

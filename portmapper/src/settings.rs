@@ -641,7 +641,7 @@ mod tests {
         let examples = [
             ("user", "\"_rpc\""),
             ("port", "111"),
-            ("metrics", "\"/run/rpcbind-metrics.sock\""),
+            ("metrics", "\"/run/rpcbind/metrics.sock\""),
         ];
         for ((name, value), (shown, example)) in all.iter().zip(&shown) {
             assert_eq!(name, shown);

@@ -10,6 +10,7 @@ use std::net::{TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use instance::{Instance, Place, ask, call, rpcb, words};
@@ -41,11 +42,15 @@ fn registration(status: &Value, program: u32) -> &Value {
         .unwrap()
 }
 
-/// A file that rpcbind's binary is copied to, where every user gets at it.
-fn copy_for_all(place: &Place) -> std::path::PathBuf {
+/// A copy of the command where every user gets at it.
+fn copy_for_all(place: &Place) -> PathBuf {
     let copy = place.path.join("rpcbind");
-    fs::copy(env!("CARGO_BIN_EXE_rpcbind"), &copy).unwrap();
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+    // A process of its own makes it: were it open for writing here, others that start meanwhile would have it open,
+    // too, and what is being written cannot be started.
+    let command = env!("CARGO_BIN_EXE_rpcbind");
+    let mut install = Command::new("install");
+    let made = install.args(["-m", "755", command]).arg(&copy).status();
+    assert!(made.unwrap().success());
     copy
 }
 
@@ -163,6 +168,7 @@ fn calls_and_changes_are_counted_by_what_became_of_them() {
     assert_eq!(status["connections"]["accepted"], 3);
     assert!(status["limits"]["connections"]["used"].as_u64() >= Some(1));
     assert_eq!(status["limits"]["connections"]["most"], 4096);
+    assert_eq!(status["limits"]["registrations_of_unknown"]["used"], 0);
     assert_eq!(status["journal"]["records"], 1);
     let journal = fs::metadata(place.path.join("state/journal")).unwrap();
     assert_eq!(status["journal"]["bytes"], journal.len());
@@ -215,9 +221,10 @@ fn only_root_and_the_daemons_user_may_ask() {
         eprintln!("not run: it takes root to be somebody else");
         return;
     }
+    let command = copy_for_all(&place);
     let refusal = || {
         let state = place.path.join("state");
-        let mut asks = Command::new(copy_for_all(&place));
+        let mut asks = Command::new(&command);
         asks.arg("--status").arg("--state-dir").arg(state);
         let output = asks.uid(STRANGER).gid(STRANGER).output().unwrap();
         assert_eq!(output.status.code(), Some(1));

@@ -1,10 +1,9 @@
 //! One registration, and what version 2 of the protocol sees of it.
 
 use std::fmt;
-use std::time::Instant;
+use std::num::NonZeroI32;
 
 use oncrpc::netid::Protocol;
-use oncrpc::peer::UnixPeer;
 use oncrpc_xdr::XdrString;
 
 /// One service of one program and version on one transport: `rpcb` of RFC 1833.
@@ -28,13 +27,22 @@ pub struct Entry {
     pub origin: Option<Origin>,
 }
 
-/// When a registration was made, and by which process.
+/// When a registration was made, and by which process. There is one in each of many entries, so it is small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// When.
-    pub at: Instant,
+    /// When, in seconds from the start.
+    pub at: u32,
     /// By whom, as far as the kernel says: it does for Unix sockets.
-    pub by: Option<UnixPeer>,
+    pub by: Option<Process>,
+}
+
+/// A process as it was when it connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its user.
+    pub uid: u32,
+    /// Its number, if it can be seen from here.
+    pub pid: Option<NonZeroI32>,
 }
 
 /// A registration as version 2 sees it: `mapping` of RFC 1833 §3.1.
@@ -213,6 +221,11 @@ mod tests {
 
     fn entry(netid: &str, uaddr: &str) -> Option<Entry> {
         Entry::new((400_000, 1), &netid.into(), &uaddr.into(), Owner::Superuser)
+    }
+
+    #[test]
+    fn where_an_entry_comes_from_takes_four_words() {
+        assert_eq!(size_of::<Option<Origin>>(), 16);
     }
 
     #[test]

@@ -21,7 +21,8 @@ use oncrpc_xdr::{Bytes, XdrString};
 
 pub use change::Change;
 pub use entry::{
-    Entry, MAX_NETID, MAX_OWNER, MAX_UADDR, Mapping, Origin, Owner, c_string, port, split_port,
+    Entry, MAX_NETID, MAX_OWNER, MAX_UADDR, Mapping, Origin, Owner, Process, c_string, port,
+    split_port,
 };
 use index::Groups;
 pub use index::Place;
@@ -158,6 +159,20 @@ impl Registry {
             Some(_) => Set::Taken,
             None if self.is_full_for(&entry.owner) => Set::Full,
             None => Set::Added,
+        }
+    }
+
+    /// How much of the quota is used: what there is in all, what that user has who has the most, and what those
+    /// have whom nothing identifies.
+    pub fn used(&self) -> Quota {
+        let of_users = self.owned.iter().filter_map(|(owner, &has)| match owner {
+            Owner::Superuser | Owner::Unknown => None,
+            Owner::User(_) | Owner::Other(_) => Some(has),
+        });
+        Quota {
+            entries: self.entries.len(),
+            per_user: of_users.max().unwrap_or(0),
+            of_unknown: self.owned.get(&Owner::Unknown).copied().unwrap_or(0),
         }
     }
 
@@ -392,8 +407,6 @@ impl Folded {
 
 #[cfg(test)]
 mod tests {
-    use oncrpc::peer::UnixPeer;
-
     use super::*;
 
     const SUPERUSER: Owner = Owner::Superuser;
@@ -428,7 +441,14 @@ mod tests {
             [5, 6, 7].map(|v| set(v, SUPERUSER)),
             [Set::Added, Set::Added, Set::Full]
         );
+        let used = Quota {
+            entries: 6,
+            per_user: 2,
+            of_unknown: 1,
+        };
+        assert_eq!(registry.used(), used);
         registry.unset(400_000, 1, &"udp".into(), &user(7));
+        assert_eq!(registry.used().per_user, 1);
         let entry = Entry::new((400_000, 9), &"udp".into(), &"0.0.0.0.8.1".into(), user(7));
         assert_eq!(registry.set(entry.unwrap()), Set::Added);
     }
@@ -584,15 +604,13 @@ mod tests {
     #[test]
     fn when_and_by_whom_is_that_of_the_first_set_and_changes_no_answer() {
         let mut registry = Registry::new();
-        let start = std::time::Instant::now();
-        let (uid, gid, pid) = (1000, 1000, Some(7));
-        let by = Some(UnixPeer { uid, gid, pid });
-        let origin = Origin { at: start, by };
+        let (uid, pid) = (1000, std::num::NonZeroI32::new(7));
+        let by = Some(Process { uid, pid });
+        let origin = Origin { at: 5, by };
         let service = || entry(1, "tcp", "0.0.0.0.8.1", ANN);
         assert_eq!(registry.set(service().made(origin)), Set::Added);
         let dumped = registry.dump();
-        let at = start + std::time::Duration::from_secs(60);
-        let again = Origin { at, by: None };
+        let again = Origin { at: 65, by: None };
         assert_eq!(registry.set(service().made(again)), Set::Kept);
         let origins: Vec<_> = registry.iter().map(|entry| entry.origin).collect();
         assert_eq!(origins, [Some(origin)]);

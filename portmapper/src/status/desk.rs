@@ -5,7 +5,6 @@ use std::io;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use nix::sys::stat::{Mode, umask};
 use oncrpc_server::{Door, Listen, Running, StartError};
@@ -92,7 +91,6 @@ impl Desk {
             tally: self.tally,
             door: door.clone(),
             drops: self.drops,
-            since: Instant::now(),
         });
         let metrics = self.metrics.map(|Bound { socket, file }| {
             let serving = metrics::serve(socket, view.clone());

@@ -75,6 +75,7 @@ pub(crate) mod tests {
                 changes("set", "accepted", 5),
                 changes("set", "declined", 2),
                 changes("unset", "foreign", 1),
+                changes("unset", "not_written", 0),
             ],
             connections: Connections {
                 accepted: 12,

@@ -8,7 +8,7 @@ use super::tally::procedure_name;
 use crate::rpcinfo::layout::text::printable;
 use crate::services::ProgramNames;
 
-/// Everything, in tables; what is not known is `-`.
+/// Everything, in tables; what is not known is `-`, and what has not happened is left out.
 pub fn status(status: &Status, registrations: &[Registration], names: &ProgramNames) -> String {
     let mut text = format!(
         "rpcbind {}, pid {}, serving for {}\n\n",
@@ -35,12 +35,16 @@ pub fn status(status: &Status, registrations: &[Registration], names: &ProgramNa
         push_table(&mut text, header, status.calls.iter().map(calls).collect());
     }
 
-    text.push('\n');
-    let rows = status.changes.iter().map(|row| {
+    let changes = status.changes.iter().filter(|row| row.count > 0);
+    let rows = changes.map(|row| {
         let (request, outcome) = (printable(&row.request), printable(&row.outcome));
         [request, outcome, row.count.to_string().into()]
     });
-    push_table(&mut text, ["request", "outcome", "count>"], rows.collect());
+    let rows: Vec<_> = rows.collect();
+    if !rows.is_empty() {
+        text.push('\n');
+        push_table(&mut text, ["request", "outcome", "count>"], rows);
+    }
 
     text.push('\n');
     let rows = status.limits.iter().map(|row| {
@@ -90,7 +94,7 @@ fn push_counts(text: &mut String, status: &Status) {
         "journal",
         match &status.journal {
             Some(journal) => format!(
-                "{} bytes, {} records written, written anew {} times",
+                "{} bytes, {} records added, {} times written anew",
                 journal.bytes, journal.records, journal.renewals
             ),
             None => "none: registrations end with the daemon".to_owned(),
@@ -210,7 +214,7 @@ connections       2   4096
 connections: 12 accepted, 1 refused
 datagrams dropped by the kernel: 4
 calls for others: 9 made, 1 of them given up; 3 repeated, 2 too many
-journal: 4096 bytes, 6 records written, written anew 1 times
+journal: 4096 bytes, 6 records added, 1 times written anew
 ";
         assert_eq!(text, expected);
     }

@@ -1,5 +1,6 @@
 //! All that there is to see, put together.
 
+use std::num::NonZeroI32;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,19 +31,25 @@ pub struct View {
     pub door: Door,
     /// The datagrams.
     pub drops: Drops,
-    /// When it began to serve.
-    pub since: Instant,
 }
 
 impl View {
     /// How the daemon is.
     pub fn status(&self, now: Instant) -> Status {
         let books = self.portmapper.fullness();
+        let used = books.used;
         let quota = self.portmapper.policy().quota;
         let connections = self.door.connections();
         let forwarder = self.portmapper.forwarder();
         let mut limits = vec![
-            limit("registrations", books.registrations, quota.entries),
+            limit("registrations", used.entries, quota.entries),
+            // By the user who has the most.
+            limit("registrations_per_user", used.per_user, quota.per_user),
+            limit(
+                "registrations_of_unknown",
+                used.of_unknown,
+                quota.of_unknown,
+            ),
             limit("connections", connections.open, connections.most),
             limit("statistics_rows", books.rows, MAX_ROWS),
         ];
@@ -52,7 +59,7 @@ impl View {
         Status {
             release: XdrString::from_static(env!("CARGO_PKG_VERSION")),
             pid: std::process::id().cast_signed(),
-            uptime: now.saturating_duration_since(self.since).as_secs(),
+            uptime: self.portmapper.seconds(now).into(),
             calls: self.tally.calls(),
             changes: books.changes.rows().map(changes).collect(),
             connections: Connections {
@@ -70,6 +77,7 @@ impl View {
     pub fn page(&self, from: Place, now: Instant) -> Page {
         let most = STATUS_PAGE as usize;
         let (entries, next) = self.portmapper.entries(from, most);
+        let now = self.portmapper.seconds(now);
         let registration = |entry: &Entry| registration(entry, now);
         Page {
             registrations: entries.iter().map(registration).collect(),
@@ -112,7 +120,7 @@ fn journal(written: Written) -> Journal {
     }
 }
 
-fn registration(entry: &Entry, now: Instant) -> Registration {
+fn registration(entry: &Entry, now: u32) -> Registration {
     let by = entry.origin.and_then(|origin| origin.by);
     Registration {
         program: entry.program,
@@ -122,22 +130,18 @@ fn registration(entry: &Entry, now: Instant) -> Registration {
         owner: entry.owner.to_text(),
         registrant: by.map(|process| Process {
             uid: process.uid,
-            pid: process.pid,
+            pid: process.pid.map(NonZeroI32::get),
         }),
         age: entry
             .origin
-            .map(|origin| now.saturating_duration_since(origin.at).as_secs()),
+            .map(|origin| now.saturating_sub(origin.at).into()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use oncrpc::peer::UnixPeer;
-
     use super::*;
-    use crate::registry::{MAX_NETID, MAX_OWNER, MAX_UADDR, Origin, Owner};
+    use crate::registry::{self, MAX_NETID, MAX_OWNER, MAX_UADDR, Origin, Owner};
     use crate::status::proto::{STATUS_MAX_NETID, STATUS_MAX_OWNER, STATUS_MAX_UADDR};
 
     #[test]
@@ -150,25 +154,16 @@ mod tests {
 
     #[test]
     fn what_is_not_known_of_a_registration_is_left_out() {
-        let at = Instant::now();
-        let now = at + Duration::from_millis(61_900);
         let entry = Entry::new((7, 1), &"udp".into(), &"x".into(), Owner::Unknown).unwrap();
-        let shown = registration(&entry, now);
+        let shown = registration(&entry, 90);
         assert_eq!((shown.registrant, shown.age), (None, None));
-        let entry = entry.made(Origin { at, by: None });
-        let shown = registration(&entry, now);
+        let entry = entry.made(Origin { at: 29, by: None });
+        let shown = registration(&entry, 90);
         assert_eq!((shown.registrant, shown.age), (None, Some(61)));
-        let (uid, gid, pid) = (1000, 100, Some(42));
-        let by = Some(UnixPeer { uid, gid, pid });
-        let shown = registration(&entry.made(Origin { at: now, by }), at);
-        let pid = pid.unwrap();
-        assert_eq!(
-            shown.registrant.unwrap(),
-            Process {
-                uid,
-                pid: Some(pid)
-            }
-        );
-        assert_eq!(shown.age, Some(0), "a clock that goes back");
+        let (uid, pid) = (1000, NonZeroI32::new(42));
+        let by = Some(registry::Process { uid, pid });
+        let shown = registration(&entry.made(Origin { at: 90, by }), 90);
+        let expected = Process { uid, pid: Some(42) };
+        assert_eq!((shown.registrant, shown.age), (Some(expected), Some(0)));
     }
 }
