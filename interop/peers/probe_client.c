@@ -1,9 +1,11 @@
 /*
  * probe_client.c: calls the probe program of probe.x through libtirpc, and prints a line for what becomes of each call.
  *
- *     probe_client [-t MILLISECONDS] create|vers|tp NETID HOST CALL...
- *     probe_client [-t MILLISECONDS] at NETID ADDRESS:PORT CALL...
+ *     probe_client [-t MILLISECONDS] [-r MILLISECONDS] create|vers|tp NETID HOST CALL...
+ *     probe_client [-t MILLISECONDS] [-r MILLISECONDS] at NETID ADDRESS:PORT CALL...
  *     probe_client broadcast
+ *
+ * -t is the time that each call has, -r how soon a datagram is sent again.
  *
  * The first word says how the client is made: by clnt_create, clnt_create_vers (any version from 1 to 9), clnt_tp_create; or, of an
  * IPv4 address and without rpcbind, by clnttcp_create or clntudp_create. The calls are
@@ -156,6 +158,14 @@ each_result(char *result, struct sockaddr_in *from)
 	return (TRUE);
 }
 
+static struct timeval
+milliseconds(const char *number)
+{
+	struct timeval time = { atol(number) / 1000, atol(number) % 1000 * 1000 };
+
+	return (time);
+}
+
 static int
 broadcast(void)
 {
@@ -168,21 +178,27 @@ broadcast(void)
 int
 main(int argc, char **argv)
 {
-	struct timeval timeout = { 0, 0 };
+	struct timeval timeout = { 0, 0 }, again = { 0, 0 };
 	int option, i;
 
-	while ((option = getopt(argc, argv, "t:")) != -1) {
-		if (option != 't')
+	while ((option = getopt(argc, argv, "t:r:")) != -1) {
+		switch (option) {
+		case 't':
+			timeout = milliseconds(optarg);
+			break;
+		case 'r':
+			again = milliseconds(optarg);
+			break;
+		default:
 			return (2);
-		timeout.tv_sec = atol(optarg) / 1000;
-		timeout.tv_usec = atol(optarg) % 1000 * 1000;
+		}
 	}
 	argv += optind;
 	argc -= optind;
 	if (argc == 1 && strcmp(argv[0], "broadcast") == 0)
 		return (broadcast());
 	if (argc < 4) {
-		fprintf(stderr, "usage: probe_client [-t MILLISECONDS] create|vers|tp|at NETID PLACE CALL...\n");
+		fprintf(stderr, "usage: probe_client [-t MILLISECONDS] [-r MILLISECONDS] create|vers|tp|at NETID PLACE CALL...\n");
 		return (2);
 	}
 	client = create(argv[0], argv[1], argv[2]);
@@ -192,6 +208,8 @@ main(int argc, char **argv)
 	}
 	if (timeout.tv_sec != 0 || timeout.tv_usec != 0)
 		clnt_control(client, CLSET_TIMEOUT, &timeout);
+	if (again.tv_sec != 0 || again.tv_usec != 0)
+		clnt_control(client, CLSET_RETRY_TIMEOUT, &again);
 	for (i = 3; i < argc; i++)
 		call(argv[i]);
 	clnt_destroy(client);

@@ -10,4 +10,5 @@ mod matrix;
 mod program;
 mod setting;
 mod streams;
+mod ways;
 mod world;
