@@ -6,6 +6,7 @@ mod activation;
 mod command_line;
 mod compare;
 mod conformance;
+mod daemons;
 mod differences;
 mod forward;
 mod generated;
