@@ -108,6 +108,7 @@ fn every_rule_has_its_example() {
 fn real_files_mean_what_they_meant() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut all = files(&root.join("../rpc/proto"), ".x");
+    all.extend(files(&root.join("../portmapper/proto"), ".x"));
     all.extend(files(&root.join("tests/golden"), ".x"));
     all.extend(files(&root.join("../server/examples/hello"), ".x"));
     assert!(all.len() >= 5, "{all:?}");

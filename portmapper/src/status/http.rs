@@ -105,6 +105,8 @@ fn message(status: &str, kind: &str, more: &str, body: &str, head: bool) -> Stri
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -141,6 +143,22 @@ mod tests {
         let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
         for len in 0..request.len() {
             assert_eq!(read(&request[..len]), Request::Unfinished, "{len} bytes");
+        }
+    }
+
+    proptest! {
+        /// Words of which requests are made, in any order.
+        #[test]
+        fn a_request_is_the_same_in_one_piece_and_byte_by_byte(
+            words in prop::collection::vec(prop::sample::select(vec![
+                "GET", "HEAD", "POST", " ", "/metrics", "/", "?", "HTTP/1.1", "HTTP/1.0", "\r\n",
+                "\n", "\r", "Host: x", "\0", "x",
+            ]), 0..24),
+        ) {
+            let request = words.concat().into_bytes();
+            let mut pieces = (0..=request.len()).map(|len| read(&request[..len]));
+            let decided = pieces.find(|verdict| *verdict != Request::Unfinished);
+            prop_assert_eq!(decided.unwrap_or(Request::Unfinished), read(&request));
         }
     }
 
