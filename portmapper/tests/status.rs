@@ -16,7 +16,7 @@ use std::process::{Command, Output};
 use instance::{Instance, Place, ask, call, rpcb, words};
 use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A user who is neither root nor the daemon.
 const STRANGER: u32 = 4711;
@@ -174,6 +174,32 @@ fn calls_and_changes_are_counted_by_what_became_of_them() {
     assert_eq!(status["journal"]["bytes"], journal.len());
     assert_eq!(status["dropped_datagrams"], 0);
     assert_eq!(status["forwarded_calls"], Value::Null);
+}
+
+#[test]
+fn calls_for_others_are_counted_while_they_are_at_hand() {
+    let place = Place::new("status-forward");
+    let instance = place.start(&["-r"]);
+    let service = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = service.local_addr().unwrap().port();
+    let uaddr = format!("127.0.0.1.{}.{}", port >> 8, port & 255);
+    let set = rpcb(400_001, "udp", &uaddr);
+    assert_eq!(instance.call(1, &set), words(&[1]));
+    let caller = UdpSocket::bind("127.0.0.1:0").unwrap();
+    caller.connect(("127.0.0.1", place.port)).unwrap();
+    // Procedure 3 without arguments, which the service hears of and does not answer; and the same once more.
+    let callit = call(5, &words(&[400_001, 1, 3, 0]));
+    caller.send(&callit).unwrap();
+    service.recv(&mut [0; 100]).unwrap();
+    caller.send(&callit).unwrap();
+    // Datagrams are read in the order in which they come.
+    caller.send(&call(0, &[])).unwrap();
+    caller.recv(&mut [0; 100]).unwrap();
+    let status = json(&place);
+    let expected = json!({ "called": 1, "repeated": 1, "too_many": 0, "given_up": 0 });
+    assert_eq!(status["forwarded_calls"], expected);
+    let at_hand = json!({ "used": 1, "most": 64 });
+    assert_eq!(status["limits"]["forwarded_calls"], at_hand);
 }
 
 #[test]
