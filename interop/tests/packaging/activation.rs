@@ -2,6 +2,7 @@
 
 use oncrpc_interop::{Machine, Which};
 
+use crate::SOCKETS;
 use crate::debs::{OURS, deb};
 
 /// A machine with the sockets of rpcbind, and rpcbind not yet started.
@@ -62,8 +63,6 @@ fn who_needs_it_gets_it() {
 #[test]
 #[ignore = "boots machines, of packages that `make systemd-test` builds"]
 fn registrations_and_sockets_outlive_a_restart_and_ours_a_kill() {
-    const SOCKETS: &str = "ss --listening --numeric --extended --tcp --udp --no-header 'sport = 111' \
-        | grep --only-matching 'ino:[0-9]*' | sort";
     for which in Which::BOTH {
         let machine = machine(which);
         machine.done("systemctl start rpcbind.service && rpc.statd --no-notify");

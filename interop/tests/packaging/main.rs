@@ -12,6 +12,10 @@ mod package;
 mod pages;
 mod units;
 
+/// Tells which sockets are open at rpcbind's port: the numbers that the kernel has for them.
+const SOCKETS: &str = "ss --listening --numeric --extended --tcp --udp --no-header 'sport = 111' \
+    | grep --only-matching 'ino:[0-9]*' | sort";
+
 /// A file of the portmapper's folder.
 fn portmapper(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
