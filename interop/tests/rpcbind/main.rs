@@ -13,6 +13,7 @@ mod generated;
 mod group;
 mod hello;
 mod hosts_access;
+mod kernel;
 mod libraries;
 mod privileges;
 mod rpcinfo;
