@@ -23,6 +23,14 @@ impl Host {
         self.run(&format!("{} {arguments}", c_peer("hello_client").display()))
     }
 
+    /// Puts the program that makes one call of a library to rpcbind (`peers/portmap.c`) at `/run/portmap`, where
+    /// every user can run it.
+    pub fn c_portmap(&self) {
+        let program = c_peer("portmap");
+        self.run(&format!("cp {} /run/portmap", program.display()))
+            .success();
+    }
+
     /// Starts our server of hello.x on these netids, all at this port.
     pub fn our_hello_server(&self, port: u16, netids: &[&str]) -> Daemon {
         static OURS: OnceLock<PathBuf> = OnceLock::new();

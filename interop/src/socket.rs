@@ -2,6 +2,8 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net as unix;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::Duration;
 
@@ -190,6 +192,24 @@ impl Host {
         };
         line.open();
         line
+    }
+
+    /// A connection of root's to the abstract socket of this name in the host's network, for many messages.
+    pub fn abstract_line(&self, name: &str) -> Line<'_> {
+        let connect = || {
+            let address = unix::SocketAddr::from_abstract_name(name)?;
+            unix::UnixStream::connect_addr(&address)
+        };
+        let stream = self.in_network(connect).expect("somebody listens");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("it is a socket");
+        Line {
+            host: self,
+            caller: Caller::Root,
+            transport: Transport::Local,
+            way: Some(Way::Stream(Box::new(stream))),
+        }
     }
 
     fn addresses(&self, caller: Caller, transport: Transport) -> (SocketAddr, SocketAddr) {

@@ -13,6 +13,8 @@ mod generated;
 mod group;
 mod hello;
 mod hosts_access;
+mod kernel;
+mod libraries;
 mod privileges;
 mod rpcinfo;
 mod rpcinfo_command;
