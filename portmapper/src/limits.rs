@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use oncrpc::record::RecordLimits;
 use oncrpc_server::ServerLimits;
-use oncrpc_transport::Limits;
 use oncrpc_transport::datagram::DatagramLimits;
+use oncrpc_transport::{Limits, Pace};
 
 use crate::settings::Settings;
 
@@ -21,13 +21,20 @@ pub fn of(settings: &Settings) -> ServerLimits {
         },
         in_flight: 64,
         unsent: 16 * 1024,
+        first_record: Some(Duration::from_secs(10)),
+        header: Duration::from_secs(5),
         mid_record: Duration::from_secs(10),
+        pace: Some(Pace {
+            grace: Duration::from_secs(2),
+            bytes_per_second: 1024,
+        }),
         write_stall: Duration::from_secs(5),
         idle: Some(Duration::from_secs(settings.idle_seconds.value as u64)),
     };
     ServerLimits {
         connection,
         unix_connection: Limits {
+            first_record: None,
             idle: None,
             ..connection
         },
