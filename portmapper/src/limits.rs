@@ -5,9 +5,26 @@ use std::time::Duration;
 use oncrpc::record::RecordLimits;
 use oncrpc_server::ServerLimits;
 use oncrpc_transport::datagram::DatagramLimits;
+use oncrpc_transport::rates::{Bounds, Rate};
 use oncrpc_transport::{Limits, Pace};
 
 use crate::settings::Settings;
+
+/// Datagrams from elsewhere that are looked at.
+///
+/// A host that asks for its NFS server's ports at boot sends some dozens, and one answer costs 10 µs, so that all of them
+/// take a fifth of a core at most. No more than 2,100 networks can have spent anything at a time.
+pub const RATES: Bounds = Bounds {
+    per_source: Rate {
+        per_second: 200,
+        at_once: 400,
+    },
+    in_all: Rate {
+        per_second: 20_000,
+        at_once: 2_000,
+    },
+    rows: 4_096,
+};
 
 /// What callers are granted.
 ///
@@ -43,6 +60,9 @@ pub fn of(settings: &Settings) -> ServerLimits {
             receive: 9000,
             send: 9000,
             in_flight: 1024,
+            in_flight_per_source: 64,
+            rates: Some(RATES),
+            refuse_odd_sources: true,
         },
         connections: settings.connections.value,
         reserved: settings.connections_reserved.value,

@@ -131,7 +131,7 @@ async fn a_header_has_five_seconds_and_what_is_behind_it_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn after_two_seconds_a_record_arrives_at_a_kibibyte_a_second_or_not_at_all() {
-    for (piece, expected) in [(850, 8), (512, 4), (1, 2)] {
+    for (piece, expected) in [(850, 8), (512, 4), (1, 3)] {
         let mut server = serve(STRICT);
         let record = record(8_900);
         let begun = Instant::now();
