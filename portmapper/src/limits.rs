@@ -4,10 +4,27 @@ use std::time::Duration;
 
 use oncrpc::record::RecordLimits;
 use oncrpc_server::ServerLimits;
-use oncrpc_transport::Limits;
 use oncrpc_transport::datagram::DatagramLimits;
+use oncrpc_transport::rates::{Bounds, Rate};
+use oncrpc_transport::{Limits, Pace};
 
 use crate::settings::Settings;
+
+/// Datagrams from elsewhere that are looked at.
+///
+/// A host that asks for its NFS server's ports at boot sends some dozens, and one answer costs 10 µs, so that all of them
+/// take a fifth of a core at most. No more than 2,100 networks can have spent anything at a time.
+pub const RATES: Bounds = Bounds {
+    per_source: Rate {
+        per_second: 200,
+        at_once: 400,
+    },
+    in_all: Rate {
+        per_second: 20_000,
+        at_once: 2_000,
+    },
+    rows: 4_096,
+};
 
 /// What callers are granted.
 ///
@@ -21,13 +38,20 @@ pub fn of(settings: &Settings) -> ServerLimits {
         },
         in_flight: 64,
         unsent: 16 * 1024,
+        first_record: Some(Duration::from_secs(10)),
+        header: Duration::from_secs(5),
         mid_record: Duration::from_secs(10),
+        pace: Some(Pace {
+            grace: Duration::from_secs(2),
+            bytes_per_second: 1024,
+        }),
         write_stall: Duration::from_secs(5),
         idle: Some(Duration::from_secs(settings.idle_seconds.value as u64)),
     };
     ServerLimits {
         connection,
         unix_connection: Limits {
+            first_record: None,
             idle: None,
             ..connection
         },
@@ -36,6 +60,9 @@ pub fn of(settings: &Settings) -> ServerLimits {
             receive: 9000,
             send: 9000,
             in_flight: 1024,
+            in_flight_per_source: 64,
+            rates: Some(RATES),
+            refuse_odd_sources: true,
         },
         connections: settings.connections.value,
         reserved: settings.connections_reserved.value,

@@ -2,11 +2,12 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
 use crate::Limits;
+use crate::limits::HEADER;
 
 /// What the driver remembers of time.
 #[derive(Debug)]
@@ -15,8 +16,10 @@ pub(crate) struct Clock {
     pub(crate) now: Instant,
     /// Since when the connection has had nothing to do; `None` while it has.
     idle: Option<Instant>,
-    /// Since when a part of a message has been there without the rest.
-    mid_message: Option<Instant>,
+    /// Since when a part of a message has been there without the rest, and how much of it there is.
+    mid_message: Option<(Instant, usize)>,
+    /// Whether there ever was a message.
+    greeted: bool,
     /// Since when unsent output has stood still.
     stalled: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
@@ -29,6 +32,7 @@ impl Clock {
             now,
             idle: Some(now),
             mid_message: None,
+            greeted: false,
             stalled: None,
             sleep: None,
         }
@@ -46,14 +50,21 @@ impl Clock {
         };
     }
 
-    pub(crate) fn read(&mut self, progress: bool, mid_message: bool) {
+    /// Says whether there were messages, and how much there is of one of which the rest has yet to arrive.
+    pub(crate) fn read(&mut self, progress: bool, mid_message: Option<usize>) {
         if progress {
             self.idle = Some(self.now);
         }
-        self.mid_message = match self.mid_message {
-            Some(since) if mid_message && !progress => Some(since),
-            _ => mid_message.then_some(self.now),
+        let since = match self.mid_message {
+            Some((since, _)) if !progress => since,
+            _ => self.now,
         };
+        self.mid_message = mid_message.map(|arrived| (since, arrived));
+    }
+
+    /// Says that there was a message.
+    pub(crate) fn greeted(&mut self) {
+        self.greeted = true;
     }
 
     /// Says whether a call is in flight. It is when the last one ends that the connection begins to idle.
@@ -67,10 +78,16 @@ impl Clock {
     /// When the connection's own time is up, and why that would be.
     pub(crate) fn next_deadline(&self, limits: &Limits) -> (Option<Instant>, &'static str) {
         let idle = self.idle.zip(limits.idle);
+        let first = limits.first_record.filter(|_| !self.greeted);
         let deadlines = [
             (
-                self.mid_message.map(|since| since + limits.mid_record),
+                self.mid_message
+                    .map(|(since, arrived)| since + longest(arrived, limits)),
                 "half a message for too long",
+            ),
+            (
+                self.idle.zip(first).map(|(since, limit)| since + limit),
+                "no message in all the time",
             ),
             (
                 self.stalled.map(|since| since + limits.write_stall),
@@ -99,6 +116,19 @@ impl Clock {
             sleep.as_mut().reset(at);
         }
         sleep.as_mut().poll(cx)
+    }
+}
+
+/// Longest time in which these bytes of a message may have been all that arrived.
+fn longest(arrived: usize, limits: &Limits) -> Duration {
+    let whole = match limits.pace {
+        Some(pace) => limits.mid_record.min(pace.longest(arrived)),
+        None => limits.mid_record,
+    };
+    if arrived < HEADER {
+        whole.min(limits.header)
+    } else {
+        whole
     }
 }
 

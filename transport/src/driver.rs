@@ -17,7 +17,7 @@ use crate::calls::{Calls, Driven};
 use crate::clock::Clock;
 use crate::connection::Handle;
 use crate::serving::Serving;
-use crate::{LadderPool, Limits, Link};
+use crate::{Activity, LadderPool, Limits, Link};
 
 /// Bytes of messages that one turn takes on before other tasks get theirs.
 const TURN: usize = 256 * 1024;
@@ -50,6 +50,8 @@ pub struct Driver<L> {
     /// What ended it, where that was not the peer's good manners.
     ended: io::Result<()>,
     clock: Clock,
+    /// Where whoever has to choose among connections reads of this one.
+    activity: Option<Arc<Activity>>,
 }
 
 impl<L: Link> Driver<L> {
@@ -67,6 +69,7 @@ impl<L: Link> Driver<L> {
             may_take: true,
             ended: Ok(()),
             clock,
+            activity: None,
         }
     }
 
@@ -75,6 +78,15 @@ impl<L: Link> Driver<L> {
     pub fn within(self, budget: Arc<Budget>) -> Self {
         Self {
             taken: Taken::of(budget),
+            ..self
+        }
+    }
+
+    /// Notes what the connection is used for.
+    #[must_use]
+    pub fn noting(self, activity: Arc<Activity>) -> Self {
+        Self {
+            activity: Some(activity),
             ..self
         }
     }
@@ -247,8 +259,15 @@ impl<L: Link> Driver<L> {
         }
         // Where we do not read it is not the peer that keeps the rest of its message back; but where there is no
         // more room for all connections, those who hold the most must not hold it for ever.
-        let mid_message = self.link.is_mid_message() && (self.may_read() || !self.may_take);
+        let awaited = self.may_read() || !self.may_take;
+        let mid_message = self.link.mid_message().filter(|_| awaited);
         self.clock.read(!matches!(turn, Turn::Idle), mid_message);
+        if batch.good {
+            self.clock.greeted();
+            if let Some(activity) = &self.activity {
+                activity.good(self.clock.now);
+            }
+        }
         self.finish(batch);
         Ok(turn)
     }
@@ -282,7 +301,10 @@ impl<L: Link> Driver<L> {
                     serving.hold(message);
                 }
             }
-            (Some(REPLY), _) if self.calls.is_some() => batch.replies.push(message),
+            (Some(REPLY), _) if self.calls.is_some() => {
+                batch.good = true;
+                batch.replies.push(message);
+            }
             // The other side's part is not played here; RFC 5531 has no answer to that.
             (Some(CALL | REPLY), _) => log::debug!("a message that is not for this end: dropped"),
             // A datagram may come from anybody, and says nothing of the next one.
@@ -302,7 +324,9 @@ impl<L: Link> Driver<L> {
             return;
         };
         let ladder = batch.ladder.get_or_insert_with(|| serving.take_ladder());
-        match serving.answer(ladder, message, &mut self.link) {
+        let step = serving.answer(ladder, message, &mut self.link);
+        batch.good |= !matches!(step, Step::Close);
+        match step {
             Step::Done => self.link.end_message(),
             Step::Close if self.link.framing() == Framing::Record => self.end_reading(Ok(())),
             // A datagram says nothing of the next one.
@@ -352,6 +376,9 @@ impl<L: Link> Driver<L> {
             let busy = self.serving.as_ref().is_some_and(Serving::is_busy)
                 || self.calls.as_ref().is_some_and(|calls| calls.in_flight());
             self.clock.busy(busy);
+            if let Some(activity) = &self.activity {
+                activity.busy(busy || self.link.unsent() > 0);
+            }
             let (connection, why) = self.clock.next_deadline(&self.limits);
             if connection.is_some_and(|at| at <= now) {
                 return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, why));
@@ -382,6 +409,8 @@ enum Turn {
 #[derive(Default)]
 struct Batch {
     bytes: usize,
+    /// Whether one of them was a call or a reply as it should be.
+    good: bool,
     ladder: Option<Ladder>,
     replies: Vec<Bytes>,
 }

@@ -7,6 +7,7 @@
 //! A [`Connection`] is the handle through which calls are made. Datagrams that come from anybody are
 //! served by [`datagram::serve`].
 
+pub mod activity;
 mod backward;
 pub mod budget;
 mod calls;
@@ -17,6 +18,7 @@ pub mod driver;
 pub mod limits;
 pub mod link;
 pub mod pool;
+pub mod rates;
 mod serving;
 pub mod socket;
 mod stop;
@@ -25,11 +27,12 @@ pub mod stream;
 pub mod testing;
 mod worker;
 
+pub use activity::Activity;
 pub use budget::Budget;
 pub use connection::Connection;
 pub use datagram::DatagramLink;
 pub use driver::Driver;
-pub use limits::Limits;
+pub use limits::{Limits, Pace};
 pub use link::Link;
 pub use pool::LadderPool;
 pub use stop::stopped;

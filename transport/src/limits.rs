@@ -14,12 +14,40 @@ pub struct Limits {
     /// Bytes of unsent output above which nothing more is read: whoever does not take replies gets to
     /// ask no more.
     pub unsent: usize,
+    /// Longest time until a peer has sent its first record; `None` is as long as it may be [`idle`](Self::idle).
+    /// Whoever has sent one is known to have something to say.
+    pub first_record: Option<Duration>,
+    /// Longest time from the first byte of a record until its header is there: the mark and [`HEADER`] bytes.
+    pub header: Duration,
     /// Longest time from the first byte of a record to its last.
     pub mid_record: Duration,
+    /// How fast a record has to arrive; `None` is in [`mid_record`](Self::mid_record), however fast.
+    pub pace: Option<Pace>,
     /// Longest time that unsent output may stand still.
     pub write_stall: Duration,
     /// Longest time without a message and without a call in flight; `None` is for ever.
     pub idle: Option<Duration>,
+}
+
+/// How fast a record has to arrive, so that nobody keeps a place with a byte now and then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// From the first byte on, time in which it may be slower: what was lost on the way is sent again.
+    pub grace: Duration,
+    /// Bytes in each second after that, on the average.
+    pub bytes_per_second: u32,
+}
+
+/// Bytes of a record that its header has at least: the six words of a reply, which has the shorter one
+/// ([RFC 5531 §9](https://www.rfc-editor.org/rfc/rfc5531#section-9)).
+pub const HEADER: usize = 24;
+
+impl Pace {
+    /// The longest time in which these first bytes of a record may have been all that arrived.
+    pub(crate) fn longest(self, arrived: usize) -> Duration {
+        let millis = arrived as u64 * 1000 / u64::from(self.bytes_per_second.max(1));
+        self.grace + Duration::from_millis(millis)
+    }
 }
 
 impl Limits {
@@ -28,7 +56,10 @@ impl Limits {
         record: RecordLimits::SERVER,
         in_flight: 64,
         unsent: 4 << 20,
+        first_record: None,
+        header: Duration::from_secs(5),
         mid_record: Duration::from_secs(30),
+        pace: None,
         write_stall: Duration::from_secs(30),
         idle: Some(Duration::from_secs(360)),
     };
@@ -37,6 +68,7 @@ impl Limits {
     pub const CLIENT: Self = Self {
         record: RecordLimits::CLIENT,
         in_flight: 128,
+        header: Self::SERVER.mid_record,
         idle: Some(Duration::from_secs(300)),
         ..Self::SERVER
     };

@@ -51,6 +51,7 @@ pub trait Link: Send + Unpin + 'static {
     /// connection with input unread resets it.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Whether a part of a message has arrived and the rest has not.
-    fn is_mid_message(&self) -> bool;
+    /// Bytes that have arrived of a message of which the rest has not, its wrapping not counted; `None` between
+    /// messages.
+    fn mid_message(&self) -> Option<usize>;
 }

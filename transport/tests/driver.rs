@@ -205,7 +205,7 @@ async fn half_a_record_has_thirty_seconds() {
     server.send(&record(&call(7, 0, &[]))).await;
     server.expect(&success(7, &[])).await;
     let begun = Instant::now();
-    server.send(&record(&call(8, 0, &[]))[..20]).await;
+    server.send(&record(&call(8, 0, &[]))[..28]).await;
     let error = server.ended().await.unwrap_err();
     assert_eq!(error.to_string(), "half a message for too long");
     assert_eq!(begun.elapsed().as_secs(), 30);
@@ -215,7 +215,9 @@ async fn half_a_record_has_thirty_seconds() {
 async fn a_record_that_trickles_in_has_thirty_seconds_in_all() {
     let mut server = serve(Limits::SERVER, 1 << 20);
     let begun = Instant::now();
-    for byte in record(&call(8, 0, &[])) {
+    let record = record(&call(8, 1, &[9; 60]));
+    server.send(&record[..28]).await;
+    for &byte in &record[28..] {
         if server.stream.write_all(&[byte]).await.is_err() {
             break;
         }

@@ -2,12 +2,11 @@
 //!
 //! Who does not know where a service is has its portmapper call it: that is how everybody on a network is
 //! asked at once. The service sees this host as its caller. So a call is made only if `Portmapper::may_call` lets
-//! it, and only on this host ([`service_at`]); there are so many in a second (`rates.rs`) and so many at once, each of
+//! it, and only on this host ([`service_at`]); there are so many in a second ([`PER_CALLER`], [`IN_ALL`]) and so many at once, each of
 //! which has its [`DEADLINE`] (the [`Place`] that it has). Each has a socket of its own, gone with it: a reply
 //! that comes too late finds nobody.
 
 mod pending;
-mod rates;
 mod target;
 
 use std::fmt;
@@ -20,21 +19,45 @@ use oncrpc::netid::Netid;
 use oncrpc::proto::rpc_msg::AuthsysParms;
 use oncrpc::{CallError, CallOptions, ProcedureId, RawCaller, Retransmit};
 use oncrpc_client::{Channel, Target};
+use oncrpc_transport::rates::{Bounds, Rate, Rates};
 use oncrpc_xdr::Bytes;
 use tokio::sync::oneshot;
 
 pub use pending::{Asked, IN_FLIGHT};
-pub use rates::{IN_ALL, PER_CALLER, Rate};
 pub use target::service_at;
 
 use pending::Pending;
-use rates::Rates;
 
 /// Time that a service has to answer.
 ///
 /// Who broadcasts waits for some seconds in all (libtirpc asks again after 4 s), so what comes later is of
 /// no use. rpcbind waits for 5 minutes, and a slow service then keeps its places from all others.
 pub const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Calls of one caller.
+///
+/// A broadcast of libtirpc's comes as two, of versions 3 and 2, from each interface that the caller has with
+/// us, and again after 4 s: ten programs can be asked for at once, five in each second.
+pub const PER_CALLER: Rate = Rate {
+    per_second: 10,
+    at_once: 20,
+};
+
+/// Calls of all callers together.
+///
+/// A call costs 80 µs of processor time (user and system time of a release build in /proc over 2,000 calls, the
+/// service's own not counted), so these are 4 % of a core. A network of 250 hosts may ask at the same moment, as
+/// when they are all switched on.
+pub const IN_ALL: Rate = Rate {
+    per_second: 500,
+    at_once: 500,
+};
+
+/// Callers that are remembered at most.
+///
+/// Those of whom anything has to be remembered cannot be as many: it is for 2 s, and in that time no more than 1,500
+/// calls are admitted.
+const CALLERS: usize = 2048;
 
 /// What forwards calls, and holds them to their bounds.
 #[derive(Debug)]
@@ -73,9 +96,13 @@ impl Forwarder {
 
     /// The same with so many calls in a second of each caller, and of all together.
     pub fn with_rates(per_caller: u32, in_all: u32) -> Self {
-        let (per_caller, in_all) = (PER_CALLER.scaled_to(per_caller), IN_ALL.scaled_to(in_all));
+        let bounds = Bounds {
+            per_source: PER_CALLER.scaled_to(per_caller),
+            in_all: IN_ALL.scaled_to(in_all),
+            rows: CALLERS,
+        };
         Self {
-            rates: Mutex::new(Rates::new(per_caller, in_all, Instant::now())),
+            rates: Mutex::new(Rates::new(bounds, Instant::now())),
             pending: Arc::default(),
             counts: Mutex::default(),
         }

@@ -103,8 +103,8 @@ impl Link for DatagramLink {
     }
 
     /// A datagram arrives whole or not at all.
-    fn is_mid_message(&self) -> bool {
-        false
+    fn mid_message(&self) -> Option<usize> {
+        None
     }
 }
 

@@ -1,5 +1,6 @@
 //! Messages as datagrams.
 
+mod admission;
 mod link;
 mod message;
 mod refusals;

@@ -15,8 +15,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::MAX_DATAGRAM;
+use super::admission::{Admission, Source};
 use super::message::{Arrived, receive, send};
-use crate::{LadderPool, stopped};
+use crate::rates::Bounds;
+use crate::{LadderPool, clock, stopped};
 
 /// What serving one socket may hold.
 #[derive(Clone, Copy, Debug)]
@@ -27,14 +29,26 @@ pub struct DatagramLimits {
     pub send: usize,
     /// Handlers at work for this socket; nothing is read while there are more.
     pub in_flight: usize,
+    /// Handlers at work for one network elsewhere (the first 24 bits of an IPv4 address, the first 56 of an IPv6 address);
+    /// its datagrams are dropped while there are more. Who calls by the loopback interface has no share of its own.
+    pub in_flight_per_source: usize,
+    /// How many datagrams are looked at in a second, for each network elsewhere and for all of them; the others are
+    /// dropped. `None` is as many as come. Who calls by the loopback interface is not counted.
+    pub rates: Option<Bounds>,
+    /// Whether datagrams are dropped that have a source which no caller has: port 0, or that of a small server which
+    /// answers whatever it is sent (7, 13, 17, 19); a multicast or broadcast address, or none.
+    pub refuse_odd_sources: bool,
 }
 
 impl DatagramLimits {
-    /// Whatever UDP can carry, and 1,024 handlers at work.
+    /// Whatever UDP can carry, as fast as it comes, and 1,024 handlers at work, a quarter of them for one network.
     pub const SERVER: Self = Self {
         receive: MAX_DATAGRAM,
         send: MAX_DATAGRAM,
         in_flight: 1024,
+        in_flight_per_source: 256,
+        rates: None,
+        refuse_odd_sources: true,
     };
 }
 
@@ -61,6 +75,7 @@ pub async fn serve(
         port: local.port(),
         ladders,
         limits,
+        admission: Admission::new(limits, clock::now()),
         buffer: BytesMut::new(),
         session: None,
         later: JoinSet::new(),
@@ -82,10 +97,11 @@ struct DatagramServer {
     port: u16,
     ladders: Arc<LadderPool>,
     limits: DatagramLimits,
+    admission: Admission,
     buffer: BytesMut,
     /// The last sender, who is often the next one, too.
     session: Option<Session>,
-    later: JoinSet<(Answer, Arc<Origin>)>,
+    later: JoinSet<(Answer, Arc<Origin>, Source)>,
 }
 
 impl DatagramServer {
@@ -106,6 +122,7 @@ impl DatagramServer {
     async fn turn(&mut self) -> io::Result<()> {
         let mut ladder = self.ladders.take();
         let mut out = Writer::new();
+        let now = clock::now();
         for _ in 0..TURN {
             let arrived = match self.receive() {
                 Ok(Some(arrived)) => arrived,
@@ -116,6 +133,11 @@ impl DatagramServer {
                     log::debug!("{}: {error}", self.netid);
                     continue;
                 }
+            };
+            let (remote, interface) = (arrived.remote, arrived.interface);
+            let Some(source) = self.admission.admit(remote, interface, now) else {
+                log::debug!("{}: datagram of {remote} dropped", self.netid);
+                continue;
             };
             let framing = Framing::Datagram {
                 max: self.limits.send,
@@ -128,7 +150,9 @@ impl DatagramServer {
                 }
                 Step::Silent | Step::Close => {}
                 Step::Later(answer) => {
-                    self.later.spawn(async move { (answer.await, origin) });
+                    self.admission.begin(source);
+                    self.later
+                        .spawn(async move { (answer.await, origin, source) });
                 }
             }
         }
@@ -161,8 +185,16 @@ impl DatagramServer {
         Ok(Some(Arrived { message, ..arrived }))
     }
 
-    async fn send_later(&self, answer: Result<(Answer, Arc<Origin>), tokio::task::JoinError>) {
-        if let Ok((Answer::Reply(reply), origin)) = answer {
+    async fn send_later(
+        &mut self,
+        answer: Result<(Answer, Arc<Origin>, Source), tokio::task::JoinError>,
+    ) {
+        // A handler's panic is an answer by now, and nobody aborts one.
+        let Ok((answer, origin, source)) = answer else {
+            return;
+        };
+        self.admission.end(source);
+        if let Answer::Reply(reply) = answer {
             self.reply(reply, origin.peer()).await;
         }
     }

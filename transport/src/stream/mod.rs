@@ -131,8 +131,9 @@ impl<S: ByteStream> Link for StreamLink<S> {
         Poll::Ready(())
     }
 
-    fn is_mid_message(&self) -> bool {
-        self.records.is_mid_record()
+    fn mid_message(&self) -> Option<usize> {
+        let held = self.records.held();
+        self.records.is_mid_record().then_some(held)
     }
 }
 

@@ -222,8 +222,8 @@ impl Link for MemoryLink {
         Poll::Ready(())
     }
 
-    fn is_mid_message(&self) -> bool {
-        false
+    fn mid_message(&self) -> Option<usize> {
+        None
     }
 }
 
