@@ -1,12 +1,13 @@
 //! The registry as it goes on the wire, and into the state files: linked lists of RFC 1833.
 
-use oncrpc_xdr::{Bytes, Writer, XdrString};
+use oncrpc_xdr::{Writer, XdrString};
 
 use super::{Entry, Mapping};
 
-/// `rpcblist_ptr` of versions 3 and 4.
-pub(super) fn encode<'a>(entries: impl Iterator<Item = &'a Entry>) -> Bytes {
-    let mut w = Writer::new();
+/// `rpcblist_ptr` of versions 3 and 4, which will be `len` bytes long.
+pub(super) fn encode<'a>(entries: impl Iterator<Item = &'a Entry>, len: u64) -> Vec<u8> {
+    let room = usize::try_from(len).unwrap_or(0);
+    let mut w = Writer::from_vec(Vec::with_capacity(room));
     for entry in entries {
         w.bool(true);
         w.u32(entry.program);
@@ -16,7 +17,8 @@ pub(super) fn encode<'a>(entries: impl Iterator<Item = &'a Entry>) -> Bytes {
         }
     }
     w.bool(false);
-    w.into_bytes()
+    // Nothing is chained in: it is one buffer, and nobody else has it.
+    w.into_bytes().into()
 }
 
 /// The length of one entry in such a list, in bytes.
@@ -30,7 +32,7 @@ pub(super) fn node_len(entry: &Entry) -> u64 {
 pub(super) const END_LEN: u64 = 4;
 
 /// `pmaplist_ptr` of version 2.
-pub(super) fn encode_v2(mappings: impl Iterator<Item = Mapping>) -> Bytes {
+pub(super) fn encode_v2(mappings: impl Iterator<Item = Mapping>) -> Vec<u8> {
     let mut w = Writer::new();
     for mapping in mappings {
         w.bool(true);
@@ -40,7 +42,8 @@ pub(super) fn encode_v2(mappings: impl Iterator<Item = Mapping>) -> Bytes {
         w.u32(mapping.port);
     }
     w.bool(false);
-    w.into_bytes()
+    // Nothing is chained in: it is one buffer, and nobody else has it.
+    w.into_bytes().into()
 }
 
 fn string(text: &XdrString, w: &mut Writer) {

@@ -13,6 +13,7 @@ mod entry;
 mod index;
 #[cfg(test)]
 pub(crate) mod model;
+mod snapshot;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,7 @@ pub use entry::{
 };
 use index::Groups;
 pub use index::Place;
+use snapshot::Snapshot;
 
 /// Most registrations that there can be; rpcbind has no limit.
 pub const MAX_ENTRIES: usize = 65_536;
@@ -53,8 +55,8 @@ pub struct Registry {
     changes: u64,
     /// Bytes of the nodes of the answer to DUMP.
     nodes_len: u64,
-    dumped: Option<Bytes>,
-    dumped_v2: Option<Bytes>,
+    dumped: Snapshot,
+    dumped_v2: Snapshot,
 }
 
 /// How many registrations there may be, the daemon's own among them.
@@ -363,9 +365,8 @@ impl Registry {
 
     /// The answer to DUMP of versions 3 and 4, encoded once after a change and then shared.
     pub fn dump(&mut self) -> Bytes {
-        let entries = &self.entries;
-        let encode = || dump::encode(entries.values());
-        self.dumped.get_or_insert_with(encode).clone()
+        let (entries, len) = (&self.entries, self.dump_len());
+        self.dumped.get(|| dump::encode(entries.values(), len))
     }
 
     /// The length of the answer to DUMP of versions 3 and 4, in bytes, encoded or not.
@@ -376,14 +377,14 @@ impl Registry {
     /// The answer to DUMP of version 2, encoded once after a change and then shared.
     pub fn dump_v2(&mut self) -> Bytes {
         let entries = &self.entries;
-        let encode = || dump::encode_v2(entries.values().filter_map(Entry::mapping));
-        self.dumped_v2.get_or_insert_with(encode).clone()
+        self.dumped_v2
+            .get(|| dump::encode_v2(entries.values().filter_map(Entry::mapping)))
     }
 
     fn changed(&mut self) {
         self.changes += 1;
-        self.dumped = None;
-        self.dumped_v2 = None;
+        self.dumped = Snapshot::default();
+        self.dumped_v2 = Snapshot::default();
     }
 }
 
