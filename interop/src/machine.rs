@@ -31,10 +31,10 @@ impl Machine {
         news.set_read_timeout(Some(BOOT)).expect("it is a time");
         // Ends with us, however we end.
         let unshare = Command::new("setpriv")
-            .args(["--pdeathsig=KILL", "unshare", "--kill-child", "--fork"])
-            .args(["--net", "--mount", "--pid", "--uts", "--ipc", "--cgroup"])
-            .args(["sh", "-c", SET_UP, "sh"])
+            .args(["--pdeathsig=KILL", "unshare", "--mount"])
+            .args(["sh", "-c", ENTER, "sh"])
             .arg(&shared)
+            .arg(SET_UP)
             .stdin(Stdio::null())
             .spawn()
             .expect("setpriv runs");
@@ -94,6 +94,9 @@ impl Drop for Machine {
         // With unshare goes the machine's first process, and with that all the others.
         let _ = self.unshare.kill();
         let _ = self.unshare.wait();
+        let mut tidy = Command::new("unshare");
+        tidy.args(["--mount", "sh", "-c", TIDY, "sh"]);
+        let _ = tidy.arg(&self.shared).status();
         let _ = std::fs::remove_dir_all(&self.shared);
     }
 }
@@ -107,6 +110,26 @@ const ENVIRONMENT: [(&str, &str); 4] = [
     ("HOME", "/root"),
     ("DEBIAN_FRONTEND", "noninteractive"),
 ];
+
+/// Enters a control group of the machine's own, which is all that its systemd is to see and kill, and then its
+/// namespaces.
+const ENTER: &str = r#"set -e
+mkdir "$1/groups"
+mount -t cgroup2 cgroup2 "$1/groups"
+own=$1/groups$(sed -n 's/^0:://p' /proc/self/cgroup)/${1##*/}
+mkdir "$own"
+echo $$ >"$own/cgroup.procs"
+exec unshare --kill-child --fork --net --mount --pid --uts --ipc --cgroup sh -c "$2" sh "$1"
+"#;
+
+/// Removes the control group when the last process has left it.
+const TIDY: &str = r#"
+mount -t cgroup2 cgroup2 "$1/groups"
+own=$1/groups$(sed -n 's/^0:://p' /proc/self/cgroup)/${1##*/}
+while [ -e "$own" ]; do
+    find "$own" -depth -type d -exec rmdir {} + 2>/dev/null
+done
+"#;
 
 /// Builds the machine from inside its new namespaces, and becomes systemd.
 ///
