@@ -15,6 +15,7 @@ mod hello;
 mod hosts_access;
 mod kernel;
 mod libraries;
+mod matrix;
 mod privileges;
 mod rpcinfo;
 mod rpcinfo_command;

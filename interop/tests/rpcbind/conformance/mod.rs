@@ -9,6 +9,7 @@ mod records;
 mod registration;
 mod statistics;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use oncrpc_interop::{
@@ -175,6 +176,28 @@ scenarios! {
     lookup: getport, getaddr_and_getversaddr, getaddrlist;
     addresses: merged_addresses, hints, uaddr2taddr_and_taddr2uaddr;
     statistics: gettime, getstat, calls_that_are_not_forwarded;
+}
+
+/// Scenarios share what they begin with, and that counts once.
+#[test]
+fn each_transport_gets_more_than_two_hundred_different_calls() {
+    for transport in Transport::ALL {
+        let scenarios = all();
+        let over = scenarios
+            .iter()
+            .filter(|scenario| scenario.transports.contains(&transport));
+        let steps = over.flat_map(|scenario| (scenario.steps)(transport));
+        let sent = steps.filter(|step| step.transport.is_none());
+        let calls: BTreeSet<_> = sent
+            .map(|step| (format!("{:?}", step.caller), step.message.record()))
+            .collect();
+        assert!(
+            calls.len() > 200,
+            "{} over {}",
+            calls.len(),
+            transport.netid()
+        );
+    }
 }
 
 /// Sends a scenario's messages to theirs and to ours and compares.
