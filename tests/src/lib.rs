@@ -18,6 +18,11 @@ pub mod hello {
     include!(concat!(env!("OUT_DIR"), "/hello.rs"));
 }
 
+/// `every.x`, compiled.
+pub mod every {
+    include!(concat!(env!("OUT_DIR"), "/every.rs"));
+}
+
 use hello::hello_program::v1;
 
 /// Calls that arrive in one read.

@@ -1,0 +1,130 @@
+//! Words of every meaning with values that they should not have.
+
+use super::hazard::{Guard, Hazard, Make, with_data, with_number};
+use super::shape::Kind;
+
+pub const HAZARDS: &[Hazard] = &[
+    Hazard {
+        name: "zero",
+        guards: Guard {
+            file: "rpc/src/message.rs",
+            code: "if rpc_version != RPC_VERSION {",
+            mutant: "if rpc_version > RPC_VERSION {",
+        },
+        make: Make::Field(|shape, at| with_number(shape, at, |_| 0)),
+    },
+    Hazard {
+        name: "one_less",
+        guards: Guard {
+            file: "rpc/src/serve/ladder.rs",
+            code: ".filter(|&(p, _)| p == program)",
+            mutant: ".filter(|&(p, _)| p >= program)",
+        },
+        make: Make::Field(|shape, at| with_number(shape, at, |found| found.wrapping_sub(1))),
+    },
+    Hazard {
+        name: "one_more",
+        guards: Guard {
+            file: "rpc/src/auth/server.rs",
+            code: "if self.body == body =>",
+            mutant: "if self.body.len() == body.len() =>",
+        },
+        make: Make::Field(|shape, at| with_number(shape, at, |found| found.wrapping_add(1))),
+    },
+    Hazard {
+        name: "maximum",
+        guards: Guard {
+            file: "xdr/src/reader.rs",
+            code: "None => Err(self.truncated(len)),",
+            mutant: "None => Ok(core::mem::take(&mut self.rest)),",
+        },
+        make: Make::Field(|shape, at| with_number(shape, at, |_| u32::MAX)),
+    },
+    Hazard {
+        name: "largest_int",
+        guards: Guard {
+            file: "xdr/src/reader.rs",
+            code: "found => Err(self.error_at_last_word(DecodeFault::BadBool { found })),",
+            mutant: "_ => Ok(true),",
+        },
+        make: Make::Field(|shape, at| with_number(shape, at, |_| u32::MAX >> 1)),
+    },
+    Hazard {
+        name: "negative",
+        guards: Guard {
+            file: "xdr/src/reader.rs",
+            code: "found => Err(self.error_at_last_word(DecodeFault::BadBool { found })),",
+            mutant: "_ => Ok(false),",
+        },
+        make: Make::Field(|shape, at| with_number(shape, at, |_| 1 << 31)),
+    },
+    Hazard {
+        name: "other_byte_order",
+        guards: Guard {
+            file: "rpc/src/auth/server.rs",
+            code: "_ => AuthVerdict::Deny(AuthStat::Rejectedcred),",
+            mutant: "_ => AuthVerdict::Accept(None),",
+        },
+        make: Make::Field(|shape, at| with_number(shape, at, u32::swap_bytes)),
+    },
+    Hazard {
+        name: "unknown_choice",
+        guards: Guard {
+            file: "rpc/src/message.rs",
+            code: "let Some([xid, CALL, rpc_version]) = words(message) else {",
+            mutant: "let Some([xid, _, rpc_version]) = words(message) else {",
+        },
+        make: Make::Field(|shape, at| match shape.fields[at].kind {
+            Kind::Choice => with_number(shape, at, |_| 77),
+            _ => None,
+        }),
+    },
+    Hazard {
+        name: "zeros_inside",
+        guards: Guard {
+            file: "xdr/src/reader.rs",
+            code: "self.opaque(max).map(XdrString::from)",
+            mutant: "let bytes = self.opaque(max)?;
+        let bad = bytes.contains(&0).then(|| self.error(DecodeFault::BadPadding));
+        bad.map_or(Ok(XdrString::from(bytes)), Err)",
+        },
+        make: Make::Field(|shape, at| with_data(shape, at, |data| data[0] = 0)),
+    },
+    Hazard {
+        name: "control_characters",
+        guards: Guard {
+            file: "xdr/src/reader.rs",
+            code: "self.opaque(max).map(XdrString::from)",
+            mutant: "let bytes = self.opaque(max)?;
+        let bad = bytes.contains(&0x1b).then(|| self.error(DecodeFault::BadPadding));
+        bad.map_or(Ok(XdrString::from(bytes)), Err)",
+        },
+        make: Make::Field(|shape, at| with_data(shape, at, |data| data.fill(0x1b))),
+    },
+    Hazard {
+        name: "no_utf8",
+        guards: Guard {
+            file: "xdr/src/reader.rs",
+            code: "self.opaque(max).map(XdrString::from)",
+            mutant: "let bytes = self.opaque(max)?;
+        let bad = core::str::from_utf8(&bytes).err();
+        bad.map_or(Ok(XdrString::from(bytes)), |_| Err(self.error(DecodeFault::BadPadding)))",
+        },
+        make: Make::Field(|shape, at| with_data(shape, at, |data| data.fill(0xff))),
+    },
+    Hazard {
+        name: "bits_flipped",
+        guards: Guard {
+            file: "rpc/src/auth/server.rs",
+            code: "None => AuthVerdict::Deny(AuthStat::Badcred),",
+            mutant: "None => AuthVerdict::Accept(None),",
+        },
+        make: Make::Field(|shape, at| {
+            let mut shape = shape.clone();
+            for byte in &mut shape.fields[at].bytes {
+                *byte = !*byte;
+            }
+            Some(shape)
+        }),
+    },
+];
