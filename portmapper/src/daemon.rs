@@ -162,6 +162,7 @@ fn serve(prepared: Prepared, options: &Options) -> Result<(), Failure> {
     }
     desk.open_status(&status::path(state_dir));
     let portmapper = portmapper(&settings, networks, &bound.announced);
+    let limits = limits(&settings);
     if settings.sandbox.value {
         enter_sandbox(&settings, bound.file.as_deref());
     }
@@ -169,7 +170,6 @@ fn serve(prepared: Prepared, options: &Options) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(failed("cannot start"))?;
-    let limits = limits::of(&settings);
     runtime.block_on(until_a_signal(&portmapper, bound.sockets, limits, desk))?;
     portmapper.end();
     if let Some(socket) = bound.file
@@ -304,6 +304,25 @@ fn portmapper(
     }
     portmapper.start(settings.warm_start.value);
     Arc::new(portmapper)
+}
+
+/// What callers are granted, as far as there are descriptors for it.
+fn limits(settings: &Settings) -> ServerLimits {
+    let granted = limits::of(settings);
+    let connections = match privilege::free_descriptors() {
+        Ok(free) => limits::places(granted.connections, free),
+        Err(errno) => {
+            log::warn!("cannot read the limit of open files: {errno}");
+            granted.connections
+        }
+    };
+    if connections < granted.connections {
+        log::info!("descriptors for {connections} connections only");
+    }
+    ServerLimits {
+        connections,
+        ..granted
+    }
 }
 
 /// Gives up what is not needed from here on; a daemon that cannot is as good as rpcbind still.

@@ -26,6 +26,31 @@ pub const RATES: Bounds = Bounds {
     rows: 4_096,
 };
 
+/// The rates that are set, with as much at once in relation to them.
+fn rates(settings: &Settings) -> Bounds {
+    let per_source = settings.udp_calls_per_network.value as u32;
+    let in_all = settings.udp_calls_per_second.value as u32;
+    Bounds {
+        per_source: Rate {
+            per_second: per_source,
+            at_once: 2 * per_source,
+        },
+        in_all: Rate {
+            per_second: in_all,
+            at_once: in_all.div_ceil(10),
+        },
+        ..RATES
+    }
+}
+
+/// Connections that there may be, of `wanted`, where there are so many descriptors for them: a place that there is no
+/// descriptor for is none. Some are left for what is opened later: signals and changes of interfaces for ever; a journal
+/// that is written anew, hosts.allow that is read, a connection that is closed at once for a moment.
+pub fn places(wanted: usize, descriptors: usize) -> usize {
+    const FOR_OTHERS: usize = 16;
+    wanted.min(descriptors.saturating_sub(FOR_OTHERS)).max(2)
+}
+
 /// What callers are granted.
 ///
 /// 9,000 bytes are libtirpc's RPC_MAXDATASIZE, which rpcbind takes and gives at most over UDP, and takes at
@@ -61,13 +86,45 @@ pub fn of(settings: &Settings) -> ServerLimits {
             send: 9000,
             in_flight: 1024,
             in_flight_per_source: 64,
-            rates: Some(RATES),
+            rates: Some(rates(settings)),
             refuse_odd_sources: true,
         },
         connections: settings.connections.value,
+        evict_after: Some(Duration::from_secs(10)),
         reserved: settings.connections_reserved.value,
         per_address: settings.connections_per_address.value,
         // Whoever is on this host is not counted, so that a script that asks often is answered often.
         per_uid: usize::MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_a_descriptor_for_each_place() {
+        for (wanted, descriptors, places_there_are) in [
+            (4096, 1_048_000, 4096),
+            (4096, 4112, 4096),
+            (4096, 4111, 4095),
+            (4096, 1000, 984),
+            (4096, 10, 2),
+            (2, 1000, 2),
+        ] {
+            assert_eq!(places(wanted, descriptors), places_there_are);
+        }
+    }
+
+    #[test]
+    fn no_more_networks_can_have_spent_anything_than_there_are_rows() {
+        // What one of them has spent is forgotten when it is there again, here after 5 ms.
+        let Bounds {
+            in_all,
+            rows,
+            per_source,
+        } = RATES;
+        let meanwhile = in_all.per_second.div_ceil(per_source.per_second);
+        assert!((in_all.at_once + meanwhile) as usize <= rows);
     }
 }

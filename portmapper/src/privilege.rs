@@ -93,6 +93,16 @@ pub fn may_bind_any_port() -> bool {
     effective.is_some_and(|bits| bits >> CAP_NET_BIND_SERVICE & 1 == 1)
 }
 
+/// Descriptors that we can have beside those that are open.
+pub fn free_descriptors() -> nix::Result<usize> {
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    // The directory that is read is open for as long, too.
+    let open = std::fs::read_dir("/proc/self/fd").map_or(0, |open| open.count() - 1);
+    Ok(usize::try_from(limit)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(open))
+}
+
 /// Lets us have as many descriptors as the host allows.
 pub fn raise_descriptor_limit() -> nix::Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;

@@ -14,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::cli::Options;
 use crate::forward::{Forwarder, IN_ALL, PER_CALLER};
+use crate::limits;
 use crate::policy::{Policy, ReplyBound};
 use crate::registry::{MAX_ENTRIES, Quota};
 
@@ -77,6 +78,10 @@ pub struct Settings {
     pub connections_per_address: Setting<usize>,
     /// Seconds after which a silent TCP connection is closed.
     pub idle_seconds: Setting<usize>,
+    /// Calls of each network elsewhere that are looked at over UDP in a second.
+    pub udp_calls_per_network: Setting<usize>,
+    /// The same of all of them together.
+    pub udp_calls_per_second: Setting<usize>,
     /// Bytes sent to a stranger over UDP for each byte received.
     pub udp_reply_factor: Setting<usize>,
     /// Bytes of the longest reply to a stranger over UDP.
@@ -204,6 +209,7 @@ impl Settings {
         const ALL: usize = MAX_ENTRIES;
         const MANY: usize = 1 << 20;
         const REMOTE_CALLS: usize = IN_ALL.per_second as usize;
+        const UDP_CALLS: usize = limits::RATES.in_all.per_second as usize;
         vec![
             ("warm-start", Flag(&mut self.warm_start)),
             ("insecure", Flag(&mut self.insecure)),
@@ -250,6 +256,14 @@ impl Settings {
                 Number(&mut self.connections_per_address, 1, MANY),
             ),
             ("idle-seconds", Number(&mut self.idle_seconds, 1, 86_400)),
+            (
+                "udp-calls-per-network",
+                Number(&mut self.udp_calls_per_network, 1, UDP_CALLS),
+            ),
+            (
+                "udp-calls-per-second",
+                Number(&mut self.udp_calls_per_second, 1, UDP_CALLS),
+            ),
             (
                 "udp-reply-factor",
                 Number(&mut self.udp_reply_factor, 1, 1000),
@@ -377,6 +391,8 @@ impl Default for Settings {
             connections_reserved: of(64),
             connections_per_address: of(64),
             idle_seconds: of(60),
+            udp_calls_per_network: of(limits::RATES.per_source.per_second as usize),
+            udp_calls_per_second: of(limits::RATES.in_all.per_second as usize),
             udp_reply_factor: of(3),
             udp_reply_bytes: of(512),
         }

@@ -75,9 +75,10 @@ impl Connections {
     /// Accepts connections and serves them until `stop` turns true; ends when the last of them has ended.
     ///
     /// A peer that has its share of connections is closed at once: whether it is one of those can only be told
-    /// when it is accepted, and whoever comes behind it shall not wait for it. Where there is no place, the
-    /// listener holds one peer back until there is; others wait in the kernel's backlog. A listener that nobody
-    /// calls at holds no place that another listener could use.
+    /// when it is accepted, and whoever comes behind it shall not wait for it. Where there is no place, a
+    /// connection that nobody uses is ended for it; where all are in use the listener holds one peer back until one is
+    /// not, and others wait in the kernel's backlog, which a client sees as a slow server and not as a broken one. A
+    /// listener that nobody calls at holds no place that another listener could use.
     pub(crate) async fn accept_from<A: Accept>(mut self, listener: A) {
         let mut connections = JoinSet::new();
         let mut pause = FIRST_PAUSE;
@@ -91,6 +92,8 @@ impl Connections {
                         log::warn!("cannot accept connections: {error}");
                         warned = Some(Instant::now());
                     }
+                    // Whoever waits may be of this host, and a descriptor is a place, too.
+                    self.gate.make_room(false);
                     self.until(&mut connections, tokio::time::sleep(pause))
                         .await;
                     pause = LONGEST_PAUSE.min(pause * 2);
@@ -113,7 +116,8 @@ impl Connections {
             let Some(place) = self.until(&mut connections, share.place()).await else {
                 break;
             };
-            connections.spawn(self.serve(stream, peer, place));
+            let seat = place.seat().clone();
+            seat.ends_by(connections.spawn(self.serve(stream, peer, place)));
         }
         drop(listener);
         while connections.join_next().await.is_some() {}
@@ -160,6 +164,7 @@ impl Connections {
         let link = StreamLink::new(stream, self.limits.record);
         let driver = Driver::new(link, self.limits)
             .within(self.budget.clone())
+            .noting(place.seat().activity.clone())
             .serving(self.ladders.clone(), peer, self.stop.clone());
         async move {
             let _place = place;

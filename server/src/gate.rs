@@ -3,13 +3,20 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use oncrpc::peer::{Address, Peer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
+use crate::seats::{Kind, Seat, Seats};
 use crate::server::ServerLimits;
+
+/// Time after which a server that is full looks again for a connection that nobody uses.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The door of a server: places for connections, whichever listener they come by.
 #[derive(Debug)]
@@ -19,6 +26,8 @@ pub(crate) struct Gate {
     places: Arc<Semaphore>,
     /// A permit for each place that a peer from elsewhere may have.
     remote_places: Arc<Semaphore>,
+    /// The places that are taken.
+    seats: Seats,
     /// How many connections each peer has; whoever has none is not in here.
     shares: Mutex<HashMap<Key, usize>>,
     /// Touched once for each connection, never for a call.
@@ -44,6 +53,8 @@ pub struct ConnectionCounts {
     pub accepted: u64,
     /// Those that were closed at once since the start, because their peer had all that one peer may have.
     pub refused: u64,
+    /// Those that were ended since the start, because nobody used them and others needed their places.
+    pub evicted: u64,
 }
 
 impl Door {
@@ -56,6 +67,7 @@ impl Door {
             most,
             accepted: gate.accepted.load(Ordering::Relaxed),
             refused: gate.refused.load(Ordering::Relaxed),
+            evicted: gate.seats.vacated(),
         }
     }
 }
@@ -74,13 +86,15 @@ enum Key {
 pub(crate) struct Share {
     gate: Arc<Gate>,
     key: Option<Key>,
-    remote: bool,
+    kind: Kind,
 }
 
 /// A place that a connection has; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
-    _share: Share,
+    share: Share,
+    number: u64,
+    seat: Arc<Seat>,
     _permits: (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>),
 }
 
@@ -94,6 +108,7 @@ impl Gate {
             limits,
             places: semaphore(limits.connections),
             remote_places: semaphore(for_remote),
+            seats: Seats::default(),
             shares: Mutex::default(),
             accepted: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -125,8 +140,40 @@ impl Gate {
         Some(Share {
             gate: self.clone(),
             key,
-            remote: matches!(key, Some(Key::Address(_))),
+            kind: match key {
+                Some(Key::Address(_)) => Kind::Remote,
+                Some(Key::Uid(_)) => Kind::Unix,
+                None => Kind::Local,
+            },
         })
+    }
+
+    /// Ends a connection that nobody uses, for the sake of a new one; `for_remote` is whether that is from another host.
+    pub(crate) fn make_room(&self, for_remote: bool) -> bool {
+        let now = Instant::now().into_std();
+        let after = self.limits.evict_after;
+        after.is_some_and(|after| self.seats.vacate(for_remote, after, now))
+    }
+
+    /// Waits for one of these places, which somebody may have to leave.
+    async fn permit(
+        &self,
+        places: &Arc<Semaphore>,
+        for_remote: bool,
+    ) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = places.clone().try_acquire_owned() {
+            return Some(permit);
+        }
+        let mut waiting = pin!(places.clone().acquire_owned());
+        loop {
+            self.make_room(for_remote);
+            // Neither semaphore is ever closed: there always is a permit to be had.
+            match tokio::time::timeout(LOOK_AGAIN, &mut waiting).await {
+                Ok(permit) => return permit.ok(),
+                // By now somebody else may be quiet for long enough.
+                Err(_) => continue,
+            }
+        }
     }
 
     fn give_back(&self, key: Key) {
@@ -143,17 +190,34 @@ impl Gate {
 impl Share {
     /// Waits for a place.
     pub(crate) async fn place(self) -> Place {
-        // Neither semaphore is ever closed: there always is a permit to be had.
-        let remote_place = match self.remote {
-            true => self.gate.remote_places.clone().acquire_owned().await.ok(),
+        let gate = &self.gate;
+        let is_remote = self.kind == Kind::Remote;
+        let remote_place = match is_remote {
+            true => gate.permit(&gate.remote_places, true).await,
             false => None,
         };
-        let place = self.gate.places.clone().acquire_owned().await.ok();
-        self.gate.accepted.fetch_add(1, Ordering::Relaxed);
+        let place = gate.permit(&gate.places, is_remote).await;
+        gate.accepted.fetch_add(1, Ordering::Relaxed);
+        let (number, seat) = gate.seats.take(self.kind, Instant::now().into_std());
         Place {
-            _share: self,
+            share: self,
+            number,
+            seat,
             _permits: (remote_place, place),
         }
+    }
+}
+
+impl Place {
+    /// The place as those see it who need one.
+    pub(crate) fn seat(&self) -> &Arc<Seat> {
+        &self.seat
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.share.gate.seats.leave(self.number);
     }
 }
 
@@ -265,8 +329,8 @@ mod tests {
         assert!(gate.shares.lock().unwrap().is_empty());
     }
 
-    #[test]
-    fn a_crowd_from_elsewhere_leaves_places_for_this_host() {
+    #[tokio::test]
+    async fn a_crowd_from_elsewhere_leaves_places_for_this_host() {
         let gate = gate(4, 2);
         let place = |peer: Peer| Box::pin(gate.share(&peer).unwrap().place());
         let elsewhere = ready(place(at("192.0.2.1")).as_mut()).unwrap();
@@ -293,6 +357,7 @@ mod tests {
             most: 100,
             accepted: 2,
             refused: 1,
+            evicted: 0,
         };
         assert_eq!(door.connections(), expected);
     }

@@ -18,6 +18,7 @@ mod listen;
 mod observe;
 mod renewal;
 mod running;
+mod seats;
 mod server;
 #[cfg(feature = "tower")]
 mod tower;

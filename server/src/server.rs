@@ -43,9 +43,14 @@ pub struct ServerLimits {
     pub datagram: DatagramLimits,
     /// Connections at once, over all listeners. Default 4,096.
     ///
-    /// Whoever comes when there is no place waits in the kernel's backlog until there is one: the listener
-    /// accepts no more. A connection keeps its place for as long as it lives, which [`Limits::idle`] bounds.
+    /// Whoever comes when there is no place gets that of a connection that nobody uses
+    /// ([`evict_after`](Self::evict_after)). When all are in use it waits in the kernel's backlog until one is not:
+    /// the listener accepts no more.
     pub connections: usize,
+    /// When there is no place for one more, connections without a call in flight whose peer has sent no good
+    /// record for this time are ended: first those whose peer never sent one. For a peer from elsewhere none of
+    /// this host's is. `None` ends nobody's. Default 10 s.
+    pub evict_after: Option<Duration>,
     /// How many of these only peers on this host get, by a Unix socket or loopback, so that a crowd from
     /// elsewhere never keeps the host's own programs out; at most half of them all. Default 64.
     ///
@@ -71,6 +76,7 @@ impl Default for ServerLimits {
             bytes: 64 << 20,
             datagram: DatagramLimits::SERVER,
             connections: 4096,
+            evict_after: Some(Duration::from_secs(10)),
             reserved: 64,
             per_address: 256,
             per_uid: 1024,
