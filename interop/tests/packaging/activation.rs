@@ -86,20 +86,6 @@ fn registrations_and_sockets_outlive_a_restart_and_ours_a_kill() {
 
 #[test]
 #[ignore = "boots machines, of packages that `make systemd-test` builds"]
-fn a_restart_turns_nobody_away() {
-    let machine = machine(Which::Ours);
-    for call in CALLS {
-        // The caller goes on until the last restart is over.
-        let lost = machine.done(&format!(
-            "rm -f /tmp/over && {{ until test -e /tmp/over; do {call} 2>&1 >/tmp/listed; done & }} \
-             && for restart in 1 2 3 4 5; do systemctl restart rpcbind.service; done; touch /tmp/over; wait"
-        ));
-        assert_eq!(lost, "", "{call}");
-    }
-}
-
-#[test]
-#[ignore = "boots machines, of packages that `make systemd-test` builds"]
 fn ours_has_no_privilege_and_systemd_notices_when_it_is_stuck() {
     let machine = machine(Which::Ours);
     machine.done(

@@ -51,7 +51,7 @@ fn one_goes_from_debians_to_ours_and_back_with_all_registrations() {
     machine.done("systemctl is-active portmap.service");
     machine.done("dpkg --verify oncrpc-rpcbind");
 
-    // Nobody who calls during an upgrade finds the door closed.
+    // Who calls during an upgrade does not find the door closed.
     let sockets = machine.done(SOCKETS);
     install(&machine, APT, NEWER);
     assert_eq!(registrations(&machine), before);
