@@ -77,7 +77,7 @@ impl Running {
     /// 1. It unregisters, so that nobody is sent to a door that is about to close. An rpcbind that does not answer
     ///    is given up after 2 s. Calls are answered as ever meanwhile.
     /// 2. It closes its listeners. Connections that were made but not accepted are reset.
-    /// 3. It reads no more from connections, and answers the calls that were read, for up to `grace`.
+    /// 3. It reads from connections what has arrived by then, and no more, and answers that for up to `grace`.
     /// 4. Each connection ends when its last reply is written; the file of a Unix socket goes with its listener.
     ///
     /// Gives back whether everything at hand was answered within `grace`; what was not is given up.

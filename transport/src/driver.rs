@@ -133,8 +133,13 @@ impl<L: Link> Driver<L> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.clock.tick();
-        if let Some(serving) = &mut self.serving {
-            serving.poll_stop(cx);
+        let serving = self.serving.as_mut();
+        if serving.is_some_and(|serving| serving.poll_stop(cx)) {
+            // What has arrived by now, such as the first call on a connection that was just accepted, is at hand.
+            self.read_turn(cx)?;
+            if let Some(serving) = &mut self.serving {
+                serving.stop();
+            }
         }
         for _ in 0..TURNS {
             self.collect_answers(cx);

@@ -61,19 +61,22 @@ impl Serving {
         }
     }
 
-    /// Looks whether the end is wanted, and has the task woken when it is.
-    pub(crate) fn poll_stop(&mut self, cx: &mut Context<'_>) {
+    /// Whether the end is wanted, since it was last asked; has the task woken when it is.
+    pub(crate) fn poll_stop(&mut self, cx: &mut Context<'_>) -> bool {
         let known = self.driver.as_ref();
         if known.is_none_or(|driver| !driver.will_wake(cx.waker())) {
             self.backward.register(cx);
             self.driver = Some(cx.waker().clone());
         }
-        if self.stop.poll(cx) && !self.stopping {
-            self.stopping = true;
-            // They have not been begun.
-            self.held = VecDeque::new();
-            self.held_bytes = 0;
-        }
+        !self.stopping && self.stop.poll(cx)
+    }
+
+    /// Begins no more calls.
+    pub(crate) fn stop(&mut self) {
+        self.stopping = true;
+        // They have not been begun.
+        self.held = VecDeque::new();
+        self.held_bytes = 0;
     }
 
     /// Whether the end is wanted: no more calls are answered than those that were begun.

@@ -276,6 +276,17 @@ async fn output_that_nobody_takes_stands_for_thirty_seconds() {
 }
 
 #[tokio::test]
+async fn a_call_that_has_arrived_before_the_stop_is_answered_though_nobody_has_read_it() {
+    let mut server = serve(Limits::SERVER, 1 << 20);
+    // The driver's task has not had a turn yet.
+    server.stop.send(true).unwrap();
+    server.send(&record(&call(7, 1, &[0, 0, 0, 9]))).await;
+    server.expect(&success(7, &[0, 0, 0, 9])).await;
+    server.stream.shutdown().await.unwrap();
+    server.ended().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_stop_answers_what_is_at_hand_and_ends() {
     let mut server = serve(Limits::SERVER, 1 << 20);
     server
