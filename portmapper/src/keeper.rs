@@ -85,7 +85,7 @@ impl Keeper {
                 );
             }
             if counts {
-                return told.registry.into_registered().collect();
+                return told.registry.registered().collect();
             }
         }
         match files.registrations() {

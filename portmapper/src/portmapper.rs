@@ -290,7 +290,7 @@ impl Portmapper {
         } else {
             registry.find(program, version, &netid)
         };
-        let uaddr = found.map(|entry| entry.uaddr.clone()).unwrap_or_default();
+        let uaddr = found.map(|entry| entry.uaddr).unwrap_or_default();
         let service = (program, version);
         let told = self.merge(&uaddr, hint, peer).unwrap_or(uaddr);
         let is_found = !told.is_empty();
@@ -378,7 +378,7 @@ impl Portmapper {
         let mut books = self.books();
         let registry = &books.registry;
         let found = match registry.find_version(service.0, service.1, &netid) {
-            Some(entry) => Ok(entry.uaddr.clone()),
+            Some(entry) => Ok(entry.uaddr),
             None => Err(match registry.range(service.0, &netid) {
                 Some((low, high)) => Reject::ProgMismatch { low, high },
                 None => Reject::ProgUnavail,
@@ -448,7 +448,7 @@ impl Portmapper {
         let books = self.books();
         let mut rest = books.registry.from(from);
         let entries = rest.by_ref().take(most);
-        let entries = entries.map(|(_, entry)| entry.clone()).collect();
+        let entries = entries.map(|(_, entry)| entry).collect();
         (entries, rest.next().map(|(place, _)| place))
     }
 

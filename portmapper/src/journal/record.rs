@@ -169,7 +169,7 @@ pub fn snapshot(registry: &Registry, files: Fingerprint) -> impl Iterator<Item =
     let files = encode_files(files, at);
     at += files.len() as u64;
     let sets = registry.registered().map(move |entry| {
-        let set = encode_change(&Change::Set(Cow::Borrowed(entry)), at);
+        let set = encode_change(&Change::Set(Cow::Owned(entry)), at);
         at += set.len() as u64;
         set
     });

@@ -5,7 +5,7 @@ use oncrpc_xdr::{Writer, XdrString};
 use super::{Entry, Mapping};
 
 /// `rpcblist_ptr` of versions 3 and 4, which will be `len` bytes long.
-pub(super) fn encode<'a>(entries: impl Iterator<Item = &'a Entry>, len: u64) -> Vec<u8> {
+pub(super) fn encode(entries: impl Iterator<Item = Entry>, len: u64) -> Vec<u8> {
     let room = usize::try_from(len).unwrap_or(0);
     let mut w = Writer::from_vec(Vec::with_capacity(room));
     for entry in entries {

@@ -203,9 +203,9 @@ impl Owner {
         }
     }
 
-    /// Whether this caller may remove an entry.
-    pub fn may_remove(&self, entry: &Entry) -> bool {
-        *self == Self::Superuser || *self == entry.owner
+    /// Whether this caller may remove an entry of this owner.
+    pub fn may_remove_of(&self, owner: &Self) -> bool {
+        *self == Self::Superuser || self == owner
     }
 }
 

@@ -13,11 +13,13 @@ mod entry;
 mod index;
 #[cfg(test)]
 pub(crate) mod model;
+mod shared;
 mod snapshot;
+mod stored;
 
 use std::collections::BTreeMap;
 
-use oncrpc::netid::{Netid, Protocol};
+use oncrpc::netid::Protocol;
 use oncrpc_xdr::{Bytes, XdrString};
 
 pub use change::Change;
@@ -27,7 +29,9 @@ pub use entry::{
 };
 use index::Groups;
 pub use index::Place;
+use shared::{Half, Id, Shared};
 use snapshot::Snapshot;
+use stored::{Address, Stored};
 
 /// Most registrations that there can be; rpcbind has no limit.
 pub const MAX_ENTRIES: usize = 65_536;
@@ -36,22 +40,21 @@ pub const MAX_ENTRIES: usize = 65_536;
 /// many there are.
 #[derive(Debug, Default)]
 pub struct Registry {
-    entries: BTreeMap<Place, Entry>,
+    entries: BTreeMap<Place, Stored>,
     /// The one entry of a program, netid and version.
-    exact: BTreeMap<(u32, Folded, u32), Place>,
-    /// By program and netid: for GETADDR, which makes do with another version.
-    of_program: Groups<(u32, Folded)>,
-    /// By program and number of the protocol, the entries that version 2 sees: for GETPORT, which does as
-    /// well.
-    of_protocol: Groups<(u32, u32)>,
+    exact: BTreeMap<(u32, Id, u32), Place>,
+    /// By program and netid, those that version 2 sees and the others apart: for GETADDR and GETPORT, which make do
+    /// with another version.
+    of_program: Groups<(u32, Half)>,
     /// By program and version: for GETADDRLIST, and UNSET of all netids.
     of_version: Groups<(u32, u32)>,
     /// The next place in front, and the next one at the end.
     front: Place,
     end: Place,
     quota: Quota,
-    /// How many entries each owner has; whoever has none is not in here.
-    owned: BTreeMap<Owner, usize>,
+    /// Netids, for each entry as its registrant wrote it and as it is found by ([`folded`]).
+    netids: Shared<XdrString>,
+    owners: Shared<Owner>,
     changes: u64,
     /// Bytes of the nodes of the answer to DUMP.
     nodes_len: u64,
@@ -156,8 +159,8 @@ impl Registry {
 
     /// What would become of a SET.
     pub fn would_set(&self, entry: &Entry) -> Set {
-        match self.find_version(entry.program, entry.version, &entry.netid) {
-            Some(there) if there.uaddr == entry.uaddr => Set::Kept,
+        match self.exactly(entry.program, entry.version, &entry.netid) {
+            Some(there) if there.uaddr == Address::of(&entry.uaddr) => Set::Kept,
             Some(_) => Set::Taken,
             None if self.is_full_for(&entry.owner) => Set::Full,
             None => Set::Added,
@@ -167,14 +170,14 @@ impl Registry {
     /// How much of the quota is used: what there is in all, what that user has who has the most, and what those
     /// have whom nothing identifies.
     pub fn used(&self) -> Quota {
-        let of_users = self.owned.iter().filter_map(|(owner, &has)| match owner {
+        let of_users = self.owners.iter().filter_map(|(owner, has)| match owner {
             Owner::Superuser | Owner::Unknown => None,
             Owner::User(_) | Owner::Other(_) => Some(has),
         });
         Quota {
             entries: self.entries.len(),
             per_user: of_users.max().unwrap_or(0),
-            of_unknown: self.owned.get(&Owner::Unknown).copied().unwrap_or(0),
+            of_unknown: self.owners.uses(&Owner::Unknown),
         }
     }
 
@@ -184,34 +187,53 @@ impl Registry {
             Owner::Unknown => self.quota.of_unknown,
             Owner::User(_) | Owner::Other(_) => self.quota.per_user,
         };
-        let has = self.owned.get(owner).copied().unwrap_or(0);
+        let has = self.owners.uses(owner);
         self.entries.len() >= self.quota.entries.min(MAX_ENTRIES) || has >= most
     }
 
-    fn add(&mut self, mut entry: Entry, place: impl FnOnce(&mut Self) -> Place) -> Set {
+    fn add(&mut self, entry: Entry, place: impl FnOnce(&mut Self) -> Place) -> Set {
         let set = self.would_set(&entry);
         if set != Set::Added {
             return set;
         }
-        // The names of the usual transports are in the program, and take no memory for each entry.
-        entry.netid = match Netid::from(&entry.netid) {
-            Netid::Other(_) => entry.netid,
-            usual => (&usual).into(),
-        };
-        let (program, version) = (entry.program, entry.version);
-        let netid = Folded::of(&entry.netid);
         let place = place(self);
-        if let Some(Mapping { protocol, .. }) = entry.mapping() {
-            self.of_protocol.insert((program, protocol as u32), place);
-        }
-        self.exact.insert((program, netid.clone(), version), place);
-        self.of_program.insert((program, netid), place);
+        let (program, version) = (entry.program, entry.version);
+        let netid = self.netids.take(&folded(&entry.netid));
+        self.exact.insert((program, netid, version), place);
+        let group = (program, netid.half(entry.mapping().is_some()));
+        self.of_program.insert(group, place);
         self.of_version.insert((program, version), place);
         self.nodes_len += dump::node_len(&entry);
-        *self.owned.entry(entry.owner.clone()).or_default() += 1;
-        self.entries.insert(place, entry);
+        let stored = Stored {
+            program,
+            version,
+            netid: self.netids.take(&entry.netid),
+            owner: self.owners.take(&entry.owner),
+            uaddr: Address::of(&entry.uaddr),
+            origin: entry.origin,
+        };
+        self.entries.insert(place, stored);
         self.changed();
         Set::Added
+    }
+
+    /// The entry that is stored so.
+    fn entry(&self, stored: &Stored) -> Entry {
+        let netid = self.netids.get(stored.netid);
+        let owner = self.owners.get(stored.owner);
+        Entry {
+            program: stored.program,
+            version: stored.version,
+            netid: netid.cloned().unwrap_or_default(),
+            uaddr: stored.uaddr.text(),
+            // INVARIANT: an entry's owner is in use as long as the entry is there.
+            owner: owner.cloned().unwrap_or(Owner::Superuser),
+            origin: stored.origin,
+        }
+    }
+
+    fn at(&self, place: Place) -> Option<Entry> {
+        self.entries.get(&place).map(|stored| self.entry(stored))
     }
 
     /// Removes a service from one transport, or from all if `netid` is empty: every entry, or none if one
@@ -241,8 +263,12 @@ impl Registry {
         caller: &Owner,
     ) -> Unset {
         let places = self.named(program, version, netid);
-        let foreign = |place| !caller.may_remove(&self.entries[place]);
-        if places.iter().any(foreign) {
+        let owner = |place| self.owners.get(self.entries.get(place)?.owner);
+        if !places
+            .iter()
+            .filter_map(owner)
+            .all(|owner| caller.may_remove_of(owner))
+        {
             return Unset::Foreign;
         }
         Unset::Removed(places.len())
@@ -253,52 +279,59 @@ impl Registry {
         if c_string(netid).is_empty() {
             self.of_version.of((program, version)).collect()
         } else {
-            let key = (program, Folded::of(netid), version);
-            self.exact.get(&key).copied().into_iter().collect()
+            self.place(program, version, netid).into_iter().collect()
         }
     }
 
     fn remove(&mut self, place: Place) {
-        let Some(entry) = self.entries.remove(&place) else {
+        let Some(stored) = self.entries.remove(&place) else {
             return;
         };
+        let entry = self.entry(&stored);
         let (program, version) = (entry.program, entry.version);
-        let netid = Folded::of(&entry.netid);
-        if let Some(Mapping { protocol, .. }) = entry.mapping() {
-            self.of_protocol.remove((program, protocol as u32), place);
+        if let Some(netid) = self.netids.id(&folded(&entry.netid)) {
+            self.exact.remove(&(program, netid, version));
+            let group = (program, netid.half(entry.mapping().is_some()));
+            self.of_program.remove(group, place);
+            self.netids.give_back(netid);
         }
         self.of_version.remove((program, version), place);
-        self.exact.remove(&(program, netid.clone(), version));
-        self.of_program.remove((program, netid), place);
         self.nodes_len -= dump::node_len(&entry);
-        if let Some(has) = self.owned.get_mut(&entry.owner) {
-            *has -= 1;
-            if *has == 0 {
-                self.owned.remove(&entry.owner);
-            }
-        }
+        self.netids.give_back(stored.netid);
+        self.owners.give_back(stored.owner);
         self.changed();
+    }
+
+    /// Where the service of exactly this version stands.
+    fn place(&self, program: u32, version: u32, netid: &XdrString) -> Option<Place> {
+        let netid = self.netids.id(&folded(netid))?;
+        self.exact.get(&(program, netid, version)).copied()
+    }
+
+    fn exactly(&self, program: u32, version: u32, netid: &XdrString) -> Option<&Stored> {
+        self.entries.get(&self.place(program, version, netid)?)
     }
 
     /// The service of this version, or else the one of the program on this transport that was registered
     /// last: GETADDR.
-    pub fn find(&self, program: u32, version: u32, netid: &XdrString) -> Option<&Entry> {
+    pub fn find(&self, program: u32, version: u32, netid: &XdrString) -> Option<Entry> {
         self.find_version(program, version, netid).or_else(|| {
-            let last = self.of_program.last((program, Folded::of(netid)))?;
-            self.entries.get(&last)
+            let netid = self.netids.id(&folded(netid))?;
+            let last = |seen| self.of_program.last((program, netid.half(seen)));
+            self.at(last(true).max(last(false))?)
         })
     }
 
     /// The service of exactly this version: GETVERSADDR.
-    pub fn find_version(&self, program: u32, version: u32, netid: &XdrString) -> Option<&Entry> {
-        let place = self.exact.get(&(program, Folded::of(netid), version))?;
-        self.entries.get(place)
+    pub fn find_version(&self, program: u32, version: u32, netid: &XdrString) -> Option<Entry> {
+        let stored = self.exactly(program, version, netid)?;
+        Some(self.entry(stored))
     }
 
     /// The lowest and the highest version of a program on this transport.
     pub fn range(&self, program: u32, netid: &XdrString) -> Option<(u32, u32)> {
-        let netid = Folded::of(netid);
-        let all = (program, netid.clone(), u32::MIN)..=(program, netid, u32::MAX);
+        let netid = self.netids.id(&folded(netid))?;
+        let all = (program, netid, u32::MIN)..=(program, netid, u32::MAX);
         let mut versions = self.exact.range(all).map(|((.., version), _)| *version);
         let low = versions.next()?;
         Some((low, versions.next_back().unwrap_or(low)))
@@ -309,43 +342,38 @@ impl Registry {
     pub fn find_mapping(&self, program: u32, version: u32, protocol: Protocol) -> Option<Mapping> {
         let netid = XdrString::from_static(protocol.name());
         let exact = self.find_version(program, version, &netid);
-        exact.and_then(Entry::mapping).or_else(|| {
-            let last = self.of_protocol.last((program, protocol as u32))?;
-            self.entries.get(&last)?.mapping()
+        exact.as_ref().and_then(Entry::mapping).or_else(|| {
+            let netid = self.netids.id(&netid)?;
+            let last = self.of_program.last((program, netid.half(true)))?;
+            self.at(last)?.mapping()
         })
     }
 
     /// The entries of exactly this version on all transports, in order: GETADDRLIST.
-    pub fn versions(&self, program: u32, version: u32) -> impl Iterator<Item = &Entry> {
+    pub fn versions(&self, program: u32, version: u32) -> impl Iterator<Item = Entry> {
         let places = self.of_version.of((program, version));
-        places.filter_map(|place| self.entries.get(&place))
+        places.filter_map(|place| self.at(place))
     }
 
     /// All entries, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values()
+    pub fn iter(&self) -> impl Iterator<Item = Entry> {
+        self.entries.values().map(|stored| self.entry(stored))
     }
 
     /// The entries from this place on with their places, in order: what is looked at piece by piece.
-    pub fn from(&self, place: Place) -> impl Iterator<Item = (Place, &Entry)> {
-        self.entries
-            .range(place..)
-            .map(|(&place, entry)| (place, entry))
+    pub fn from(&self, place: Place) -> impl Iterator<Item = (Place, Entry)> {
+        let entries = self.entries.range(place..);
+        entries.map(|(&place, stored)| (place, self.entry(stored)))
     }
 
     /// The entries that were registered, without the daemon's own, in order.
-    pub fn registered(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.range(0..).map(|(_, entry)| entry)
-    }
-
-    /// The same, without a registry around them.
-    pub fn into_registered(mut self) -> impl Iterator<Item = Entry> {
-        self.entries.split_off(&0).into_values()
+    pub fn registered(&self) -> impl Iterator<Item = Entry> {
+        self.from(0).map(|(_, entry)| entry)
     }
 
     /// What version 2 sees, in order.
     pub fn mappings(&self) -> impl Iterator<Item = Mapping> {
-        self.iter().filter_map(Entry::mapping)
+        self.iter().filter_map(|entry| entry.mapping())
     }
 
     /// How many entries there are.
@@ -365,8 +393,10 @@ impl Registry {
 
     /// The answer to DUMP of versions 3 and 4, encoded once after a change and then shared.
     pub fn dump(&mut self) -> Bytes {
-        let (entries, len) = (&self.entries, self.dump_len());
-        self.dumped.get(|| dump::encode(entries.values(), len))
+        let mut dumped = std::mem::take(&mut self.dumped);
+        let list = dumped.get(|| dump::encode(self.iter(), self.dump_len()));
+        self.dumped = dumped;
+        list
     }
 
     /// The length of the answer to DUMP of versions 3 and 4, in bytes, encoded or not.
@@ -376,9 +406,10 @@ impl Registry {
 
     /// The answer to DUMP of version 2, encoded once after a change and then shared.
     pub fn dump_v2(&mut self) -> Bytes {
-        let entries = &self.entries;
-        self.dumped_v2
-            .get(|| dump::encode_v2(entries.values().filter_map(Entry::mapping)))
+        let mut dumped = std::mem::take(&mut self.dumped_v2);
+        let list = dumped.get(|| dump::encode_v2(self.mappings()));
+        self.dumped_v2 = dumped;
+        list
     }
 
     fn changed(&mut self) {
@@ -389,20 +420,12 @@ impl Registry {
 }
 
 /// A netid by which entries are found: up to its first zero byte, and whatever the case of its letters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Folded(XdrString);
-
-impl Folded {
-    fn of(netid: &XdrString) -> Self {
-        if netid
-            .as_bytes()
-            .iter()
-            .any(|byte| *byte == 0 || byte.is_ascii_uppercase())
-        {
-            Self(c_string(netid).to_ascii_lowercase().into())
-        } else {
-            Self(netid.clone())
-        }
+fn folded(netid: &XdrString) -> XdrString {
+    let odd = |byte: &u8| *byte == 0 || byte.is_ascii_uppercase();
+    if netid.as_bytes().iter().any(odd) {
+        c_string(netid).to_ascii_lowercase().into()
+    } else {
+        netid.clone()
     }
 }
 
@@ -464,8 +487,8 @@ mod tests {
         registry.unset(400_000, version, &netid.into(), caller)
     }
 
-    fn uaddr(found: Option<&Entry>) -> &[u8] {
-        found.map_or(b"", |entry| entry.uaddr.as_bytes())
+    fn uaddr(found: Option<Entry>) -> XdrString {
+        found.map(|entry| entry.uaddr).unwrap_or_default()
     }
 
     #[test]
@@ -482,7 +505,7 @@ mod tests {
             Set::Taken
         );
         let entries: Vec<_> = registry.iter().collect();
-        assert_eq!(entries, [&entry(1, "tcp", "0.0.0.0.8.1", ANN)]);
+        assert_eq!(entries, [entry(1, "tcp", "0.0.0.0.8.1", ANN)]);
     }
 
     #[test]
@@ -546,16 +569,16 @@ mod tests {
             (9, "0.0.0.0.9.7", "", 0x903),
         ] {
             let found = registry.find(400_000, version, &tcp);
-            assert_eq!(uaddr(found), address.as_bytes());
+            assert_eq!(uaddr(found), *address);
             let found = registry.find_version(400_000, version, &tcp);
-            assert_eq!(uaddr(found), exactly.as_bytes());
+            assert_eq!(uaddr(found), *exactly);
             let mapping = registry.find_mapping(400_000, version, Protocol::Tcp);
             assert_eq!(mapping.map(|mapping| mapping.port), Some(port));
             assert_eq!(registry.find_mapping(400_000, version, Protocol::Udp), None);
         }
         unset(&mut registry, 7, "tcp", &ANN);
         let found = registry.find(400_000, 2, &tcp);
-        assert_eq!(uaddr(found), b"0.0.0.0.9.3", "the last that is left");
+        assert_eq!(uaddr(found), "0.0.0.0.9.3", "the last that is left");
     }
 
     #[test]

@@ -143,7 +143,7 @@ proptest! {
                 ),
             };
             prop_assert_eq!(ours, expected);
-            prop_assert!(registry.iter().eq(model.0.iter()));
+            prop_assert!(registry.iter().eq(model.0.iter().cloned()));
             prop_assert_eq!(registry.dump_len(), registry.dump().len() as u64);
         }
         prop_assert_eq!(registry.mappings().collect::<Vec<_>>(), model.mappings());
@@ -151,7 +151,7 @@ proptest! {
             for netid in ["tcp", "udp", "TCP", "local", "bogus", ""] {
                 prop_assert_eq!(
                     registry.find(program, version, &XdrString::from(netid)),
-                    model.find(program, version, netid)
+                    model.find(program, version, netid).cloned()
                 );
             }
             for protocol in [Protocol::Tcp, Protocol::Udp] {
@@ -166,7 +166,7 @@ proptest! {
                 prop_assert_eq!(registry.range(program, &XdrString::from(netid)), range);
             }
             let versions = model.0.iter().filter(|e| e.program == program && e.version == version);
-            prop_assert!(registry.versions(program, version).eq(versions));
+            prop_assert!(registry.versions(program, version).eq(versions.cloned()));
         }
     }
 }

@@ -185,7 +185,7 @@ pub(crate) mod tests {
             let state = scratch.0.files().registrations().unwrap();
             let expected = registry();
             let expected = expected.iter().filter(|e| e.program != OWN_PROGRAM);
-            assert!(state.entries.iter().eq(expected));
+            assert!(state.entries.into_iter().eq(expected));
             assert_eq!(state.too_long, 0);
         }
         let mode = fs::metadata(scratch.file("rpcbind.xdr")).unwrap().mode();

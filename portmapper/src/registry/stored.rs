@@ -1,0 +1,108 @@
+//! An entry as the registry keeps it: a full registry has 65,536 of them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use oncrpc::uaddr::Uaddr;
+use oncrpc_xdr::XdrString;
+
+use super::shared::Id;
+use super::{Origin, split_port};
+
+/// An entry in 48 bytes, where the [`Entry`](super::Entry) that it stands for takes 128 and its address.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) program: u32,
+    pub(super) version: u32,
+    /// The netid in the letters of the registrant.
+    pub(super) netid: Id,
+    pub(super) owner: Id,
+    pub(super) uaddr: Address,
+    pub(super) origin: Option<Origin>,
+}
+
+/// A universal address: two for the same text are the same.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Address {
+    /// What nearly all services have, `0.0.0.0` or `::` and a port, written as usual.
+    Wildcard { ipv6: bool, port: u16 },
+    /// Any other text.
+    Text(Box<[u8]>),
+}
+
+impl Address {
+    pub(super) fn of(uaddr: &XdrString) -> Self {
+        let bytes = uaddr.as_bytes();
+        let wildcard = split_port(bytes).and_then(|(host, high, low)| {
+            let ipv6 = match host {
+                b"0.0.0.0" => false,
+                b"::" => true,
+                _ => return None,
+            };
+            let [high, low] = [u8::try_from(high).ok()?, u8::try_from(low).ok()?];
+            let port = u16::from_be_bytes([high, low]);
+            Some(Self::Wildcard { ipv6, port })
+        });
+        match wildcard {
+            Some(wildcard) if wildcard.text() == *uaddr => wildcard,
+            _ => Self::Text(bytes.into()),
+        }
+    }
+
+    pub(super) fn text(&self) -> XdrString {
+        match self {
+            Self::Wildcard { ipv6, port } => {
+                let host = if *ipv6 {
+                    IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+                } else {
+                    IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+                };
+                (&Uaddr::from(SocketAddr::new(host, *port))).into()
+            }
+            Self::Text(text) => text[..].into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_small() {
+        assert_eq!(size_of::<Stored>(), 48);
+    }
+
+    #[test]
+    fn every_text_comes_back_as_it_was() {
+        for text in [
+            "0.0.0.0.8.1",
+            "0.0.0.0.255.255",
+            "0.0.0.0.0.0",
+            "::.8.1",
+            "::.255.0",
+            "",
+            "junk",
+            "a.b.c",
+            "0.0.0.0.08.1",
+            "0.0.0.0.+8.1",
+            "0.0.0.0.8.1 ",
+            "0.0.0.0.256.1",
+            "0.0.0.0.-1.1",
+            "0.0.0.0.8",
+            "0:0::.8.1",
+            "127.0.0.1.8.1",
+            "/run/p.sock",
+        ] {
+            let text = XdrString::from(text);
+            assert_eq!(Address::of(&text).text(), text);
+        }
+        let wildcard = Address::of(&"::.8.1".into());
+        assert_eq!(
+            wildcard,
+            Address::Wildcard {
+                ipv6: true,
+                port: 2049
+            }
+        );
+    }
+}
