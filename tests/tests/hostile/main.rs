@@ -4,6 +4,7 @@
 
 mod fake;
 mod judged;
+mod mutants;
 mod process;
 #[expect(unreachable_pub, reason = "a crate of its own, but for the manifest")]
 mod suite;

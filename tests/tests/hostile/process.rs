@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -21,8 +21,9 @@ pub(crate) struct Place {
 /// A server at work; ended with the test.
 pub(crate) struct Process(Child);
 
-/// How long an answer is waited for that is certain to come: only what hangs meets it.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an answer is waited for that is certain to come: only what hangs meets it. It is less than rpcbind's 10 s
+/// for half a record, so that a record that it has to refuse is not taken for refused when its time is up.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 impl Place {
     pub(crate) fn new(name: &str) -> Self {
@@ -38,10 +39,15 @@ impl Place {
 
     /// A private rpcbind.
     pub(crate) fn rpcbind(&self) -> Process {
+        self.start_rpcbind(env!("CARGO_BIN_EXE_hostile-rpcbind").as_ref())
+    }
+
+    /// The same, by this program.
+    pub(crate) fn start_rpcbind(&self, program: &Path) -> Process {
         let ready = self.path.join("ready");
         let socket = UnixDatagram::bind(&ready).unwrap();
         fs::set_permissions(&ready, fs::Permissions::from_mode(0o777)).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hostile-rpcbind"));
+        let mut command = Command::new(program);
         command.args(["-f", "--port", &self.port.to_string()]);
         for (option, file) in [
             ("--socket", "sock"),
@@ -61,7 +67,12 @@ impl Place {
 
     /// The generated service.
     pub(crate) fn every(&self) -> Process {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hostile-every"));
+        self.start_every(env!("CARGO_BIN_EXE_hostile-every").as_ref())
+    }
+
+    /// The same, by this program.
+    pub(crate) fn start_every(&self, program: &Path) -> Process {
+        let mut command = Command::new(program);
         command
             .arg(self.path.join("sock"))
             .arg(self.port.to_string());

@@ -23,6 +23,12 @@ const REST: Guard = Guard {
     mutant: "if self.fragments > 0 {",
 };
 
+const MISSING: Guard = Guard {
+    file: "rpc/src/record.rs",
+    code: "self.missing = mark & !LAST;",
+    mutant: "self.missing = 0;",
+};
+
 const WHOLE: Guard = Guard {
     file: "rpc/src/record.rs",
     code: "if mark & LAST == 0 || len == 0 || input.len() - MARK_LEN < len as usize {",
@@ -33,7 +39,7 @@ pub const HAZARDS: &[Hazard] = &[
     Hazard {
         name: "mark_zero",
         guards: REST,
-        make: Make::Stream(|_, message| marked(0, message)),
+        make: Make::Stream(|_, _| marked(0, &[])),
     },
     Hazard {
         name: "mark_of_an_empty_record",
@@ -89,17 +95,21 @@ pub const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         name: "mark_cut",
-        guards: REST,
+        guards: Guard {
+            file: "rpc/src/record.rs",
+            code: "if self.mark_len < MARK_LEN {",
+            mutant: "if self.mark_len == 0 {",
+        },
         make: Make::Stream(|_, message| marked(LAST | len(message), message)[..2].to_vec()),
     },
     Hazard {
         name: "mark_alone",
-        guards: REST,
+        guards: MISSING,
         make: Make::Stream(|_, message| marked(LAST | len(message), &[])),
     },
     Hazard {
         name: "record_cut",
-        guards: REST,
+        guards: MISSING,
         make: Make::Stream(|_, message| marked(LAST | len(message), &message[..message.len() / 2])),
     },
     Hazard {

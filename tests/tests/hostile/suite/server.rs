@@ -177,15 +177,11 @@ pub fn is_end(error: &io::Error) -> bool {
     matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
 }
 
-/// Bytes that a process has in memory: the second number of `/proc/PID/statm`, in pages.
+/// Bytes that a process has in memory: `VmRSS` of `/proc/PID/status`, which is in KiB.
 pub fn resident(process: u32) -> io::Result<u64> {
-    const PAGE: u64 = 4096;
-    let statm = std::fs::read_to_string(format!("/proc/{process}/statm"))?;
-    let pages = statm
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse::<u64>().ok());
-    pages
-        .map(|pages| pages * PAGE)
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kib.map(|kib| kib << 10)
         .ok_or(io::ErrorKind::InvalidData.into())
 }

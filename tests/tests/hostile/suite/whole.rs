@@ -15,6 +15,12 @@ const NO_CALL: Guard = Guard {
     mutant: "let Some([xid, _, rpc_version]) = words(message) else {",
 };
 
+const NO_RPC_VERSION: Guard = Guard {
+    file: "rpc/src/message.rs",
+    code: "if rpc_version != RPC_VERSION {",
+    mutant: "if rpc_version < RPC_VERSION {",
+};
+
 pub const HAZARDS: &[Hazard] = &[
     Hazard {
         name: "and_a_byte",
@@ -94,7 +100,7 @@ pub const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         name: "in_another_byte_order",
-        guards: NO_CALL,
+        guards: NO_RPC_VERSION,
         make: Make::Message(|_, message| {
             let words = message.chunks(4).flat_map(|word| word.iter().rev());
             words.copied().collect()
@@ -107,7 +113,7 @@ pub const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         name: "a_byte_early",
-        guards: NO_CALL,
+        guards: NO_RPC_VERSION,
         make: Make::Message(|_, message| message[1..].to_vec()),
     },
     Hazard {

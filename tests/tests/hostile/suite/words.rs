@@ -1,7 +1,13 @@
 //! Words of every meaning with values that they should not have.
 
 use super::hazard::{Guard, Hazard, Make, with_data, with_number};
-use super::shape::Kind;
+use super::shape::{Kind, Shape};
+
+const FLAVOR: Guard = Guard {
+    file: "rpc/src/auth/server.rs",
+    code: "_ => AuthVerdict::Deny(AuthStat::Rejectedcred),",
+    mutant: "_ => AuthVerdict::Accept(None),",
+};
 
 pub const HAZARDS: &[Hazard] = &[
     Hazard {
@@ -60,12 +66,28 @@ pub const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         name: "other_byte_order",
-        guards: Guard {
-            file: "rpc/src/auth/server.rs",
-            code: "_ => AuthVerdict::Deny(AuthStat::Rejectedcred),",
-            mutant: "_ => AuthVerdict::Accept(None),",
-        },
+        guards: FLAVOR,
         make: Make::Field(|shape, at| with_number(shape, at, u32::swap_bytes)),
+    },
+    Hazard {
+        name: "of_auth_short",
+        guards: FLAVOR,
+        make: Make::Field(|shape, at| with_flavor(shape, at, 2)),
+    },
+    Hazard {
+        name: "of_auth_dh",
+        guards: FLAVOR,
+        make: Make::Field(|shape, at| with_flavor(shape, at, 3)),
+    },
+    Hazard {
+        name: "of_rpcsec_gss",
+        guards: FLAVOR,
+        make: Make::Field(|shape, at| with_flavor(shape, at, 6)),
+    },
+    Hazard {
+        name: "of_auth_tls",
+        guards: FLAVOR,
+        make: Make::Field(|shape, at| with_flavor(shape, at, 7)),
     },
     Hazard {
         name: "unknown_choice",
@@ -128,3 +150,9 @@ pub const HAZARDS: &[Hazard] = &[
         }),
     },
 ];
+
+/// The call with another flavor of credential or verifier, whose body is not of that flavor.
+fn with_flavor(shape: &Shape, at: usize, flavor: u32) -> Option<Shape> {
+    let is_flavor = shape.fields[at].name.ends_with("_flavor");
+    is_flavor.then(|| with_number(shape, at, |_| flavor))?
+}
