@@ -1,12 +1,13 @@
 # What there is to do. Each of these is a command of its own; make only remembers its name.
 
-.PHONY: help tour test faults interop counts
+.PHONY: help tour test faults fuzz interop counts
 .PHONY: deb install systemd-test
 
 help:
 	@echo 'make tour      build, start rpcbind, register a service made of a .x file, list it, call it'
 	@echo 'make test      everything that CI runs'
 	@echo 'make faults    the whole fault matrix, of which `make test` runs a tenth (minutes)'
+	@echo 'make fuzz      every fuzz target for five minutes, two at once (forty minutes); what they find is kept for the next time'
 	@echo 'make interop   only the tests against Debian'\''s rpcbind, rpcinfo, rpcgen, libtirpc and rpc.statd'
 	@echo 'make deb       the Debian package of rpcbind and rpcinfo'
 	@echo 'make install   commands, pages, completions and units below $$DESTDIR$$PREFIX (/usr/local)'
@@ -21,6 +22,9 @@ test:
 
 faults:
 	cargo test --release --package oncrpc-tests --test faults -- --include-ignored --nocapture
+
+fuzz:
+	sh tests/fuzz/run.sh 300
 
 interop:
 	sh interop/install.sh
