@@ -1,6 +1,6 @@
 # What there is to do. Each of these is a command of its own; make only remembers its name.
 
-.PHONY: help tour test faults hostile-mutants interop counts
+.PHONY: help tour test faults fuzz hostile-mutants interop counts
 .PHONY: deb install systemd-test
 
 help:
@@ -8,6 +8,7 @@ help:
 	@echo 'make test      everything that CI runs'
 	@echo 'make faults    the whole fault matrix, of which `make test` runs a tenth (minutes)'
 	@echo 'make hostile-mutants   what each hostile message is for: the checks of ours broken one by one (minutes)'
+	@echo 'make fuzz      every fuzz target for five minutes, two at once (forty minutes); what they find is kept for the next time'
 	@echo 'make interop   only the tests against Debian'\''s rpcbind, rpcinfo, rpcgen, libtirpc and rpc.statd'
 	@echo 'make deb       the Debian package of rpcbind and rpcinfo'
 	@echo 'make install   commands, pages, completions and units below $$DESTDIR$$PREFIX (/usr/local)'
@@ -25,6 +26,9 @@ faults:
 
 hostile-mutants:
 	cargo test --package oncrpc-tests --test hostile -- --ignored --nocapture mutant
+
+fuzz:
+	sh tests/fuzz/run.sh 300
 
 interop:
 	sh interop/install.sh

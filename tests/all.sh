@@ -43,6 +43,15 @@ cargo test --workspace --locked
 cargo test --package oncrpc-xdr --features serde --test serde --locked
 cargo test $tower --test tower --locked
 cargo test $tower --doc --locked
+
+step "fuzzing, ten seconds each"
+cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
+if command -v c++ >/dev/null; then
+    sh tests/fuzz/run.sh 10
+else
+    echo "not run: fuzzing (a C++ compiler is missing)" >>"$not_run"
+fi
+
 if [ -s "$not_run" ]; then
     step "not run here, because something is missing or only root can"
     cat "$not_run"

@@ -275,8 +275,12 @@ impl Settings {
         ]
     }
 
-    /// Reads the text of a file, or of an option.
-    fn apply(&mut self, text: &str, source: impl Fn(usize) -> Source) -> Result<(), BadSetting> {
+    /// Takes the text of a file, or of an option; `source` says what a line of it is called.
+    pub fn apply(
+        &mut self,
+        text: &str,
+        source: impl Fn(usize) -> Source,
+    ) -> Result<(), BadSetting> {
         let line = |at: usize| text.bytes().take(at).filter(|&byte| byte == b'\n').count() + 1;
         let table = DeTable::parse(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);

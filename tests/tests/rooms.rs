@@ -139,11 +139,12 @@ fn pure_rooms_do_no_io_and_read_no_clock() {
 #[test]
 fn every_crate_takes_the_workspace_lints_which_forbid_unsafe() {
     assert!(read(&root().join("Cargo.toml")).contains("unsafe_code = \"forbid\""));
-    for room in ORDER
-        .map(|(room, _)| room)
-        .into_iter()
-        .chain(["rpcgen", "tests", "interop"])
-    {
+    for room in ORDER.map(|(room, _)| room).into_iter().chain([
+        "rpcgen",
+        "tests",
+        "tests/fuzz/targets",
+        "interop",
+    ]) {
         let manifest = read(&root().join(room).join("Cargo.toml"));
         assert!(manifest.contains("[lints]\nworkspace = true"), "{room}");
     }

@@ -243,7 +243,13 @@ impl<L: Link> Driver<L> {
             }
             match self.link.poll_message(cx) {
                 Poll::Pending => break,
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                // What the peer has sent is wrong, or stops in a message: what came before is answered.
+                Poll::Ready(Err(error))
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+                    ) =>
+                {
                     self.end_reading(Err(error));
                     turn = Turn::Read;
                 }

@@ -319,6 +319,20 @@ async fn garbage_ends_the_connection_behind_the_replies_to_what_came_before() {
 }
 
 #[tokio::test]
+async fn half_a_record_at_the_end_costs_no_reply_to_what_came_before() {
+    let mut server = serve(Limits::SERVER, 1 << 20);
+    let half = &record(&call(8, 0, &[]))[..20];
+    let calls = [&record(&call(7, 2, &[])), &record(&call(9, 0, &[])), half].concat();
+    server.send(&calls).await;
+    server.stream.shutdown().await.unwrap();
+    server.expect(&success(9, &[])).await;
+    server.permits.add_permits(1);
+    server.expect(&success(7, &[])).await;
+    let error = server.ended().await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+}
+
+#[tokio::test]
 async fn a_reply_to_who_never_called_is_dropped() {
     let mut server = serve(Limits::SERVER, 1 << 20);
     server.send(&success(7, &[])).await;

@@ -141,14 +141,7 @@ impl Record {
 
     fn decode_body(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(match r.u32().at("kind")? {
-            SET => Self::Change(Change::Set(Cow::Owned(Entry {
-                program: r.u32().at("program")?,
-                version: r.u32().at("version")?,
-                netid: r.string(NETID).at("netid")?,
-                uaddr: r.string(UADDR).at("address")?,
-                owner: Owner::from_text(&r.string(OWNER).at("owner")?),
-                origin: None,
-            }))),
+            SET => Self::Change(Change::Set(Cow::Owned(decode_entry(r)?))),
             UNSET => Self::Change(Change::Unset {
                 program: r.u32().at("program")?,
                 version: r.u32().at("version")?,
@@ -161,6 +154,18 @@ impl Record {
             other => return Err(unknown(r, other)).at("kind"),
         })
     }
+}
+
+/// An entry, whose texts end at their first zero byte here as everywhere.
+fn decode_entry(r: &mut Reader<'_>) -> Result<Entry, DecodeError> {
+    let service = (r.u32().at("program")?, r.u32().at("version")?);
+    let netid = r.string(NETID).at("netid")?;
+    let uaddr = r.string(UADDR).at("address")?;
+    let owner = Owner::from_text(&r.string(OWNER).at("owner")?);
+    // INVARIANT: the bounds are those of the codec.
+    #[expect(clippy::expect_used, reason = "nothing is over its bound")]
+    let entry = Entry::new(service, &netid, &uaddr, owner).expect("bounded texts");
+    Ok(entry)
 }
 
 /// A journal of nothing but what is registered now, a record at a time.

@@ -10,7 +10,7 @@ use crate::registry::{Entry, Owner};
 pub(super) const OWN_PROGRAM: u32 = 100_000;
 
 /// Reads `rpcblist_ptr`.
-pub(super) fn rpcblist(list: &Bytes) -> Result<State, DecodeError> {
+pub fn rpcblist(list: &Bytes) -> Result<State, DecodeError> {
     each(list, |r| {
         let service = (r.u32().at("r_prog")?, r.u32().at("r_vers")?);
         let netid = r.string(u32::MAX).at("r_netid")?;
@@ -21,7 +21,7 @@ pub(super) fn rpcblist(list: &Bytes) -> Result<State, DecodeError> {
 }
 
 /// Reads `pmaplist_ptr`; mappings of other protocols than TCP and UDP are left out.
-pub(super) fn pmaplist(list: &Bytes) -> Result<State, DecodeError> {
+pub fn pmaplist(list: &Bytes) -> Result<State, DecodeError> {
     each(list, |r| {
         let service = (r.u32().at("pm_prog")?, r.u32().at("pm_vers")?);
         let protocol = Protocol::from_number(r.u32().at("pm_prot")?);

@@ -23,7 +23,7 @@ use thiserror::Error;
 
 use crate::registry::Entry;
 pub use files::{Condition, Files, Fingerprint};
-pub use lists::wildcard;
+pub use lists::{pmaplist, rpcblist, wildcard};
 
 /// The directory of the state files, `/run/rpcbind` on Debian.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! What holds for any bytes: called by `tests/fuzz.rs` with a bounded number, and by `rpcgen/fuzz` without end.
+//! What holds for any bytes: called by `tests/fuzz.rs` with a bounded number, and by `tests/fuzz` of the workspace without end.
 
 use oncrpc_rpcgen::diagnostic::Style;
 use oncrpc_rpcgen::fmt::tidy;
