@@ -444,12 +444,15 @@ impl Portmapper {
     }
 
     /// Registrations from a place on, up to so many, and the place of the next one if there are more.
-    pub fn entries(&self, from: Place, most: usize) -> (Vec<Entry>, Option<Place>) {
+    pub fn entries(&self, from: i64, most: usize) -> (Vec<Entry>, Option<i64>) {
+        // Beyond the places that there are is behind all of them.
+        let beyond = if from < 0 { Place::MIN } else { Place::MAX };
+        let from = Place::try_from(from).unwrap_or(beyond);
         let books = self.books();
         let mut rest = books.registry.from(from);
         let entries = rest.by_ref().take(most);
         let entries = entries.map(|(_, entry)| entry).collect();
-        (entries, rest.next().map(|(place, _)| place))
+        (entries, rest.next().map(|(place, _)| place.into()))
     }
 
     /// The family of addresses on the transport that was used for asking.

@@ -151,6 +151,9 @@ impl Registry {
     /// The same one again is fine, whoever asks; at another address it is not, whoever asks.
     pub fn set(&mut self, entry: Entry) -> Set {
         self.add(entry, |registry| {
+            if registry.end == Place::MAX {
+                registry.move_up();
+            }
             let place = registry.end;
             registry.end += 1;
             place
@@ -215,6 +218,18 @@ impl Registry {
         self.entries.insert(place, stored);
         self.changed();
         Set::Added
+    }
+
+    /// Gives those that were registered the first places again, in their order.
+    fn move_up(&mut self) {
+        let left: Vec<_> = self.from(0).collect();
+        for (place, _) in &left {
+            self.remove(*place);
+        }
+        self.end = 0;
+        for (_, entry) in left {
+            self.set(entry);
+        }
     }
 
     /// The entry that is stored so.
@@ -641,6 +656,28 @@ mod tests {
         let mut other = Registry::new();
         other.set(service());
         assert_eq!(other.dump(), dumped);
+    }
+
+    #[test]
+    fn when_all_places_are_used_those_that_are_left_move_up() {
+        let mut registry = Registry::new();
+        registry.announce(entry(9, "tcp", "0.0.0.0.0.111", SUPERUSER));
+        registry.set(entry(1, "tcp", "0.0.0.0.8.1", ANN));
+        registry.end = Place::MAX - 1;
+        for version in [2, 3] {
+            registry.set(entry(version, "tcp", "0.0.0.0.8.1", ANN));
+        }
+        let places = registry.from(Place::MIN);
+        let places: Vec<_> = places
+            .map(|(place, entry)| (place, entry.version))
+            .collect();
+        assert_eq!(places, [(-1, 9), (0, 1), (1, 2), (2, 3)]);
+        let tcp = "tcp".into();
+        assert_eq!(
+            registry.find(400_000, 7, &tcp).map(|entry| entry.version),
+            Some(3)
+        );
+        assert_eq!(unset(&mut registry, 2, "", &ANN), Unset::Removed(1));
     }
 
     #[test]

@@ -15,7 +15,6 @@ use super::proto::{Registration, Status};
 use super::{json, path, text};
 use crate::binding::reason;
 use crate::cli::Options;
-use crate::registry::Place;
 use crate::services::{ProgramNames, RPC_PATH};
 use crate::settings::{BadSetting, Settings};
 
@@ -87,7 +86,7 @@ async fn ask(socket: &Path) -> Result<(Status, Vec<Registration>), CallError> {
     let options = CallOptions::default().timeout(PATIENCE);
     let client = Client::new(channel).with_options(options);
     let mut registrations = Vec::new();
-    let mut from = Some(Place::MIN);
+    let mut from = Some(i64::MIN);
     while let Some(place) = from {
         let page = client.registrations(place).await?;
         registrations.extend(page.registrations);

@@ -17,7 +17,7 @@ use super::tally::Tally;
 use crate::forward::{Forwarder, IN_FLIGHT};
 use crate::journal::Written;
 use crate::portmapper::Portmapper;
-use crate::registry::{Entry, Place};
+use crate::registry::Entry;
 use crate::statistics::MAX_ROWS;
 
 /// What the daemon knows of itself.
@@ -74,7 +74,7 @@ impl View {
     }
 
     /// The registrations from a place on, as many as one answer holds.
-    pub fn page(&self, from: Place, now: Instant) -> Page {
+    pub fn page(&self, from: i64, now: Instant) -> Page {
         let most = STATUS_PAGE as usize;
         let (entries, next) = self.portmapper.entries(from, most);
         let now = self.portmapper.seconds(now);
