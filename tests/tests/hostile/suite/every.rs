@@ -13,8 +13,8 @@ static SHAPE: Type = Type::Union(&[(0, Type::Void), (1, Type::Wide), (2, POINT)]
 static NODE: Type = Type::Struct(&[("value", Type::Word), ("name", TEXT)]);
 static TREE: Type = Type::Struct(&[
     ("value", Type::Word),
-    ("left", Type::Optional(&TREE)),
-    ("right", Type::Optional(&TREE)),
+    ("left", Type::Nested(&TREE)),
+    ("right", Type::Nested(&TREE)),
 ]);
 
 const fn echo(name: &'static str, number: u32, args: Type, sample: &'static [Sample]) -> Procedure {
@@ -97,8 +97,8 @@ pub static EVERY: Program = Program {
             15,
             Type::Struct(&[
                 ("value", Type::Word),
-                ("left", Type::Optional(&TREE)),
-                ("right", Type::Optional(&TREE)),
+                ("left", Type::Nested(&TREE)),
+                ("right", Type::Nested(&TREE)),
             ]),
             &[Word(1), Word(1), Word(2), Word(0), Word(0), Word(0)],
         ),
