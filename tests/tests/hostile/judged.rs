@@ -1,6 +1,7 @@
 //! The suite itself, judged: it has what it says, and believes no server that lies.
 
 use std::collections::HashSet;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +10,10 @@ use crate::send_all;
 use crate::suite::cases::{self, Case, Sent};
 use crate::suite::every::EVERY;
 use crate::suite::hazard;
+use crate::suite::judge::End;
 use crate::suite::portmapper::PORTMAPPER;
+use crate::suite::run::Run;
+use crate::suite::server::{Server, Transport};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -98,5 +102,26 @@ fn every_lie_is_found_each_time_it_is_told() {
         send_all(&fake.server(PATIENCE), &cases, &mut wrong);
         assert!(fake.lies() > 50, "{what}: told {} times", fake.lies());
         assert_eq!(wrong.len(), fake.lies(), "{what}");
+    }
+}
+
+#[test]
+fn a_server_that_answers_nobody_is_not_taken_for_alive() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = listener.local_addr().unwrap();
+    let _socket = UdpSocket::bind(at).unwrap();
+    let server = Server {
+        program: &EVERY,
+        v4: at,
+        v6: None,
+        unix: None,
+        // It will not answer however long one waits.
+        patience: Duration::from_millis(20),
+    };
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let mut run = Run::new(&server, transport).unwrap();
+        let seen = run.send(&messages()[0]).unwrap();
+        assert_eq!(seen.heard.end, End::Hung);
+        assert!(!seen.alive && seen.wrong.is_some());
     }
 }

@@ -9,12 +9,12 @@ const TEXT: Type = Type::Bytes(64);
 const BLOB: Type = Type::Bytes(1000);
 const POINT: Type = Type::Struct(&[("x", Type::Word), ("y", Type::Word)]);
 
-static SHAPE: Type = Type::Union(&[(0, Type::Void), (1, Type::Wide), (2, POINT)]);
-static NODE: Type = Type::Struct(&[("value", Type::Word), ("name", TEXT)]);
+const SHAPE: Type = Type::Union(&[(0, Type::Void), (1, Type::Wide), (2, POINT)]);
+const NODE: Type = Type::Struct(&[("value", Type::Word), ("name", TEXT)]);
 static TREE: Type = Type::Struct(&[
     ("value", Type::Word),
-    ("left", Type::Optional(&TREE)),
-    ("right", Type::Optional(&TREE)),
+    ("left", Type::Nested(&TREE)),
+    ("right", Type::Nested(&TREE)),
 ]);
 
 const fn echo(name: &'static str, number: u32, args: Type, sample: &'static [Sample]) -> Procedure {
@@ -46,24 +46,14 @@ pub static EVERY: Program = Program {
             Type::List(&NODE),
             &[Word(2), Word(1), Bytes(b"one"), Word(2), Bytes(b"two")],
         ),
-        echo(
-            "union_void",
-            6,
-            Type::Union(&[(0, Type::Void), (1, Type::Wide), (2, POINT)]),
-            &[Word(0)],
-        ),
+        echo("union_void", 6, SHAPE, &[Word(0)]),
         echo(
             "union_double",
             6,
-            Type::Union(&[(0, Type::Void), (1, Type::Wide), (2, POINT)]),
+            SHAPE,
             &[Word(1), Wide(0x4009_21fb_5444_2d18)],
         ),
-        echo(
-            "union_struct",
-            6,
-            Type::Union(&[(0, Type::Void), (1, Type::Wide), (2, POINT)]),
-            &[Word(2), Word(3), Word(4)],
-        ),
+        echo("union_struct", 6, SHAPE, &[Word(2), Word(3), Word(4)]),
         echo("enum", 7, Type::Word, &[Word(2)]),
         echo(
             "array",
@@ -97,8 +87,8 @@ pub static EVERY: Program = Program {
             15,
             Type::Struct(&[
                 ("value", Type::Word),
-                ("left", Type::Optional(&TREE)),
-                ("right", Type::Optional(&TREE)),
+                ("left", Type::Nested(&TREE)),
+                ("right", Type::Nested(&TREE)),
             ]),
             &[Word(1), Word(1), Word(2), Word(0), Word(0), Word(0)],
         ),

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::UdpSocket;
+use std::time::Duration;
 
 use super::cases::{Case, Sent};
 use super::judge::{End, Framing, Heard, judge, outcome, records};
@@ -11,6 +12,10 @@ use super::server::{Server, Stream, Transport, is_end, read_record};
 
 /// Hostile streams that are kept open behind the one at hand.
 const KEPT: usize = 64;
+
+/// How long the end of a stream is waited for that has to be ended at once. It is less than a server of ours grants to
+/// whatever may still become a record (5 s for a header), so that the end is not taken for one when that time is up.
+const AT_ONCE: Duration = Duration::from_secs(4);
 
 /// The xid of the call that goes before a hostile message, and of the one that goes behind it.
 const BEFORE: u32 = 0x600d_0001;
@@ -133,6 +138,9 @@ impl<'a> Run<'a> {
     ) -> io::Result<Heard> {
         let program = self.server.program;
         let mut stream = self.server.stream(self.transport)?;
+        if framing == Framing::Broken {
+            stream.wait(Some(self.server.patience.min(AT_ONCE)))?;
+        }
         let last = BEHIND ^ self.number;
         let mut sent = [&record(&messages[0]), bytes].concat();
         if framing == Framing::Whole {
@@ -180,16 +188,14 @@ fn framed(server: &Server, stream: Vec<u8>) -> (Vec<Vec<u8>>, Framing, Vec<u8>) 
 
 /// What has come of a stream on which nothing had to come.
 fn late(stream: &mut dyn Stream) -> io::Result<End> {
-    stream.wait(false)?;
-    let end = match stream.read(&mut [0; 1]) {
+    stream.wait(None)?;
+    Ok(match stream.read(&mut [0; 1]) {
         Ok(0) => End::Closed,
         Err(error) if is_late(&error) => End::Quiet,
         Err(error) if is_end(&error) => End::Closed,
         // An answer to half a message.
         Ok(_) | Err(_) => End::Hung,
-    };
-    stream.wait(true)?;
-    Ok(end)
+    })
 }
 
 fn is_null_reply(reply: &[u8], xid: u32) -> bool {

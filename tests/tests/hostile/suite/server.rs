@@ -50,19 +50,21 @@ impl Transport {
 
 /// A stream of either kind.
 pub trait Stream: Read + Write {
-    /// Waits for input, or takes what is there.
-    fn wait(&self, wait: bool) -> io::Result<()>;
+    /// Waits for input so long; `None` is to take what is there.
+    fn wait(&self, longest: Option<Duration>) -> io::Result<()>;
 }
 
 impl Stream for TcpStream {
-    fn wait(&self, wait: bool) -> io::Result<()> {
-        self.set_nonblocking(!wait)
+    fn wait(&self, longest: Option<Duration>) -> io::Result<()> {
+        self.set_nonblocking(longest.is_none())?;
+        self.set_read_timeout(longest)
     }
 }
 
 impl Stream for UnixStream {
-    fn wait(&self, wait: bool) -> io::Result<()> {
-        self.set_nonblocking(!wait)
+    fn wait(&self, longest: Option<Duration>) -> io::Result<()> {
+        self.set_nonblocking(longest.is_none())?;
+        self.set_read_timeout(longest)
     }
 }
 
@@ -88,13 +90,13 @@ impl Server {
     pub fn stream(&self, transport: Transport) -> io::Result<Box<dyn Stream>> {
         if let (Transport::Unix, Some(path)) = (transport, &self.unix) {
             let stream = UnixStream::connect(path)?;
-            stream.set_read_timeout(Some(self.patience))?;
+            stream.wait(Some(self.patience))?;
             stream.set_write_timeout(Some(self.patience))?;
             return Ok(Box::new(stream));
         }
         let stream = TcpStream::connect_timeout(&self.address(transport)?, self.patience)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(self.patience))?;
+        stream.wait(Some(self.patience))?;
         stream.set_write_timeout(Some(self.patience))?;
         Ok(Box::new(stream))
     }

@@ -184,7 +184,7 @@ impl Shape {
                 let each = (self.fields.len() - at - 1) / count.max(1) as usize;
                 self.fields[at].kind = kind(each);
             }
-            Type::Optional(pointed_at) => {
+            Type::Optional(pointed_at) | Type::Nested(pointed_at) => {
                 let is_there = number(next());
                 self.word(&join(name, "is_there"), Kind::Choice, is_there);
                 if is_there == 1 {

@@ -143,7 +143,7 @@ pub const HAZARDS: &[Hazard] = &[
             code: "depth: Self::DEFAULT_DEPTH,",
             mutant: "depth: Self::DEFAULT_DEPTH - 1,",
         },
-        make: Make::Field(|shape, at| nested(shape, at, DEPTH - 2)),
+        make: Make::Field(|shape, at| nested(shape, at, DEPTH)),
     },
     Hazard {
         name: "too_deep",
@@ -152,7 +152,7 @@ pub const HAZARDS: &[Hazard] = &[
             code: "let Some(depth) = self.depth.checked_sub(1) else {",
             mutant: "let Some(depth) = Some(self.depth) else {",
         },
-        make: Make::Field(|shape, at| nested(shape, at, DEPTH - 1)),
+        make: Make::Field(|shape, at| nested(shape, at, DEPTH + 1)),
     },
     Hazard {
         name: "far_too_deep",
@@ -194,17 +194,17 @@ fn thousands(shape: &Shape, at: usize) -> Option<Shape> {
     Some(long)
 }
 
-/// The call with so many more levels of a tree where it has none to its left.
+/// The call with a tree of so many levels below its root, each on the left of the one above.
 fn nested(shape: &Shape, at: usize, levels: u32) -> Option<Shape> {
-    if !shape.fields[at].name.ends_with(".left.is_there") {
+    let name = &shape.fields[at].name;
+    if !name.ends_with(".left.is_there") {
         return None;
     }
     let mut deep = shape.clone();
+    let more = levels as usize - name.matches("left.it.").count();
     // Each level: there is one, its value, and, once what is on its left has ended, nothing on its right.
-    let down = [[0, 0, 0, 1], [0, 0, 0, 9]]
-        .concat()
-        .repeat(levels as usize);
-    let up = [0, 0, 0, 0].repeat(levels as usize);
+    let down = [[0, 0, 0, 1], [0, 0, 0, 9]].concat().repeat(more);
+    let up = [0, 0, 0, 0].repeat(more);
     deep.fields[at].bytes = [down, vec![0; 4], up].concat();
     Some(deep)
 }

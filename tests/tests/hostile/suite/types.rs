@@ -18,8 +18,10 @@ pub enum Type {
     Struct(&'static [(&'static str, Type)]),
     /// `T x<max>`.
     Array(u32, &'static Type),
-    /// `T *x`; what contains itself that way nests.
+    /// `T *x`.
     Optional(&'static Type),
+    /// The same in `T` itself, which nests that way.
+    Nested(&'static Type),
     /// Structs of which each links to the next by its last field.
     List(&'static Type),
     /// An arm for each of these discriminants, and none for others.
@@ -69,7 +71,12 @@ impl Type {
             }
             Self::Optional(pointed_at) => {
                 if bool(rest, out)? {
-                    pointed_at.read_into(rest, out, depth.checked_sub(1)?)?;
+                    pointed_at.read_into(rest, out, depth)?;
+                }
+            }
+            Self::Nested(itself) => {
+                if bool(rest, out)? {
+                    itself.read_into(rest, out, depth.checked_sub(1)?)?;
                 }
             }
             Self::List(element) => {
