@@ -139,9 +139,9 @@ impl World {
         }
         self.stop = watch::Sender::new(false);
         self.portmapper.end();
-        let before = self.portmapper.fullness().registrations;
+        let before = self.portmapper.fullness().used;
         (self.portmapper, self.ladders) = portmapper(&self.state);
-        assert_eq!(self.portmapper.fullness().registrations, before);
+        assert_eq!(self.portmapper.fullness().used, before);
         assert_eq!(self.budget.taken(), 0, "nothing is held for who is gone");
         self.call_in();
     }
