@@ -16,7 +16,7 @@
 //! | [`state`] | what the last rpcbind left |
 //! | [`address`] | universal addresses |
 //! | [`config`] | the files of an administrator |
-//! | [`print`] | what rpcinfo prints |
+//! | [`mod@print`] | what rpcinfo prints |
 
 pub mod address;
 pub mod auth;
