@@ -46,11 +46,11 @@ if [ "${1:-}" = --one ]; then
     exit
 fi
 
+# The crates are those of the other workspace, and what libFuzzer needs.
+cp ../../Cargo.lock .
 flags="-Zsanitizer=address -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"
 flags="$flags -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table"
 flags="$flags -Cllvm-args=-sanitizer-coverage-trace-compares -Cllvm-args=-simplifycfg-branch-fold-threshold=0"
-# The crates are those of the other workspace, and what libFuzzer needs.
-cp ../../Cargo.lock .
 RUSTC_BOOTSTRAP=1 RUSTFLAGS=$flags cargo build --quiet --release --target "$host"
 
 if [ "${1:-}" = --input ]; then

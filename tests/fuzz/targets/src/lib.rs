@@ -16,7 +16,7 @@
 //! | [`state`] | what the last rpcbind left |
 //! | [`address`] | universal addresses |
 //! | [`config`] | the files of an administrator |
-//! | [`mod@print`] | what rpcinfo prints |
+//! | [`rpcinfo`] | what it prints of an answer |
 
 pub mod address;
 pub mod auth;
@@ -26,8 +26,8 @@ pub mod header;
 pub mod idl;
 mod peers;
 pub mod portmap;
-pub mod print;
 pub mod record;
+pub mod rpcinfo;
 pub mod server;
 pub mod state;
 pub mod xdr;
@@ -58,7 +58,7 @@ pub const TARGETS: [Target; 16] = [
     target("state_files", state::files),
     target("uaddr_taddr", address::uaddr_taddr),
     target("config_files", config::files),
-    target("rpcinfo_print", print::rpcinfo),
+    target("rpcinfo_print", rpcinfo::print),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8])) -> Target {

@@ -9,7 +9,7 @@ use oncrpc_xdr::wire::{Fixed, List};
 use oncrpc_xdr::{Bytes, Reader, Wire, XdrString};
 
 /// Any bytes as each answer of rpcbind, in each layout.
-pub fn rpcinfo(data: &[u8]) {
+pub fn print(data: &[u8]) {
     let Some((answer, body)) = data.split_first() else {
         return;
     };
