@@ -265,8 +265,11 @@ impl<'a> Layout<'a> {
         let opens = statement.find(|token| [";", "{"].contains(&token.text));
         let is_tall = opens.is_some_and(|open| {
             let at = behind.iter().position(|token| std::ptr::eq(token, open));
-            let rest = at.map_or(behind, |at| &behind[at + 1..]);
-            open.text == "{" && !self.would_be_one_line(token, open, rest)
+            let (head, rest) = match at {
+                Some(at) => (&behind[..at], &behind[at + 1..]),
+                None => (&[][..], behind),
+            };
+            open.text == "{" && !self.would_be_one_line(token, head, open, rest)
         });
         let before = is_tall && matches!(self.lines.last(), Some(Line::Code { .. }));
         if after || before {
@@ -274,11 +277,17 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Whether the body that `open` opens will be on one line.
-    fn would_be_one_line(&self, first: &Token<'_>, open: &Token<'_>, rest: &[Token<'_>]) -> bool {
-        let start = self.source.range(first.span).start;
-        let head = &self.source.text()[start..self.source.range(open.span).start];
-        let words = head.split_whitespace();
+    /// Whether the body that `open` opens will be on one line, behind `first` and the rest of its head.
+    ///
+    /// By the words, not by how they are spaced: that is about to change.
+    fn would_be_one_line(
+        &self,
+        first: &Token<'_>,
+        head: &[Token<'_>],
+        open: &Token<'_>,
+        rest: &[Token<'_>],
+    ) -> bool {
+        let words = std::iter::once(first).chain(head).map(|token| token.text);
         let is_body = words.clone().any(|word| ["struct", "enum"].contains(&word))
             && !words.clone().any(|word| word == "switch");
         let width: usize = words.map(|word| word.chars().count() + 1).sum();
