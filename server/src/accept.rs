@@ -162,13 +162,14 @@ impl Connections {
     ) -> impl Future<Output = ()> + use<S> {
         let name = peer.clone();
         let link = StreamLink::new(stream, self.limits.record);
-        let driver = Driver::new(link, self.limits)
+        let driven = Driver::new(link, self.limits)
             .within(self.budget.clone())
             .noting(place.seat().activity.clone())
-            .serving(self.ladders.clone(), peer, self.stop.clone());
+            .serving(self.ladders.clone(), peer, self.stop.clone())
+            .run();
         async move {
             let _place = place;
-            if let Err(error) = driver.run().await {
+            if let Err(error) = driven.await {
                 log::debug!("connection of {name} ended: {error}");
             }
         }

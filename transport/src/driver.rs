@@ -117,18 +117,24 @@ impl<L: Link> Driver<L> {
     }
 
     /// Carries messages until the connection ends, and says why it did: `Ok` if both sides are done.
-    pub async fn run(mut self) -> io::Result<()> {
-        // Outside of tokio's budget, because the turn's length is the driver's own to limit.
-        let driven = poll_fn(|cx| self.poll(cx));
-        let ended = tokio::task::coop::unconstrained(driven).await;
-        if let Some(calls) = &self.calls {
-            calls.end(&ended);
+    ///
+    /// The future is small: what it works on is in a box, because a future that is handed on is laid out once for each
+    /// hand, and there are thousands of connections that do nothing.
+    pub fn run(self) -> impl Future<Output = io::Result<()>> + Send {
+        let mut driver = Box::new(self);
+        async move {
+            // Outside of tokio's budget, because the turn's length is the driver's own to limit.
+            let driven = poll_fn(|cx| driver.poll(cx));
+            let ended = tokio::task::coop::unconstrained(driven).await;
+            if let Some(calls) = &driver.calls {
+                calls.end(&ended);
+            }
+            if driver.serving.is_some() && driver.read_ended {
+                let closed = poll_fn(|cx| driver.link.poll_close(cx));
+                let _ = tokio::time::timeout(LINGER, closed).await;
+            }
+            ended
         }
-        if self.serving.is_some() && self.read_ended {
-            let closed = poll_fn(|cx| self.link.poll_close(cx));
-            let _ = tokio::time::timeout(LINGER, closed).await;
-        }
-        ended
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
