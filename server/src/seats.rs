@@ -3,7 +3,7 @@
 //! A connection that nobody uses costs its owner nothing: whoever comes while all places are taken gets the place of
 //! one of those. So a crowd of silent connections displaces itself, and never one that is of use to somebody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,10 +14,20 @@ use tokio::task::AbortHandle;
 /// The places that are taken.
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
-    taken: Mutex<HashMap<u64, Arc<Seat>>>,
+    taken: Mutex<Taken>,
     next: AtomicU64,
     vacated: AtomicU64,
 }
+
+#[derive(Debug, Default)]
+struct Taken {
+    seats: HashMap<u64, Arc<Seat>>,
+    /// The least used of them when they were last looked through, the least first.
+    least_used: VecDeque<Arc<Seat>>,
+}
+
+/// Places that are found in one look through all of them, so that a crowd does not cost one for each that comes.
+const AT_ONCE: usize = 64;
 
 /// A place that is taken.
 #[derive(Debug)]
@@ -52,39 +62,44 @@ impl Seats {
             leaves: AtomicBool::new(false),
         });
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.insert(number, seat.clone());
+        taken.seats.insert(number, seat.clone());
         (number, seat)
     }
 
     /// Gives a place back.
     pub(crate) fn leave(&self, number: u64) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.remove(&number);
+        taken.seats.remove(&number);
     }
 
     /// Ends the connection that is of least use to its peer, if there is one that may be ended: of those that never sent
     /// a good record the oldest, then of those that have sent none for `after` the one that is quiet for the longest.
     /// `for_remote` is whether it is for a peer from another host, for whom none of this host's ends.
     pub(crate) fn vacate(&self, for_remote: bool, after: Duration, now: Instant) -> bool {
-        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let may_leave = |seat: &&Arc<Seat>| {
-            let quiet = seat.activity.last_good();
-            let is_used = quiet.is_some_and(|at| now.saturating_duration_since(at) < after);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let Taken { seats, least_used } = &mut *taken;
+        let may_leave = |seat: &Seat| {
             let spared = for_remote && seat.kind != Kind::Remote;
-            let can_be_ended = seat.task.get().is_some() && !seat.leaves.load(Ordering::Relaxed);
-            !is_used && !spared && can_be_ended && !seat.activity.is_busy()
+            !spared && seat.may_leave(after, now)
         };
-        let leaves = taken.values().filter(may_leave).min_by_key(|seat| {
-            let last_good = seat.activity.last_good();
-            let since = last_good.unwrap_or(seat.activity.since());
-            (last_good.is_some(), seat.kind, since)
-        });
-        let Some((seat, task)) = leaves.and_then(|seat| Some((seat, seat.task.get()?))) else {
+        least_used.retain(|seat| may_leave(seat));
+        if least_used.is_empty() {
+            let mut found: Vec<_> = seats.values().filter(|seat| may_leave(seat)).collect();
+            if found.len() > AT_ONCE {
+                found.select_nth_unstable_by_key(AT_ONCE, |seat| seat.use_to_its_peer());
+                found.truncate(AT_ONCE);
+            }
+            found.sort_by_key(|seat| seat.use_to_its_peer());
+            least_used.extend(found.into_iter().cloned());
+        }
+        let Some(seat) = least_used.pop_front() else {
             return false;
         };
         seat.leaves.store(true, Ordering::Relaxed);
         self.vacated.fetch_add(1, Ordering::Relaxed);
-        task.abort();
+        if let Some(task) = seat.task.get() {
+            task.abort();
+        }
         true
     }
 
@@ -95,6 +110,22 @@ impl Seats {
 }
 
 impl Seat {
+    /// Whether the connection can be ended, and is of no use to its peer at the moment.
+    fn may_leave(&self, after: Duration, now: Instant) -> bool {
+        let last_good = self.activity.last_good();
+        let is_used = last_good.is_some_and(|at| now.saturating_duration_since(at) < after);
+        let task = self.task.get().filter(|task| !task.is_finished());
+        let can_be_ended = task.is_some() && !self.leaves.load(Ordering::Relaxed);
+        can_be_ended && !is_used && !self.activity.is_busy()
+    }
+
+    /// The less it is, the sooner it leaves.
+    fn use_to_its_peer(&self) -> (bool, Kind, Instant) {
+        let last_good = self.activity.last_good();
+        let since = last_good.unwrap_or(self.activity.since());
+        (last_good.is_some(), self.kind, since)
+    }
+
     /// Says what ends the connection.
     pub(crate) fn ends_by(&self, task: AbortHandle) {
         // There is one task for each place.
@@ -132,7 +163,7 @@ mod tests {
         let seats = Seats::default();
         let (number, _) = seats.take(Kind::Local, Instant::now());
         seats.leave(number);
-        assert!(seats.taken.lock().unwrap().is_empty());
+        assert!(seats.taken.lock().unwrap().seats.is_empty());
         assert!(!seats.vacate(false, Duration::ZERO, Instant::now()));
     }
 }
