@@ -1,6 +1,6 @@
 # What there is to do. Each of these is a command of its own; make only remembers its name.
 
-.PHONY: help tour test faults fuzz hostile-mutants interop counts
+.PHONY: help tour test faults fuzz hostile-mutants storms soak interop counts
 .PHONY: deb install systemd-test
 
 help:
@@ -9,6 +9,8 @@ help:
 	@echo 'make faults    the whole fault matrix, of which `make test` runs a tenth (minutes)'
 	@echo 'make hostile-mutants   what each hostile message is for: the checks of ours broken one by one (minutes)'
 	@echo 'make fuzz      every fuzz target for five minutes, two at once (forty minutes); what they find is kept for the next time'
+	@echo 'make storms    crowds, floods and what others notice of them, at full strength, beside Debian'\''s rpcbind (minutes; as root)'
+	@echo 'make soak      a day of rpcbind'\''s in virtual time (minutes)'
 	@echo 'make interop   only the tests against Debian'\''s rpcbind, rpcinfo, rpcgen, libtirpc and rpc.statd'
 	@echo 'make deb       the Debian package of rpcbind and rpcinfo'
 	@echo 'make install   commands, pages, completions and units below $$DESTDIR$$PREFIX (/usr/local)'
@@ -29,6 +31,13 @@ hostile-mutants:
 
 fuzz:
 	sh tests/fuzz/run.sh 300
+
+storms:
+	ONCRPC_STORMS=full cargo test --release --package oncrpc-portmapper --test storms -- --nocapture --test-threads 1
+	ONCRPC_STORMS=full cargo test --release --package oncrpc-interop --test storms -- --nocapture --test-threads 1
+
+soak:
+	ONCRPC_SOAK=full cargo test --release --package oncrpc-tests --test soak -- --nocapture
 
 interop:
 	sh interop/install.sh
