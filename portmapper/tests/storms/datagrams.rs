@@ -56,7 +56,7 @@ fn in_a_flood_of_datagrams_half_of_them_garbage_calls_are_answered() {
     let ways = [Way::Kept, Way::New, Way::Unix];
     let storm = Storm::over("flood", place, instance, &ways);
     let (memory, before) = (
-        storm.instance.memory("VmRSS"),
+        storm.instance.memory("RssAnon"),
         storm.instance.processor_time(),
     );
     let (each, begun) = (either(20_000, 500_000), Instant::now());
@@ -68,7 +68,7 @@ fn in_a_flood_of_datagrams_half_of_them_garbage_calls_are_answered() {
     });
     let took = begun.elapsed();
     let flooded = per_answer(storm.instance.processor_time() - before, answers);
-    let grown = storm.instance.memory("VmRSS").saturating_sub(memory);
+    let grown = storm.instance.memory("RssAnon").saturating_sub(memory);
     storm.end(&format!(
         "{} datagrams in {took:.1?}, {answers} answers, {flooded:.1?} of the processor for each, {quiet:.1?} before; {grown} KiB more",
         2 * each
@@ -91,10 +91,10 @@ fn a_spread_of_sources_leaves_nothing_behind() {
         socket.recv(&mut [0; 100]).unwrap();
     };
     (0..500).for_each(ask);
-    let before = storm.instance.memory("VmRSS");
+    let before = storm.instance.memory("RssAnon");
     let sources = either(5_000, 1_000_000);
     (0..sources).for_each(ask);
-    let grown = storm.instance.memory("VmRSS").saturating_sub(before);
+    let grown = storm.instance.memory("RssAnon").saturating_sub(before);
     storm.end(&format!("{sources} source addresses; {grown} KiB more"));
     assert!(grown <= 256, "{grown} KiB");
 }
@@ -124,10 +124,10 @@ fn look_ups_of_ever_new_programs_leave_nothing_behind_and_stay_as_fast() {
     };
     let count = either(50_000, 5_000_000);
     look_up(0, count / 10);
-    let before = storm.instance.memory("VmRSS");
+    let before = storm.instance.memory("RssAnon");
     let (took, first) = look_up(count / 10, count);
     let (_, second) = look_up(2 * count, count);
-    let grown = storm.instance.memory("VmRSS").saturating_sub(before);
+    let grown = storm.instance.memory("RssAnon").saturating_sub(before);
     storm.end(&format!(
         "{count} distinct in {took:.1?}, of which {first:.1?} of the processor; as many again {second:.1?}; {grown} KiB more"
     ));
