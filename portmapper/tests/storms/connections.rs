@@ -58,7 +58,7 @@ fn idle_connections_cost_little_and_whoever_calls_stays() {
     let places = either(200, 4096);
     let storm = Storm::begin("idle", &[&format!("connections = {places}")]);
     let mut active = storm.connect();
-    let before = storm.instance.memory("VmRSS");
+    let before = storm.instance.memory("RssAnon");
     let mut idle: Vec<_> = (0..places * 3 / 2)
         .map(|number| {
             if number % 50 == 0 {
@@ -67,15 +67,21 @@ fn idle_connections_cost_little_and_whoever_calls_stays() {
             storm.connect()
         })
         .collect();
-    let grown = storm.instance.memory("VmRSS").saturating_sub(before);
-    // Those who came first have left for those who came last, and the rest leaves after 10 s.
+    let grown = storm.instance.memory("RssAnon").saturating_sub(before);
+    // The rest is there for 10 s.
+    for _ in 0..either(2, 80) {
+        assert!(ask(&mut active, 0, &[]).is_empty());
+        thread::park_timeout(Duration::from_millis(100));
+    }
+    // Those who came first have left for those who came last.
     for stream in idle.iter_mut().take(places / 3) {
         ended(stream);
         assert!(ask(&mut active, 0, &[]).is_empty());
     }
     let bytes = grown * 1024 / places as u64;
     storm.end(&format!("{} connections, {bytes} bytes each", idle.len()));
-    assert!(bytes <= 4096, "{bytes}");
+    // What is optimised takes less, and of few connections the first buffers of a process are a part.
+    assert!(bytes <= either(8192, 4096), "{bytes}");
 }
 
 /// Connections that send the beginning of a record, and wait.

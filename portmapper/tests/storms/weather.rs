@@ -9,7 +9,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use crate::instance::{Instance, Place};
 use crate::others::{Others, Way};
 
-/// The daemon never holds more than this, in KiB: reliability is 64 MiB, whatever comes.
+/// The daemon never holds more than this, in KiB, whatever comes: SECURITY.md promises it.
 const MOST_MEMORY: u64 = 64 << 10;
 
 /// Longest time that 99 of 100 others wait, where nothing else runs.
@@ -92,7 +92,8 @@ fn start(name: &str, settings: &[&str]) -> (Place, Instance) {
 }
 
 impl Instance {
-    /// A line of the kernel's account of the process, in KiB.
+    /// A line of the kernel's account of the process, in KiB: `VmHWM` is the most there was, `RssAnon` what it holds now,
+    /// without the pages of the program, which come and go as the machine needs them.
     pub(crate) fn memory(&self, line: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let line = status
