@@ -1,7 +1,7 @@
 # What there is to do. Each of these is a command of its own; make only remembers its name.
 
 .PHONY: help tour test faults fuzz hostile-mutants storms soak interop counts
-.PHONY: deb install systemd-test
+.PHONY: deb install systemd-test mutants
 
 help:
 	@echo 'make tour      build, start rpcbind, register a service made of a .x file, list it, call it'
@@ -11,6 +11,7 @@ help:
 	@echo 'make fuzz      every fuzz target for five minutes, two at once (forty minutes); what they find is kept for the next time'
 	@echo 'make storms    crowds, floods and what others notice of them, at full strength, beside Debian'\''s rpcbind (minutes; as root)'
 	@echo 'make soak      a day of rpcbind'\''s in virtual time (minutes)'
+	@echo 'make mutants   changes the code that reads what peers send, and says which changes no test notices (hours; cargo-mutants)'
 	@echo 'make interop   only the tests against Debian'\''s rpcbind, rpcinfo, rpcgen, libtirpc and rpc.statd'
 	@echo 'make deb       the Debian package of rpcbind and rpcinfo'
 	@echo 'make install   commands, pages, completions and units below $$DESTDIR$$PREFIX (/usr/local)'
@@ -38,6 +39,18 @@ storms:
 
 soak:
 	ONCRPC_SOAK=full cargo test --release --package oncrpc-tests --test soak -- --nocapture
+
+# What is read from peers, and what is kept of it: one package at a time, since only its own tests are run. A change that
+# no test notices does not keep the others from being tried.
+mutants:
+	cargo mutants --version >/dev/null 2>&1 || cargo install cargo-mutants@27.1.0 --locked --debug --quiet
+	mkdir -p $(MUTANTS)/xdr $(MUTANTS)/rpc $(MUTANTS)/registry
+	-cargo mutants --package oncrpc-xdr --output $(MUTANTS)/xdr -- --lib --tests
+	-cargo mutants --package oncrpc --file rpc/src/record.rs --file rpc/src/message.rs --output $(MUTANTS)/rpc -- --lib --tests
+	-cargo mutants --package oncrpc-portmapper --file 'portmapper/src/registry/**' --output $(MUTANTS)/registry -- --lib
+
+# Where `make mutants` writes what it found.
+MUTANTS = $${CARGO_TARGET_DIR:-target}/mutants
 
 interop:
 	sh interop/install.sh

@@ -328,6 +328,28 @@ mod tests {
         );
         assert!(reader.is_mid_record());
         assert_eq!(reader.held(), 1);
+        let mut input = Bytes::from_static(b"b\x80\0\0\x03cd");
+        let record = reader.next_record(&mut input);
+        assert_eq!(record, Ok(Some(Bytes::from_static(b"ab"))));
+        assert_eq!(reader.held(), 0);
+        assert_eq!(reader.next_record(&mut input), Ok(None));
+        assert_eq!(reader.held(), 2);
+    }
+
+    #[test]
+    fn a_server_accepts_1_mib_and_4_kib_and_a_client_64_mib() {
+        for (limits, most) in [
+            (RecordLimits::SERVER, 1_052_672),
+            (RecordLimits::CLIENT, 67_108_864),
+        ] {
+            let read = |len: u32| {
+                let mark = Bytes::copy_from_slice(&(LAST | len).to_be_bytes());
+                RecordReader::new(limits).next_record(&mut mark.clone())
+            };
+            assert_eq!(read(most), Ok(None));
+            let (found, allowed) = (u64::from(most) + 1, most);
+            assert_eq!(read(most + 1), Err(RecordError::TooLong { found, allowed }));
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The house keeps its order: who knows whom, and who touches the world.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -148,6 +149,44 @@ fn every_crate_takes_the_workspace_lints_which_forbid_unsafe() {
         let manifest = read(&root().join(room).join("Cargo.toml"));
         assert!(manifest.contains("[lints]\nworkspace = true"), "{room}");
     }
+}
+
+#[test]
+fn no_file_lifts_the_ban_on_unsafe() {
+    // Pasted together, so that this file does not hold what it looks for.
+    let lint = concat!("unsafe", "_code");
+    let lifts = ["allow", "expect", "warn", "deny"].map(|level| format!("{level}({lint}"));
+    for room in ORDER.map(|(room, _)| room) {
+        for file in rust_files(&root().join(room).join("src")) {
+            let text = read(&file);
+            let lift = lifts.iter().find(|lift| text.contains(lift.as_str()));
+            assert_eq!(lift, None, "{}", file.display());
+        }
+    }
+}
+
+/// Most crates that the daemon may be made of, ours counted, those that only run while it is compiled not.
+///
+/// A limit of our own: each crate is one more to trust, and what comes in shall be noticed. 36 when it was set.
+const MOST_CRATES: usize = 40;
+
+#[test]
+fn the_daemon_is_made_of_few_crates() {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--locked"])
+        .args(["--package", "oncrpc-portmapper", "--prefix", "none"])
+        .args(["--edges", "normal,no-proc-macro", "--format", "{p}"])
+        .current_dir(root())
+        .output();
+    let output = output.unwrap_or_else(|error| panic!("cargo tree: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let tree = String::from_utf8_lossy(&output.stdout).into_owned();
+    // A crate that was shown before has a mark behind it.
+    let crates = tree.lines().map(|line| line.trim_end_matches(" (*)"));
+    let crates: BTreeSet<&str> = crates.collect();
+    assert!(crates.len() > ORDER.len(), "{tree}");
+    assert!(crates.len() <= MOST_CRATES, "{}: {crates:#?}", crates.len());
 }
 
 #[test]
