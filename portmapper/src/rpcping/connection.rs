@@ -96,6 +96,11 @@ impl<'a> Loaded<'a> {
         self.written < self.out.len()
     }
 
+    /// Whether calls are without an answer.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.places.iter().any(Option::is_some)
+    }
+
     /// Sends what is due, as long as the socket takes it and `allowed` says that there are calls left to be made.
     pub(super) fn send(&mut self, allowed: &mut u64) -> io::Result<()> {
         loop {

@@ -1,10 +1,12 @@
 //! The load: threads, each with its share of the connections, until it is over.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
@@ -82,17 +84,17 @@ impl Load {
                 })
                 .collect();
             for thread in started {
-                let Ok((tally, ended)) = thread.join() else {
+                let Ok((tally, at, ended)) = thread.join() else {
                     measured.failed = Some("a thread of the load has panicked".to_owned());
                     continue;
                 };
                 measured.tally.merge(&tally);
+                measured.elapsed = measured.elapsed.max(at.saturating_duration_since(begun));
                 if let Err(error) = ended {
                     measured.failed = Some(error.to_string());
                 }
             }
         });
-        measured.elapsed = begun.elapsed();
         measured.busy = processor_time()?.saturating_sub(busy);
         Ok(measured)
     }
@@ -105,22 +107,24 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// One thread's part of the load.
-    fn share(&self, share: Vec<Loaded<'_>>, calls: u64) -> (Tally, io::Result<()>) {
+    /// One thread's part of the load, and when it was over.
+    fn share(&self, mut share: Vec<Loaded<'_>>, calls: u64) -> (Tally, Instant, io::Result<()>) {
         let mut tally = Tally::default();
-        let ended = self.drive(share, calls, &mut tally);
-        if ended.is_err() {
-            self.progress.stop.store(true, Ordering::Relaxed);
+        let ended = self.drive(&mut share, calls, &mut tally);
+        let at = Instant::now();
+        match ended {
+            Ok(()) => drain(&mut share),
+            Err(_) => self.progress.stop.store(true, Ordering::Relaxed),
         }
-        (tally, ended)
+        (tally, at, ended)
     }
 
-    fn drive(&self, mut share: Vec<Loaded<'_>>, calls: u64, tally: &mut Tally) -> io::Result<()> {
+    fn drive(&self, share: &mut [Loaded<'_>], calls: u64, tally: &mut Tally) -> io::Result<()> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let mut allowed = calls;
         let mut blocked = vec![false; share.len()];
-        for (token, loaded) in (0..).zip(&mut share) {
-            epoll.add(&*loaded, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
+        for (token, loaded) in (0..).zip(share.iter()) {
+            epoll.add(loaded, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
         }
         for (at, loaded) in share.iter_mut().enumerate() {
             loaded.send(&mut allowed)?;
@@ -156,7 +160,7 @@ impl Run<'_> {
             if now.saturating_duration_since(looked) > LOOK {
                 looked = now;
                 let lost = tally.lost;
-                for loaded in &mut share {
+                for loaded in share.iter_mut() {
                     loaded.give_up(now, tally);
                     loaded.send(&mut allowed)?;
                 }
@@ -164,6 +168,26 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Takes the answers to the calls in flight, uncounted: libtirpc's server is killed by the signal that it gets for a reply to a
+/// connection that is gone. For a short time, since who does not answer is not waited for.
+fn drain(share: &mut [Loaded<'_>]) {
+    let end = Instant::now() + DRAIN;
+    let mut buffer = vec![0; READ];
+    let mut uncounted = Tally::default();
+    for loaded in share {
+        while (loaded.is_waiting() || loaded.is_blocked()) && Instant::now() < end {
+            let mut wanted = PollFlags::POLLIN;
+            wanted.set(PollFlags::POLLOUT, loaded.is_blocked());
+            let polled = poll(&mut [PollFd::new(loaded.as_fd(), wanted)], TICK);
+            let sent = polled.is_ok() && loaded.send(&mut 0).is_ok();
+            // One that has failed has no answers to be taken.
+            if !sent || loaded.receive(&mut buffer, &mut uncounted).is_err() {
+                break;
+            }
+        }
     }
 }
 
@@ -197,6 +221,9 @@ const EVENTS: usize = 256;
 
 /// Longest wait, in milliseconds, after which it is looked whether the time is over.
 const TICK: u8 = 100;
+
+/// Longest that answers are waited for when it is over: what is lost is lost by then.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// How often lost datagrams are looked for.
 const LOOK: Duration = Duration::from_millis(250);
