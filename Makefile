@@ -1,6 +1,6 @@
 # What there is to do. Each of these is a command of its own; make only remembers its name.
 
-.PHONY: help tour test faults fuzz hostile-mutants storms soak interop counts
+.PHONY: help tour test faults fuzz hostile-mutants storms soak interop counts bench
 .PHONY: deb install systemd-test mutants
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo 'make deb       the Debian package of rpcbind and rpcinfo'
 	@echo 'make install   commands, pages, completions and units below $$DESTDIR$$PREFIX (/usr/local)'
 	@echo 'make systemd-test   the package and the units on machines with a real systemd as their first process (root)'
+	@echo 'make bench     theirs and ours by turns, under the same load; writes interop/benches/RESULTS.md (root, minutes)'
 	@echo 'make counts    instructions and allocations per call (needs valgrind)'
 
 tour:
@@ -58,6 +59,10 @@ interop:
 
 counts:
 	sh tests/counts.sh
+
+bench:
+	sh interop/install.sh
+	cargo bench --package oncrpc-interop --bench peers
 
 deb:
 	sh portmapper/debian/build.sh $${CARGO_TARGET_DIR:-target}/debian/ours

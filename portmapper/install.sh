@@ -11,12 +11,12 @@ built=${CARGO_TARGET_DIR:-target}/release
 cargo build --release --locked --package oncrpc-portmapper --package oncrpc-rpcgen
 
 install -D --mode=755 "$built/rpcbind" "$root/sbin/rpcbind"
-install -D --mode=755 --target-directory="$root/bin" "$built/rpcinfo" "$built/rpcgen"
+install -D --mode=755 --target-directory="$root/bin" "$built/rpcinfo" "$built/rpcping" "$built/rpcgen"
 
 install -D --mode=644 --target-directory="$root/share/man/man1" rpcgen/rpcgen.1
 install -D --mode=644 --target-directory="$root/share/man/man5" portmapper/man/*.5
 install -D --mode=644 --target-directory="$root/share/man/man8" portmapper/man/*.8
-for command in portmapper/completions/rpcbind portmapper/completions/rpcinfo rpcgen/completions/rpcgen; do
+for command in portmapper/completions/rpcbind portmapper/completions/rpcinfo portmapper/completions/rpcping rpcgen/completions/rpcgen; do
     install -D --mode=644 "$command.bash" "$root/share/bash-completion/completions/${command##*/}"
 done
 install -D --mode=644 --target-directory="$root/share/zsh/site-functions" portmapper/completions/_* rpcgen/completions/_*

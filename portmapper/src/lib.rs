@@ -27,6 +27,7 @@
 //! | [`passed`], [`binding`], [`limits`], [`lock`], [`privilege`], [`sandbox`], [`notify`], [`logging`] | what the daemon needs of the host |
 //! | [`daemon`] | the daemon from start to end |
 //! | [`rpcinfo`] | the other command |
+//! | [`rpcping`] | the command that measures |
 //! | [`check`] | what it would do: `--check` |
 //!
 //! COMPATIBILITY.md says where this differs from the C rpcbind, and why.
@@ -55,6 +56,7 @@ pub mod privilege;
 pub mod registry;
 pub mod request_log;
 pub mod rpcinfo;
+pub mod rpcping;
 pub mod sandbox;
 mod seldom;
 pub mod service;

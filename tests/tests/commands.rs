@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use oncrpc_portmapper::{cli, rpcinfo};
+use oncrpc_portmapper::{cli, rpcinfo, rpcping};
 
 /// A command, the folder with its `completions`, and its help.
-const COMMANDS: [(&str, &str, &str); 3] = [
+const COMMANDS: [(&str, &str, &str); 4] = [
     ("rpcbind", "portmapper", cli::HELP),
     ("rpcinfo", "portmapper", rpcinfo::cli::HELP),
+    ("rpcping", "portmapper", rpcping::cli::HELP),
     (
         "rpcgen",
         "rpcgen",
@@ -24,6 +25,7 @@ fn every_option_has_its_entry_in_the_manual_and_every_entry_is_an_option() {
     for (page, help) in [
         ("man/rpcbind.8", cli::HELP),
         ("man/rpcinfo.8", rpcinfo::cli::HELP),
+        ("man/rpcping.8", rpcping::cli::HELP),
     ] {
         let entries = entries(&portmapper(page), "Fl").into_iter();
         let entries: BTreeSet<_> = entries.map(|option| format!("-{option}")).collect();

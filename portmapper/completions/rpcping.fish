@@ -1,0 +1,15 @@
+# Completion of rpcping(8) for fish.
+
+complete -c rpcping -f -a '(__fish_print_hostnames)'
+complete -c rpcping -s T -x -a 'tcp udp tcp6 udp6 local' -d 'Over this transport'
+complete -c rpcping -s a -r -F -d 'Arguments as they are in this file'
+complete -c rpcping -s c -x -d 'Connections'
+complete -c rpcping -s j -x -d 'Threads'
+complete -c rpcping -s k -x -d 'Calls in flight on each connection'
+complete -c rpcping -s n -x -d 'Make so many calls'
+complete -c rpcping -s p -x -d 'Call at this port'
+complete -c rpcping -s s -x -d 'Bytes of arguments'
+complete -c rpcping -s t -x -d 'Make calls for this long'
+complete -c rpcping -l help -d 'Print the options'
+complete -c rpcping -l json -d 'Print JSON'
+complete -c rpcping -l version -d 'Print the version'
