@@ -92,7 +92,7 @@ pub fn verdict(reply: &[u8]) -> Option<(u32, Verdict)> {
     }
     let verdict = match word(8)? {
         0 => {
-            let verifier = word(16)?.next_multiple_of(4) as usize;
+            let verifier = (word(16)? as usize).checked_next_multiple_of(4)?;
             match word(20usize.checked_add(verifier)?)? {
                 0 => Verdict::Success,
                 other => Verdict::Refused(other),
