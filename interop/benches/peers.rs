@@ -18,6 +18,8 @@ use std::path::Path;
 use std::process::Command;
 
 use self::registrations::{GETADDR, GETPORT};
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
 use oncrpc_interop::{Daemon, Host, Ready, Which, ours};
 
 #[path = "peers/registrations.rs"]
@@ -53,6 +55,10 @@ fn main() {
         .find(|word| !word.starts_with("--"));
     let rpcping = ours("ONCRPC_RPCPING", "oncrpc-portmapper", "rpcping");
     let before = load_average();
+    // What we start has our processor from its first moment, and makes no more threads than that one can run.
+    let mut first = CpuSet::new();
+    first.set(SERVER).expect("there is a first processor");
+    sched_setaffinity(Pid::from_raw(0), &first).expect("we may choose ours");
 
     let port = PORT.to_string();
     let bare_tcp = bare("bare_stream", &port);
@@ -267,12 +273,6 @@ impl Served {
 fn serve(name: &'static str, start: impl FnOnce(&Host) -> Vec<Daemon>) -> Served {
     let host = Host::new();
     let daemons = start(&host);
-    for daemon in &daemons {
-        let pinned = Command::new("taskset")
-            .args(["-apc", SERVER, &daemon.id().to_string()])
-            .output();
-        assert!(pinned.expect("taskset runs").status.success());
-    }
     Served {
         name,
         host,
@@ -350,7 +350,7 @@ fn machine(before: &str) -> String {
             .to_owned()
     };
     let model = said("sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1");
-    let processors = said("nproc");
+    let processors = said("nproc --all");
     let kernel = said("uname -sr");
     let peers = said("dpkg-query -W -f '${Package} ${Version}; ' libtirpc3 rpcbind");
     let date = said("date -u +'%Y-%m-%d %H:%M UTC'");
@@ -373,7 +373,7 @@ const HEAD: &str = "\
 ";
 
 /// The processor of the servers.
-const SERVER: &str = "0";
+const SERVER: usize = 0;
 
 /// Those of the load.
 const LOAD: &str = "2,3";

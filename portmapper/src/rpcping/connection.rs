@@ -76,7 +76,6 @@ impl<'a> Loaded<'a> {
         templates: &'a [Template],
     ) -> io::Result<Self> {
         let socket = Socket::connect(place)?;
-        let out = Vec::with_capacity(WRITE);
         Ok(Self {
             socket,
             templates,
@@ -84,7 +83,7 @@ impl<'a> Loaded<'a> {
             places: vec![None; in_flight],
             xids: (0..).take(in_flight).collect(),
             due: (0..in_flight).collect(),
-            out,
+            out: Vec::with_capacity(WRITE),
             written: 0,
             replies: Replies::default(),
         })
