@@ -175,8 +175,18 @@ impl Host {
         let (name, peer) = (name.as_str(), peer.as_str());
         let ip = |host: &Self, words: &[&str]| {
             // As a child of ours it knows the other host's first process by the number that we do.
-            let done = host.in_network(|| Command::new("ip").args(words).output());
-            let done = Output::from(done.expect("ip runs"));
+            let run = || {
+                let done = host.in_network(|| Command::new("ip").args(words).output());
+                Output::from(done.expect("ip runs"))
+            };
+            let mut done = run();
+            // Two ends of a link that are made in two networks at once may be given the number of another's.
+            for _ in 0..20 {
+                if !done.stderr.contains("File exists") {
+                    break;
+                }
+                done = run();
+            }
             assert!(done.code == Some(0), "ip {words:?}: {done:?}");
         };
         let laid = [
