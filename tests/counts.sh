@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 command -v valgrind >/dev/null || { echo "tests/counts.sh: needs valgrind (apt-get install valgrind)" >&2; exit 1; }
 cargo build --quiet --release --locked --package oncrpc-tests --example serve_calls
-program=target/release/examples/serve_calls
+program=${CARGO_TARGET_DIR:-target}/release/examples/serve_calls
 
 instructions() {
     valgrind --tool=callgrind --callgrind-out-file=/dev/null "$program" "$1" "$2" 2>&1 |
