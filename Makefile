@@ -1,6 +1,6 @@
 # What there is to do. Each of these is a command of its own; make only remembers its name.
 
-.PHONY: help tour test faults fuzz hostile-mutants storms soak interop counts bench
+.PHONY: help tour test faults fuzz hostile-mutants storms soak soak-real interop counts bench
 .PHONY: deb install systemd-test mutants
 
 help:
@@ -11,6 +11,7 @@ help:
 	@echo 'make fuzz      every fuzz target for five minutes, two at once (forty minutes); what they find is kept for the next time'
 	@echo 'make storms    crowds, floods and what others notice of them, at full strength, beside Debian'\''s rpcbind (minutes; as root)'
 	@echo 'make soak      a day of rpcbind'\''s in virtual time (minutes)'
+	@echo 'make soak-real half an hour of real time: 9,000,000 calls to rpcbind and hostile peers beside'
 	@echo 'make mutants   changes the code that reads what peers send, and says which changes no test notices (hours; cargo-mutants)'
 	@echo 'make interop   only the tests against Debian'\''s rpcbind, rpcinfo, rpcgen, libtirpc and rpc.statd'
 	@echo 'make deb       the Debian package of rpcbind and rpcinfo'
@@ -40,6 +41,9 @@ storms:
 
 soak:
 	ONCRPC_SOAK=full cargo test --release --package oncrpc-tests --test soak -- --nocapture
+
+soak-real:
+	ONCRPC_SOAK_SECONDS=1800 cargo test --release --package oncrpc-portmapper --test storms -- --nocapture soak
 
 # What is read from peers, and what is kept of it: one package at a time, since only its own tests are run. A change that
 # no test notices does not keep the others from being tried.

@@ -16,4 +16,5 @@ mod datagrams;
 mod descriptors;
 mod others;
 mod registry;
+mod soak;
 mod weather;

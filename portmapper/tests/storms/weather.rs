@@ -10,7 +10,7 @@ use crate::instance::{Instance, Place};
 use crate::others::{Others, Way};
 
 /// The daemon never holds more than this, in KiB, whatever comes: SECURITY.md promises it.
-const MOST_MEMORY: u64 = 64 << 10;
+pub(crate) const MOST_MEMORY: u64 = 64 << 10;
 
 /// Longest time that 99 of 100 others wait, where nothing else runs.
 const PROMPT: Duration = Duration::from_millis(10);
@@ -36,6 +36,12 @@ pub(crate) fn either<T>(sample: T, full: T) -> T {
     if is_full() { full } else { sample }
 }
 
+/// Has as many descriptors as can be had: a storm needs more of them than a shell grants.
+pub(crate) fn raise_descriptors() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+}
+
 impl Storm {
     /// A daemon with these settings, at which others call over every way.
     pub(crate) fn begin(name: &'static str, settings: &[&str]) -> Self {
@@ -45,9 +51,7 @@ impl Storm {
 
     /// A daemon that runs already, at which others call over these ways.
     pub(crate) fn over(name: &'static str, place: Place, instance: Instance, ways: &[Way]) -> Self {
-        // A storm needs more of them than a shell grants.
-        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+        raise_descriptors();
         let others = Others::begin(ways, place.port, instance.socket.clone());
         Self {
             name,
