@@ -40,6 +40,7 @@ pub use call::retransmit::{Pace, Retransmit};
 pub use call::table::CallTable;
 pub use call::{ClntStat, negotiate};
 pub use serve::answered::Answered;
+pub use serve::around::{around, instead};
 pub use serve::context::CallContext;
 pub use serve::handler::Handler;
 pub use serve::ladder::{Ladder, Services, Session};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use oncrpc::serve::duplicates::{Begun, DuplicateCache, DuplicatePolicy, Ticket};
 use oncrpc::{
-    Answered, Call, Dispatch, Framing, ProcedureId, ProcedureInfo, Refusal, Reply, Service, Step,
+    Answered, Call, Dispatch, Framing, ProcedureId, Refusal, Reply, Service, Step, around,
 };
 use oncrpc_xdr::Writer;
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -91,51 +91,27 @@ pub fn remembered<P: Into<ProcedureId>>(
     duplicates: &Duplicates,
     procedures: impl IntoIterator<Item = P>,
 ) -> Arc<dyn Service> {
+    let id = (service.program(), service.version());
     let procedures = procedures.into_iter().map(Into::into);
-    let (program, version) = (service.program(), service.version());
-    Arc::new(Remembered {
-        procedures: procedures
-            .filter(|id| (id.program, id.version) == (program, version))
-            .map(|id| id.procedure)
-            .collect(),
-        service,
+    let procedures = procedures.filter(|procedure| (procedure.program, procedure.version) == id);
+    let once: Vec<u32> = procedures.map(|id| id.procedure).collect();
+    let remembered = Remembered {
         shared: duplicates.0.clone(),
         ended: watch::Sender::default(),
+    };
+    around(service, move |inner, call, reply| {
+        if once.contains(&call.procedure()) {
+            remembered.call_once(inner, call, reply)
+        } else {
+            inner.call(call, reply)
+        }
     })
 }
 
 struct Remembered {
-    service: Arc<dyn Service>,
-    /// Those that are not idempotent.
-    procedures: Vec<u32>,
     shared: Arc<Shared>,
     /// Ends what is executed for connections that have ended, by being dropped.
     ended: watch::Sender<()>,
-}
-
-impl Service for Remembered {
-    fn program(&self) -> u32 {
-        self.service.program()
-    }
-
-    fn version(&self) -> u32 {
-        self.service.version()
-    }
-
-    fn procedures(&self) -> &'static [ProcedureInfo] {
-        self.service.procedures()
-    }
-
-    fn open(self: Arc<Self>) -> Box<dyn Dispatch> {
-        let mut inner = self.service.clone().open();
-        Box::new(move |call: &Call<'_>, reply: &mut Reply<'_>| -> Step {
-            if self.procedures.contains(&call.procedure()) {
-                self.call_once(&mut *inner, call, reply)
-            } else {
-                inner.call(call, reply)
-            }
-        })
-    }
 }
 
 impl Remembered {
@@ -150,7 +126,7 @@ impl Remembered {
                 self.execute(execution, inner, call, reply)
             }
             Begun::Done(answered) => answered.answer(reply),
-            Begun::Wait(answered) => later(answered, call, reply),
+            Begun::Wait(answered) => later(answered, reply),
             Begun::Drop => Step::Silent,
             Begun::Full => {
                 log::debug!(
@@ -189,7 +165,7 @@ impl Remembered {
                 let answered = async move { Answered::of(&answer.await, framing) };
                 let (len, ended) = (call.message_len(), self.ended.subscribe());
                 tokio::spawn(execution.run(answered, tell, len, ended));
-                return later(told, call, reply);
+                return later(told, reply);
             }
         };
         execution.end(&answered);
@@ -251,13 +227,11 @@ impl Shared {
 }
 
 /// The reply to a call that is being executed by somebody else: what it comes to, or SYSTEM_ERR if it is given up.
-fn later(answered: oneshot::Receiver<Answered>, call: &Call<'_>, reply: &Reply<'_>) -> Step {
-    let (framing, xid) = (reply.framing(), call.context().xid());
-    Step::Later(Box::pin(async move {
+fn later(answered: oneshot::Receiver<Answered>, reply: &Reply<'_>) -> Step {
+    reply.later(async move {
         let answered = answered.await;
-        let answered = answered.unwrap_or(Answered::Refused(Refusal::SystemErr));
-        answered.later(framing, xid)
-    }))
+        answered.unwrap_or(Answered::Refused(Refusal::SystemErr))
+    })
 }
 
 /// The time as tokio has it, so that tests can move it.

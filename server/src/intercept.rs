@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use oncrpc::{Call, Dispatch, ProcedureInfo, Reject, Reply, Service, Step};
+use oncrpc::{Call, Reject, Service, around};
 
 /// Looks at each call before its service does, and may refuse it.
 ///
@@ -40,35 +40,10 @@ pub fn intercepted(service: Arc<dyn Service>, intercept: impl Intercept) -> Arc<
 }
 
 pub(crate) fn behind(service: Arc<dyn Service>, intercept: Arc<dyn Intercept>) -> Arc<dyn Service> {
-    Arc::new(Intercepted { service, intercept })
-}
-
-struct Intercepted {
-    service: Arc<dyn Service>,
-    intercept: Arc<dyn Intercept>,
-}
-
-impl Service for Intercepted {
-    fn program(&self) -> u32 {
-        self.service.program()
-    }
-
-    fn version(&self) -> u32 {
-        self.service.version()
-    }
-
-    fn procedures(&self) -> &'static [ProcedureInfo] {
-        self.service.procedures()
-    }
-
-    fn open(self: Arc<Self>) -> Box<dyn Dispatch> {
-        let mut inner = self.service.clone().open();
-        let intercept = self.intercept.clone();
-        Box::new(move |call: &Call<'_>, reply: &mut Reply<'_>| -> Step {
-            match intercept.before(call) {
-                Ok(()) => inner.call(call, reply),
-                Err(reject) => reply.reject(reject),
-            }
-        })
-    }
+    around(service, move |inner, call, reply| {
+        match intercept.before(call) {
+            Ok(()) => inner.call(call, reply),
+            Err(reject) => reply.reject(reject),
+        }
+    })
 }

@@ -5,10 +5,7 @@ use std::time::{Duration, Instant};
 
 use oncrpc::message::ReplyHeader;
 use oncrpc::peer::Peer;
-use oncrpc::{
-    Answer, Call, CallContext, Dispatch, Framing, ProcedureId, ProcedureInfo, Refusal, Reply,
-    Service, Step,
-};
+use oncrpc::{Answer, Call, CallContext, Framing, ProcedureId, Refusal, Service, Step, around};
 use oncrpc_xdr::Writer;
 
 /// Hears of each call when it begins and when it ends, for metrics.
@@ -81,64 +78,39 @@ pub enum Outcome {
 }
 
 pub(crate) fn observed(service: Arc<dyn Service>, observer: Arc<dyn Observer>) -> Arc<dyn Service> {
-    Arc::new(Observed { service, observer })
-}
-
-struct Observed {
-    service: Arc<dyn Service>,
-    observer: Arc<dyn Observer>,
-}
-
-impl Service for Observed {
-    fn program(&self) -> u32 {
-        self.service.program()
-    }
-
-    fn version(&self) -> u32 {
-        self.service.version()
-    }
-
-    fn procedures(&self) -> &'static [ProcedureInfo] {
-        self.service.procedures()
-    }
-
-    fn open(self: Arc<Self>) -> Box<dyn Dispatch> {
-        let mut inner = self.service.clone().open();
-        let observer = self.observer.clone();
-        Box::new(move |call: &Call<'_>, reply: &mut Reply<'_>| -> Step {
-            let begun = Begun {
-                procedure: call.id(),
-                call_bytes: call.message_len(),
-                at: Instant::now(),
-            };
-            observer.started(call);
-            let before = reply.output_len();
-            let step = inner.call(call, reply);
-            let peer = call.context().peer();
-            let outcome = match step {
-                Step::Later(answer) => {
-                    let mut waiting = Waiting {
-                        observer: observer.clone(),
-                        context: call.context().clone(),
-                        begun,
-                        ended: (Outcome::Abandoned, 0),
-                    };
-                    let framing = reply.framing();
-                    return Step::Later(Box::pin(async move {
-                        let answer = answer.await;
-                        waiting.end(&answer, framing);
-                        answer
-                    }));
-                }
-                Step::Done => reply.refusal().map_or(Outcome::Success, Outcome::Refused),
-                Step::Silent => Outcome::Silent,
-                Step::Close => Outcome::Closed,
-            };
-            let reply_bytes = reply.output_len() - before;
-            observer.finished(&begun.finished(peer, outcome, reply_bytes));
-            step
-        })
-    }
+    around(service, move |inner, call, reply| {
+        let begun = Begun {
+            procedure: call.id(),
+            call_bytes: call.message_len(),
+            at: Instant::now(),
+        };
+        observer.started(call);
+        let before = reply.output_len();
+        let step = inner.call(call, reply);
+        let peer = call.context().peer();
+        let outcome = match step {
+            Step::Later(answer) => {
+                let mut waiting = Waiting {
+                    observer: observer.clone(),
+                    context: call.context().clone(),
+                    begun,
+                    ended: (Outcome::Abandoned, 0),
+                };
+                let framing = reply.framing();
+                return Step::Later(Box::pin(async move {
+                    let answer = answer.await;
+                    waiting.end(&answer, framing);
+                    answer
+                }));
+            }
+            Step::Done => reply.refusal().map_or(Outcome::Success, Outcome::Refused),
+            Step::Silent => Outcome::Silent,
+            Step::Close => Outcome::Closed,
+        };
+        let reply_bytes = reply.output_len() - before;
+        observer.finished(&begun.finished(peer, outcome, reply_bytes));
+        step
+    })
 }
 
 /// A call that has begun.

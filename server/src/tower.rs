@@ -7,9 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use oncrpc::{
-    Answered, Call, Dispatch, Framing, OwnedCall, ProcedureInfo, Reject, Reply, Service, Step,
-};
+use oncrpc::{Answered, Call, Dispatch, Framing, OwnedCall, Reject, Reply, Service, Step, instead};
 use oncrpc_xdr::Writer;
 use tower_layer::Layer;
 
@@ -19,6 +17,10 @@ type LayerError = Box<dyn Error + Send + Sync>;
 /// What layers make of a service; every service of tower's of the right shape is one.
 pub trait Layers:
     tower_service::Service<OwnedCall, Response = Answered, Error: Into<LayerError>, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
 {
 }
 
@@ -28,7 +30,10 @@ impl<S> Layers for S where
             Response = Answered,
             Error: Into<LayerError>,
             Future: Send,
-        >
+        > + Clone
+        + Send
+        + Sync
+        + 'static
 {
 }
 
@@ -55,21 +60,23 @@ impl<S> Layers for S where
 /// let server = Server::new().service(layered(hello, layers));
 /// # }
 /// ```
-pub fn layered<L>(service: Arc<dyn Service>, layer: L) -> Arc<dyn Service>
+pub fn layered<L: Layer<Dispatched>>(service: Arc<dyn Service>, layer: L) -> Arc<dyn Service>
 where
-    L: Layer<Dispatched>,
-    L::Service: tower_service::Service<
-            OwnedCall,
-            Response = Answered,
-            Error: Into<LayerError>,
-            Future: Send,
-        > + Clone
-        + Send
-        + Sync
-        + 'static,
+    L::Service: Layers,
 {
     let layers = layer.layer(Dispatched::new(service.clone()));
-    Arc::new(Layered { service, layers })
+    instead(service, move || {
+        let layers = layers.clone();
+        move |call: &Call<'_>, reply: &mut Reply<'_>| {
+            let mut answered = Box::pin(through(layers.clone(), OwnedCall::from(call)));
+            // If it waits, the task that it is given to polls it again: that is the waker that counts.
+            let mut cx = Context::from_waker(Waker::noop());
+            match answered.as_mut().poll(&mut cx) {
+                Poll::Ready(answered) => answered.answer(reply),
+                Poll::Pending => reply.later(answered),
+            }
+        }
+    })
 }
 
 /// A service as tower has them: what stands behind all layers.
@@ -130,55 +137,6 @@ impl tower_service::Service<OwnedCall> for Dispatched {
 impl fmt::Debug for Dispatched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Dispatched").field(&self.service).finish()
-    }
-}
-
-/// A service whose calls go through layers.
-struct Layered<S> {
-    service: Arc<dyn Service>,
-    layers: S,
-}
-
-impl<S> Service for Layered<S>
-where
-    S: tower_service::Service<
-            OwnedCall,
-            Response = Answered,
-            Error: Into<LayerError>,
-            Future: Send,
-        > + Clone
-        + Send
-        + Sync
-        + 'static,
-{
-    fn program(&self) -> u32 {
-        self.service.program()
-    }
-
-    fn version(&self) -> u32 {
-        self.service.version()
-    }
-
-    fn procedures(&self) -> &'static [ProcedureInfo] {
-        self.service.procedures()
-    }
-
-    fn open(self: Arc<Self>) -> Box<dyn Dispatch> {
-        let layers = self.layers.clone();
-        Box::new(move |call: &Call<'_>, reply: &mut Reply<'_>| {
-            let mut answered = Box::pin(through(layers.clone(), OwnedCall::from(call)));
-            // If it waits, the task that it is given to polls it again: that is the waker that counts.
-            match answered
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()))
-            {
-                Poll::Ready(answered) => answered.answer(reply),
-                Poll::Pending => {
-                    let (framing, xid) = (reply.framing(), call.context().xid());
-                    Step::Later(Box::pin(async move { answered.await.later(framing, xid) }))
-                }
-            }
-        })
     }
 }
 

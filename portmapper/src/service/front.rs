@@ -9,7 +9,7 @@ use std::sync::Arc;
 use oncrpc::peer::Peer;
 use oncrpc::proto::portmap::Mapping;
 use oncrpc::proto::rpcb::{Netbuf, Rpcb};
-use oncrpc::{Call, Dispatch, ProcedureInfo, Reject, Reply, Service, Step};
+use oncrpc::{Call, Dispatch, ProcedureInfo, Reject, Reply, Service, Step, around};
 use oncrpc_xdr::XdrString;
 
 use super::callit;
@@ -17,10 +17,11 @@ use crate::policy::{Caller, TooWeak};
 use crate::portmapper::Portmapper;
 use crate::statistics::Version;
 
-/// A version's service behind its front.
+/// What stands before a version's procedures.
 struct Front {
-    service: Arc<dyn Service>,
     version: Version,
+    /// Those that the version has.
+    procedures: &'static [ProcedureInfo],
     portmapper: Arc<Portmapper>,
 }
 
@@ -37,32 +38,14 @@ pub(super) fn before(
     version: Version,
     portmapper: Arc<Portmapper>,
 ) -> Arc<dyn Service> {
-    Arc::new(Front {
-        service,
+    let front = Front {
         version,
+        procedures: service.procedures(),
         portmapper,
+    };
+    around(service, move |procedures, call, reply| {
+        front.answer(call, reply, procedures)
     })
-}
-
-impl Service for Front {
-    fn program(&self) -> u32 {
-        self.service.program()
-    }
-
-    fn version(&self) -> u32 {
-        self.service.version()
-    }
-
-    fn procedures(&self) -> &'static [ProcedureInfo] {
-        self.service.procedures()
-    }
-
-    fn open(self: Arc<Self>) -> Box<dyn Dispatch> {
-        let mut procedures = self.service.clone().open();
-        Box::new(move |call: &Call<'_>, reply: &mut Reply<'_>| {
-            self.answer(call, reply, &mut *procedures)
-        })
-    }
 }
 
 impl Front {
@@ -73,7 +56,7 @@ impl Front {
         procedures: &mut dyn Dispatch,
     ) -> Step {
         let peer = call.context().peer();
-        let mut known = self.procedures().iter();
+        let mut known = self.procedures.iter();
         if known.any(|known| known.number == call.procedure()) {
             self.portmapper.called(self.version, call.procedure());
         }

@@ -1,6 +1,7 @@
 //! A server's side: services and their handlers, the ladder of checks before them, and replies.
 
 pub mod answered;
+pub mod around;
 pub mod context;
 pub mod duplicates;
 pub mod handler;

@@ -138,6 +138,12 @@ impl<'a> Reply<'a> {
         Answered::from(reject).answer(self)
     }
 
+    /// Answers what is known after some time, framed as this reply is.
+    pub fn later(&self, answered: impl Future<Output = Answered> + Send + 'static) -> Step {
+        let (framing, xid) = (self.framing, self.xid);
+        Step::Later(Box::pin(async move { answered.await.later(framing, xid) }))
+    }
+
     /// Answers with any refusal of RFC 5531.
     pub fn refuse(&mut self, refusal: &Refusal) -> Step {
         let xid = self.xid;
