@@ -82,7 +82,7 @@ pub(crate) const fn padding(len: usize) -> usize {
 /// Bytes that `opaque<>` of `len` bytes takes: length, data, padding.
 #[inline]
 pub(crate) const fn opaque_len(len: usize) -> usize {
-    4 + len + padding(len)
+    len.saturating_add(padding(len)).saturating_add(4)
 }
 
 macro_rules! number {
@@ -315,7 +315,7 @@ impl Decode for XdrString {
 impl<const N: usize> Encode for [u8; N] {
     #[inline]
     fn encoded_len(&self) -> usize {
-        N + padding(N)
+        <Self as Decode>::MIN_LEN
     }
 
     #[inline]
@@ -339,7 +339,8 @@ impl<const N: usize> Decode for [u8; N] {
 impl<T: Encode + Decode> Encode for Option<T> {
     #[inline]
     fn encoded_len(&self) -> usize {
-        4 + self.as_ref().map_or(0, Encode::encoded_len)
+        let held = self.as_ref().map_or(0, Encode::encoded_len);
+        held.saturating_add(4)
     }
 
     #[inline]
@@ -364,7 +365,7 @@ impl<T: Encode + Decode> Decode for Option<T> {
 impl<T: Encode + Decode> Encode for Vec<T> {
     #[inline]
     fn encoded_len(&self) -> usize {
-        4 + T::run_len(self)
+        T::run_len(self).saturating_add(4)
     }
 
     #[inline]

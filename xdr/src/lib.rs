@@ -19,6 +19,16 @@
 //!
 //! With the feature `serde` the types here, and generated ones, are serde's as well; see its module `serde`.
 #![no_std]
+// What reads bytes that nobody vouches for computes nothing that could overflow and indexes nothing that could be missing.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::indexing_slicing,
+        clippy::unwrap_used
+    )
+)]
 
 extern crate alloc;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A cursor over the bytes of one message.
 
 use alloc::vec::Vec;
+use core::mem;
 
 use bytes::Bytes;
 
@@ -77,7 +78,7 @@ impl<'a> Reader<'a> {
 
     /// Bytes from the start of the message to the next value.
     pub fn offset(&self) -> usize {
-        self.len - self.rest.len()
+        self.len.saturating_sub(self.rest.len())
     }
 
     /// Bytes that have not been read.
@@ -135,7 +136,7 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    fn truncated(&self, needed: usize) -> DecodeError {
+    pub(crate) fn truncated(&self, needed: usize) -> DecodeError {
         self.error(DecodeFault::Truncated {
             needed,
             remaining: self.remaining(),
@@ -249,8 +250,8 @@ impl<'a> Reader<'a> {
             if list.len() == list.capacity() {
                 // Grown by hand, so that no more is held than what is charged, nor for more nodes than the
                 // rest of the message can hold: each has a link behind it.
-                let holds = self.remaining() / (W::MIN_LEN + 4);
-                let more = list.len().max(4).min(holds).max(1);
+                let holds = self.remaining().checked_div(W::MIN_LEN.saturating_add(4));
+                let more = list.len().max(4).min(holds.unwrap_or(0)).max(1);
                 self.charge(more.saturating_mul(size_of::<W::Value>()))?;
                 list.reserve_exact(more);
             }
@@ -270,9 +271,9 @@ impl<'a> Reader<'a> {
                 allowed: self.limits.depth,
             }));
         };
-        self.depth = depth;
+        let outer = mem::replace(&mut self.depth, depth);
         let value = decode(self);
-        self.depth += 1;
+        self.depth = outer;
         value
     }
 
@@ -307,11 +308,11 @@ impl<'a> Reader<'a> {
             Some(holds) => u32::try_from(holds).unwrap_or(u32::MAX),
             None => self.empty_elements,
         };
-        if found > allowed {
+        let Some(left) = allowed.checked_sub(found) else {
             return Err(self.error_at_last_word(DecodeFault::CountExceedsInput { found, allowed }));
-        }
+        };
         if min_len == 0 {
-            self.empty_elements -= found;
+            self.empty_elements = left;
         }
         Ok(found as usize)
     }

@@ -15,7 +15,7 @@ pub(crate) fn encode_bulk<T: Copy, const N: usize>(
 ) {
     w.extend(
         run.iter().flat_map(|&number| to_be_bytes(number)),
-        run.len() * N,
+        run.len().saturating_mul(N),
     );
 }
 
@@ -36,9 +36,12 @@ pub(crate) fn decode_bulk_fixed<T, const N: usize, const COUNT: usize>(
     r: &mut Reader<'_>,
     from_be_bytes: impl Fn(&[u8; N]) -> T,
 ) -> Result<[T; COUNT], DecodeError> {
-    let bytes = r.take(COUNT.saturating_mul(N))?;
-    let (numbers, _) = bytes.as_chunks();
-    Ok(array::from_fn(|index| from_be_bytes(&numbers[index])))
+    let len = COUNT.saturating_mul(N);
+    let (numbers, _) = r.take(len)?.as_chunks();
+    match numbers.first_chunk() {
+        Some(numbers) => Ok(numbers.each_ref().map(from_be_bytes)),
+        None => Err(r.truncated(len)),
+    }
 }
 
 /// Writes values one by one.

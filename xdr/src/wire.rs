@@ -179,7 +179,7 @@ impl<const MAX: u32> Wire for Utf8<MAX> {
 
     #[inline]
     fn decode(r: &mut Reader<'_>) -> Result<String, DecodeError> {
-        let start = r.offset() + 4;
+        let start = r.offset().saturating_add(4);
         let bytes = r.opaque_borrowed(MAX)?;
         match str::from_utf8(bytes) {
             Ok(text) => {
@@ -188,7 +188,8 @@ impl<const MAX: u32> Wire for Utf8<MAX> {
             }
             Err(error) => {
                 let fault = DecodeFault::NotUtf8 { len: bytes.len() };
-                Err(DecodeError::new(fault, start + error.valid_up_to()))
+                let at = start.saturating_add(error.valid_up_to());
+                Err(DecodeError::new(fault, at))
             }
         }
     }
@@ -222,7 +223,7 @@ impl<W: Wire, const MAX: u32> Wire for Array<W, MAX> {
 
     #[inline]
     fn encoded_len(value: &Self::Value) -> usize {
-        4 + W::run_len(value)
+        W::run_len(value).saturating_add(4)
     }
 
     #[inline]
@@ -262,7 +263,8 @@ impl<W: Wire> Wire for Optional<W> {
 
     #[inline]
     fn encoded_len(value: &Self::Value) -> usize {
-        4 + value.as_ref().map_or(0, W::encoded_len)
+        let held = value.as_ref().map_or(0, W::encoded_len);
+        held.saturating_add(4)
     }
 
     #[inline]
@@ -323,7 +325,9 @@ impl<W: Wire> Wire for List<W> {
 
     #[inline]
     fn encoded_len(value: &Self::Value) -> usize {
-        4 + 4 * value.len() + W::run_len(value)
+        // A link before each and one behind the last.
+        let links = value.len().saturating_add(1).saturating_mul(4);
+        W::run_len(value).saturating_add(links)
     }
 
     #[inline]

@@ -78,7 +78,7 @@ impl Writer {
     /// Bytes written so far, chained ones included.
     #[inline]
     pub fn len(&self) -> usize {
-        self.buf.len() + self.chained_len
+        self.buf.len().saturating_add(self.chained_len)
     }
 
     /// Whether nothing has been written.
@@ -114,46 +114,52 @@ impl Writer {
 
     /// Forgets what was written since `mark` was taken.
     ///
-    /// # Panics
-    ///
-    /// May panic if the writer has been truncated to before `mark` since; so do the other methods that
-    /// take a mark.
+    /// Nothing was, if the writer has been truncated to before `mark` since.
     pub fn truncate(&mut self, mark: Mark) {
+        let chained = self.chained_since(mark);
+        self.chained_len = self.chained_len.saturating_sub(chained);
+        self.chained.truncate(mark.chained);
         self.buf.truncate(mark.buf);
-        self.chained_len -= self
-            .chained
-            .drain(mark.chained..)
-            .map(|(_, data)| data.len())
-            .sum::<usize>();
     }
 
     /// Bytes written since `mark` was taken.
     #[inline]
     pub fn len_since(&self, mark: Mark) -> usize {
-        let own = self.buf.len() - mark.buf;
-        if self.chained.len() == mark.chained {
-            return own;
-        }
-        let chained = &self.chained[mark.chained..];
-        own + chained.iter().map(|(_, data)| data.len()).sum::<usize>()
+        let own = self.buf.len().saturating_sub(mark.buf);
+        own.saturating_add(self.chained_since(mark))
+    }
+
+    /// Chained bytes written since `mark` was taken.
+    #[inline]
+    fn chained_since(&self, mark: Mark) -> usize {
+        let chained = self.chained.get(mark.chained..).unwrap_or_default();
+        chained.iter().map(|(_, data)| data.len()).sum()
     }
 
     /// Replaces the 4 bytes at `mark`, which were written as a placeholder.
+    ///
+    /// # Panics
+    ///
+    /// If they are not there, since the writer has been truncated to before them.
     #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "whoever patches has written the placeholder; to go on without would send a message that says nothing"
+    )]
     pub fn patch_u32(&mut self, mark: Mark, value: u32) {
-        self.buf[mark.buf..mark.buf + 4].copy_from_slice(&value.to_be_bytes());
+        self.buf[mark.buf..][..4].copy_from_slice(&value.to_be_bytes());
     }
 
     /// What was written, in wire order, in as few slices as it takes; none of them is empty.
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let mut start = 0;
         let own_and_chained = self.chained.iter().flat_map(move |(at, data)| {
-            let own = &self.buf[mem::replace(&mut start, *at)..*at];
-            [own, &data[..]]
+            let own = self.buf.get(mem::replace(&mut start, *at)..*at);
+            [own.unwrap_or_default(), data]
         });
         let last = self.chained.last().map_or(0, |(at, _)| *at);
         own_and_chained
-            .chain([&self.buf[last..]])
+            .chain(self.buf.get(last..))
             .filter(|chunk| !chunk.is_empty())
     }
 
@@ -161,22 +167,21 @@ impl Writer {
     pub fn append(&mut self, other: &mut Self) {
         let base = self.buf.len();
         self.buf.append(&mut other.buf);
+        let moved = other.chained.drain(..);
         self.chained
-            .extend(other.chained.drain(..).map(|(at, data)| (base + at, data)));
-        self.chained_len += mem::take(&mut other.chained_len);
+            .extend(moved.map(|(at, data)| (base.saturating_add(at), data)));
+        let moved = mem::take(&mut other.chained_len);
+        self.chained_len = self.chained_len.saturating_add(moved);
     }
 
     /// Copies everything that `other` holds behind what this one holds; chained data is shared.
     pub fn extend_from(&mut self, other: &Self) {
         let base = self.buf.len();
         self.buf.extend_from_slice(&other.buf);
-        self.chained.extend(
-            other
-                .chained
-                .iter()
-                .map(|(at, data)| (base + at, data.clone())),
-        );
-        self.chained_len += other.chained_len;
+        let shared = other.chained.iter();
+        self.chained
+            .extend(shared.map(|(at, data)| (base.saturating_add(*at), data.clone())));
+        self.chained_len = self.chained_len.saturating_add(other.chained_len);
     }
 
     /// What was written as one contiguous buffer; copies if anything was chained in.
@@ -213,7 +218,7 @@ impl Writer {
             return self.raw(bytes);
         }
         self.chained.push((self.buf.len(), bytes.clone()));
-        self.chained_len += bytes.len();
+        self.chained_len = self.chained_len.saturating_add(bytes.len());
     }
 
     /// `unsigned int`.
@@ -311,16 +316,17 @@ impl Writer {
             };
             return Err(EncodeError::new(fault));
         };
-        self.depth = depth;
+        let outer = mem::replace(&mut self.depth, depth);
         let done = encode(self);
-        self.depth += 1;
+        self.depth = outer;
         done
     }
 
     /// The zeros that pad `len` bytes to a multiple of 4.
     #[inline]
     fn padding(&mut self, len: usize) {
-        self.raw(&[0; 3][..codec::padding(len)]);
+        let zeros = [0; 3];
+        self.raw(zeros.get(..codec::padding(len)).unwrap_or_default());
     }
 }
 
