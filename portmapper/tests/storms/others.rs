@@ -1,4 +1,5 @@
-//! Those who call while a storm goes on.
+//! Those who call while a storm goes on: the daemon it is over, and by turns one that it is not over, so that what the machine
+//! itself takes is known.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -32,36 +33,45 @@ impl Way {
 /// Callers who go on until they are told to end.
 pub(crate) struct Others {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Vec<Duration>>,
+    thread: JoinHandle<[Vec<Duration>; 2]>,
+}
+
+/// A daemon that is called.
+pub(crate) struct Called {
+    pub(crate) port: u16,
+    pub(crate) socket: PathBuf,
 }
 
 /// How long they waited.
 pub(crate) struct Waited {
     calls: usize,
-    of_2: Duration,
+    pub(crate) of_2: Duration,
     /// 99 of 100 waited no longer.
     pub(crate) of_100: Duration,
     longest: Duration,
 }
 
 impl Others {
-    pub(crate) fn begin(ways: &[Way], port: u16, socket: PathBuf) -> Self {
+    /// Calls the daemon that the storm is over, and then the other, in each of these ways, again and again.
+    pub(crate) fn begin(ways: &[Way], daemons: [Called; 2]) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, ways) = (stop.clone(), ways.to_vec());
         let thread = thread::spawn(move || {
-            let mut kept = connect(port);
-            let mut waited = Vec::new();
+            let mut kept = [0, 1].map(|which: usize| connect(daemons[which].port));
+            let mut waited = [Vec::new(), Vec::new()];
             // Once at least: a storm may be over before.
-            while waited.is_empty() || !stopped.load(Ordering::Relaxed) {
-                for way in &ways {
-                    let begun = Instant::now();
-                    match way {
-                        Way::Datagrams => by_datagram(port),
-                        Way::Kept => null(&mut kept),
-                        Way::New => null(&mut connect(port)),
-                        Way::Unix => by_unix_socket(&socket),
+            while waited[0].is_empty() || !stopped.load(Ordering::Relaxed) {
+                for (which, daemon) in daemons.iter().enumerate() {
+                    for way in &ways {
+                        let begun = Instant::now();
+                        match way {
+                            Way::Datagrams => by_datagram(daemon.port),
+                            Way::Kept => null(&mut kept[which]),
+                            Way::New => null(&mut connect(daemon.port)),
+                            Way::Unix => by_unix_socket(&daemon.socket),
+                        }
+                        waited[which].push(begun.elapsed());
                     }
-                    waited.push(begun.elapsed());
                 }
                 // They are the measure and not the load.
                 thread::park_timeout(Duration::from_millis(2));
@@ -71,13 +81,18 @@ impl Others {
         Self { stop, thread }
     }
 
-    /// Ends them; whoever was not answered makes this fail.
-    pub(crate) fn end(self) -> Waited {
+    /// Ends them, and says how long they waited at either daemon; whoever was not answered makes this fail.
+    pub(crate) fn end(self) -> [Waited; 2] {
         self.stop.store(true, Ordering::Relaxed);
-        let mut waited = self.thread.join().unwrap();
+        self.thread.join().unwrap().map(Waited::of)
+    }
+}
+
+impl Waited {
+    fn of(mut waited: Vec<Duration>) -> Self {
         waited.sort_unstable();
         let part = |of: usize| waited[(waited.len() - 1) - waited.len() / of];
-        Waited {
+        Self {
             calls: waited.len(),
             of_2: part(2),
             of_100: part(100),

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::instance::{Instance, Place};
-use crate::weather::{MOST_MEMORY, PATIENCE, raise_descriptors};
+use crate::weather::{MOST_MEMORY, PATIENCE, middle, raise_descriptors};
 
 /// What is on the list all the time.
 const REGISTERED: u32 = 200;
@@ -54,11 +54,9 @@ impl Sample {
     }
 }
 
-/// The middle one of what these samples have.
-fn middle(samples: &[Sample], of: impl Fn(&Sample) -> u64) -> u64 {
-    let mut values: Vec<_> = samples.iter().map(of).collect();
-    values.sort_unstable();
-    values[values.len() / 2]
+/// What it held for most of the time.
+fn held(samples: &[Sample]) -> u64 {
+    middle(samples.iter().map(|sample| sample.memory).collect())
 }
 
 fn most<T: Ord>(samples: &[Sample], of: impl Fn(&Sample) -> T) -> T {
@@ -104,7 +102,7 @@ fn a_long_time_of_good_and_bad_calls_leaves_nothing_behind() {
 
     let sixth = samples.len() / 6;
     let (second, last) = (&samples[sixth..2 * sixth], &samples[5 * sixth..]);
-    let [early, late] = [second, last].map(|part| middle(part, |sample| sample.memory));
+    let [early, late] = [second, last].map(held);
     let a_call = (after.processor - before.processor).div_f64(calls as f64);
     println!(
         "soak: {calls} calls in {took:.0?}, {a_call:.2?} of the processor for each; {crowd}; KiB held {early} in the second sixth, \
@@ -121,9 +119,7 @@ fn a_long_time_of_good_and_bad_calls_leaves_nothing_behind() {
         instance.memory("VmHWM"),
     );
     let parts = samples.chunks(samples.len().div_ceil(12));
-    let by_parts: Vec<_> = parts
-        .map(|part| middle(part, |sample| sample.memory))
-        .collect();
+    let by_parts: Vec<_> = parts.map(held).collect();
     println!("soak: KiB held in each twelfth: {by_parts:?}");
     assert!(length < LONG || late <= early + MOST_GROWTH, "memory grows");
     assert!(after.descriptors <= before.descriptors, "descriptors");
