@@ -6,6 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{Signal, kill};
@@ -182,6 +183,17 @@ fn collect(
         status,
     )
 }
+
+/// Waits until hosts.allow and hosts.deny as they are now count for our rpcbind.
+///
+/// No event tells of that: they count when it looks at them the next time, which it does for whoever asks later than this after
+/// the edit, and not before (COMPATIBILITY.md).
+pub fn wait_for_edits() {
+    std::thread::sleep(LOOKED_AT_EVERY);
+}
+
+/// `LOOKED_AT_EVERY` of `portmapper/src/hosts_access/files.rs`.
+const LOOKED_AT_EVERY: Duration = Duration::from_millis(10);
 
 /// How long to wait for an event that is certain to come, in milliseconds: long enough for a loaded
 /// machine, since only what hangs ever meets it.

@@ -29,7 +29,7 @@ mod root;
 mod socket;
 mod wire;
 
-pub use daemon::{Daemon, Ready};
+pub use daemon::{Daemon, Ready, wait_for_edits};
 pub use host::{Host, Output};
 pub use machine::Machine;
 pub use probe::{PROBE, PROBE_PORT, probe};

@@ -172,7 +172,7 @@ impl Portmapper {
     /// Whether hosts.allow and hosts.deny let somebody call. Whoever uses the Unix socket is not judged.
     pub fn is_welcome(&self, peer: &Peer) -> bool {
         match (&self.hosts_access, peer.inet()) {
-            (Some(files), Some(from)) => files.permits(from.ip()),
+            (Some(files), Some(from)) => files.permits(from.ip(), Instant::now()),
             _ => true,
         }
     }

@@ -2,6 +2,7 @@
 
 use oncrpc_interop::{
     Answer, Caller, Daemon, Host, Message, Reply, Transport, Which, call, needs_root,
+    wait_for_edits,
 };
 
 /// An rpcbind whose files a test writes.
@@ -38,6 +39,7 @@ impl Judge {
             std::fs::write(&new, text).expect("/etc is its own");
             std::fs::rename(new, self.host.path(path)).expect("/etc is its own");
         }
+        wait_for_edits();
     }
 
     /// What each client is answered.
@@ -312,6 +314,7 @@ fn calls_for_others_are_judged_as_well() {
     assert_eq!(host.ask(Caller::User, Transport::Udp, &null), forwarded);
     host.run("echo 'rpcbind: 127.0.0.1' >/etc/hosts.deny")
         .success();
+    wait_for_edits();
     let refused = Answer::reply(Reply::auth_error(5));
     assert_eq!(host.ask(Caller::User, Transport::Udp, &null), refused);
 }

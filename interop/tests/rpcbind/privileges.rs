@@ -1,6 +1,6 @@
 //! What the daemon may still do once it serves.
 
-use oncrpc_interop::{Host, Which, needs_root};
+use oncrpc_interop::{Host, Which, needs_root, wait_for_edits};
 
 /// Which user each is, which privileges it has, and whether it can get others.
 #[test]
@@ -42,11 +42,13 @@ fn the_daemon_is_held_to_what_it_needs() {
         host.run("rpcinfo -p 127.0.0.1").success();
         host.run("echo 'ALL: ALL' >/etc/new && mv /etc/new /etc/hosts.deny")
             .success();
+        wait_for_edits();
         assert_eq!(host.run("rpcinfo -p 127.0.0.1").code, Some(1));
         host.run(
             "echo 'rpcbind: 127.0.0.1' >/run/etc.d/new && mv /run/etc.d/new /run/etc.d/hosts.allow",
         )
         .success();
+        wait_for_edits();
         host.run("rpcinfo -p 127.0.0.1").success();
         let said = rpcbind.stderr();
         assert!(!said.contains("cannot"), "{said}");

@@ -7,14 +7,16 @@ use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::{Host, Table, permits};
 use oncrpc::fields;
 
 /// Who may call, as the files say it now.
 ///
-/// A judgement costs one stat(2) for each file, not a read: the text is parsed when its file is another one,
-/// or has another time or length, than last time.
+/// The text is parsed when its file is another one, or has another time or length, than last time; whether it is, is
+/// looked at once in 10 ms, so that a crowd of callers does not cost a stat(2) for each call and file. In
+/// between callers whose address was judged already are judged the same.
 #[derive(Debug)]
 pub struct HostsAccess {
     allow: PathBuf,
@@ -30,6 +32,9 @@ struct Known {
     deny: Table,
     /// The names of hosts, where the tables ask for any.
     names: HashMap<IpAddr, String>,
+    /// Who was judged by these tables, so many addresses at most.
+    judged: HashMap<IpAddr, bool>,
+    looked_at: Instant,
     /// The files that all this was read from, as they were.
     read_from: Vec<(PathBuf, Option<Stamp>)>,
 }
@@ -46,6 +51,15 @@ struct Stamp {
 const ALLOW: &str = "/etc/hosts.allow";
 const DENY: &str = "/etc/hosts.deny";
 const HOSTS: &str = "/etc/hosts";
+
+/// Time for which the files are not looked at again: an edit counts after it at the latest.
+///
+/// For whoever edits them that is at once; and two stat(2) of 1 µs each, a hundred times a second, are nothing beside
+/// 100,000 calls.
+const LOOKED_AT_EVERY: Duration = Duration::from_millis(10);
+
+/// Addresses whose judgement is remembered; then all are judged anew.
+const REMEMBERED: usize = 1024;
 
 impl HostsAccess {
     /// The files of this host.
@@ -68,25 +82,20 @@ impl HostsAccess {
     }
 
     /// Whether who calls from this address may.
-    pub fn permits(&self, client: IpAddr) -> bool {
+    pub fn permits(&self, client: IpAddr, now: Instant) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = match &mut *known {
-            Some(known) if known.is_current() => known,
-            known => known.insert(self.read()),
-        };
-        let address = client.to_canonical();
-        let host = Host {
-            address: Some(address),
-            name: known.names.get(&address).map(String::as_str),
-        };
-        permits(&known.allow, &known.deny, &host)
+        if !known.as_mut().is_some_and(|known| known.is_current(now)) {
+            *known = None;
+        }
+        let known = known.get_or_insert_with(|| self.read(now));
+        known.permits(client.to_canonical())
     }
 
     /// The directories where the files are, and those that patterns name. Each is known by its directory, since
     /// editors put a new one in its place; one that is a link is where it leads, too. (A file in the root directory
     /// stands for itself.)
     pub fn directories(&self) -> Vec<PathBuf> {
-        let known = self.read();
+        let known = self.read(Instant::now());
         let named = known.read_from.iter().map(|(path, _)| path.clone());
         let files: Vec<PathBuf> = named.chain([self.hosts.clone()]).collect();
         let targets = files.iter().filter_map(|file| fs::canonicalize(file).ok());
@@ -102,7 +111,7 @@ impl HostsAccess {
         directories
     }
 
-    fn read(&self) -> Known {
+    fn read(&self, now: Instant) -> Known {
         let mut read_from = Vec::new();
         let mut table = |path: &Path| {
             let text = read(path, &mut read_from).unwrap_or_else(|error| {
@@ -139,15 +148,38 @@ impl HostsAccess {
             allow,
             deny,
             names,
+            judged: HashMap::new(),
+            looked_at: now,
             read_from,
         }
     }
 }
 
 impl Known {
-    fn is_current(&self) -> bool {
+    /// Whether the files are as they were when they were last looked at, if that is not so long ago, or as they are.
+    fn is_current(&mut self, now: Instant) -> bool {
+        if now.saturating_duration_since(self.looked_at) < LOOKED_AT_EVERY {
+            return true;
+        }
+        self.looked_at = now;
         let mut files = self.read_from.iter();
         files.all(|(path, stamp)| Stamp::of(path) == *stamp)
+    }
+
+    fn permits(&mut self, address: IpAddr) -> bool {
+        if let Some(permitted) = self.judged.get(&address) {
+            return *permitted;
+        }
+        let host = Host {
+            address: Some(address),
+            name: self.names.get(&address).map(String::as_str),
+        };
+        let permitted = permits(&self.allow, &self.deny, &host);
+        if self.judged.len() >= REMEMBERED {
+            self.judged.clear();
+        }
+        self.judged.insert(address, permitted);
+        permitted
     }
 }
 
@@ -185,19 +217,52 @@ fn names(table: &str) -> HashMap<IpAddr, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
+    /// Asks each time as much later as it takes for an edit to count.
+    struct Later<'a> {
+        files: &'a HostsAccess,
+        now: Cell<Instant>,
+    }
+
+    impl Later<'_> {
+        fn permits(&self, client: IpAddr) -> bool {
+            self.now.set(self.now.get() + LOOKED_AT_EVERY);
+            self.files.permits(client, self.now.get())
+        }
+    }
+
     #[test]
-    fn an_edit_counts_at_once_however_it_is_made() {
+    fn no_more_callers_are_remembered_than_there_are_rows_for() {
+        let files = HostsAccess::at("/nonexistent", "/nonexistent", "/nonexistent");
+        let now = Instant::now();
+        for client in 0..10_000_u32 {
+            assert!(files.permits(IpAddr::V4(client.into()), now));
+            let known = files.known.lock().unwrap();
+            assert!(known.as_ref().unwrap().judged.len() <= REMEMBERED);
+        }
+    }
+
+    #[test]
+    fn an_edit_counts_soon_however_it_is_made() {
         let name = format!("oncrpc-hosts-{}", std::process::id());
         let place = std::env::temp_dir().join(name);
         fs::create_dir(&place).unwrap();
         let [allow, deny, hosts] = ["allow", "deny", "hosts"].map(|name| place.join(name));
-        let access = HostsAccess::at(&allow, &deny, &hosts);
+        let files = HostsAccess::at(&allow, &deny, &hosts);
+        let access = Later {
+            files: &files,
+            now: Cell::new(Instant::now()),
+        };
         let client = "192.0.2.1".parse().unwrap();
         let mapped = "::ffff:192.0.2.1".parse().unwrap();
         assert!(access.permits(client), "no file, no rule");
         fs::write(&deny, "ALL: ALL\n").unwrap();
+        let soon = access.now.get() + LOOKED_AT_EVERY - Duration::from_nanos(1);
+        assert!(files.permits(client, soon), "they are not looked at yet");
+        assert!(files.permits("192.0.2.9".parse().unwrap(), soon));
         assert!(!access.permits(client));
         assert!(!access.permits(mapped));
         fs::write(&allow, "rpcbind: 192.0.2.\n").unwrap();
@@ -224,7 +289,7 @@ mod tests {
         fs::rename(&deny, elsewhere.join("deny")).unwrap();
         std::os::unix::fs::symlink(elsewhere.join("deny"), &deny).unwrap();
         let real = fs::canonicalize(&place).unwrap();
-        let directories = access.directories();
+        let directories = files.directories();
         assert!(directories.contains(&place), "{directories:?}");
         assert!(
             directories.contains(&real.join("elsewhere")),
