@@ -17,7 +17,8 @@ help:
 	@echo 'make deb       the Debian package of rpcbind and rpcinfo'
 	@echo 'make install   commands, pages, completions and units below $$DESTDIR$$PREFIX (/usr/local)'
 	@echo 'make systemd-test   the package and the units on machines with a real systemd as their first process (root)'
-	@echo 'make bench     theirs and ours by turns, under the same load; writes interop/benches/RESULTS.md (root, minutes)'
+	@echo 'make bench     theirs and ours by turns, under the same load; writes interop/benches/RESULTS.md (root, minutes);'
+	@echo '               ROWS=... takes those with a word in their name alone, ROUNDS=3 measures three times'
 	@echo 'make counts    instructions and allocations per call (needs valgrind)'
 
 tour:
@@ -66,7 +67,7 @@ counts:
 
 bench:
 	sh interop/install.sh
-	cargo bench --package oncrpc-interop --bench peers
+	ROUNDS=$(ROUNDS) cargo bench --package oncrpc-interop --bench peers -- $(ROWS)
 
 deb:
 	sh portmapper/debian/build.sh $${CARGO_TARGET_DIR:-target}/debian/ours

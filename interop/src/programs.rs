@@ -3,7 +3,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// Whose program: each test runs with both, theirs first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Which {
     /// Debian's.
     Theirs,
