@@ -3,12 +3,11 @@
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use oncrpc::call::caller::{Args, Results};
-use oncrpc::{CallError, CallOptions, Caller, OneWay, Procedure, ProcedureId, RawCaller};
+use oncrpc::call::carrier::{Arguments, Carrier};
+use oncrpc::{CallError, CallOptions, ProcedureId};
 use oncrpc_transport::stream::ByteStream;
 
 use crate::builder::Builder;
@@ -107,77 +106,37 @@ impl From<Shared> for Channel {
     }
 }
 
-impl Caller for Channel {
-    async fn call<P: Procedure>(
+impl Carrier for Channel {
+    async fn carry(
         &self,
-        args: &Args<P>,
+        id: ProcedureId,
+        args: &impl Arguments,
         options: &CallOptions,
-    ) -> Result<Results<P>, CallError> {
+    ) -> Result<Bytes, CallError> {
         let mut tries = Tries::new(&self.shared, options);
         loop {
             let (connection, options) = tries.next().await?;
-            match connection.call::<P>(args, options).await {
+            match connection.carry(id, args, options).await {
                 Err(error) if tries.another(&error).await => {}
                 result => return result.map_err(|error| tries.whole(error)),
             }
         }
     }
-}
 
-impl OneWay for Channel {
-    async fn send<P: Procedure>(
+    async fn carry_one_way(
         &self,
-        args: &Args<P>,
+        id: ProcedureId,
+        args: &impl Arguments,
         options: &CallOptions,
     ) -> Result<(), CallError> {
         let mut tries = Tries::new(&self.shared, options);
         loop {
             let (connection, options) = tries.next().await?;
-            match connection.send::<P>(args, options).await {
+            match connection.carry_one_way(id, args, options).await {
                 Err(error) if tries.another(&error).await => {}
                 result => return result.map_err(|error| tries.whole(error)),
             }
         }
-    }
-}
-
-impl RawCaller for Channel {
-    fn call_raw(
-        &self,
-        id: ProcedureId,
-        args: Bytes,
-        options: CallOptions,
-    ) -> Pin<Box<dyn Future<Output = Result<Bytes, CallError>> + Send>> {
-        let channel = self.clone();
-        Box::pin(async move {
-            let mut tries = Tries::new(&channel.shared, &options);
-            loop {
-                let (connection, options) = tries.next().await?;
-                match connection.call_raw(id, args.clone(), options.clone()).await {
-                    Err(error) if tries.another(&error).await => {}
-                    result => return result.map_err(|error| tries.whole(error)),
-                }
-            }
-        })
-    }
-
-    fn send_raw(
-        &self,
-        id: ProcedureId,
-        args: Bytes,
-        options: CallOptions,
-    ) -> Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>> {
-        let channel = self.clone();
-        Box::pin(async move {
-            let mut tries = Tries::new(&channel.shared, &options);
-            loop {
-                let (connection, options) = tries.next().await?;
-                match connection.send_raw(id, args.clone(), options.clone()).await {
-                    Err(error) if tries.another(&error).await => {}
-                    result => return result.map_err(|error| tries.whole(error)),
-                }
-            }
-        })
     }
 }
 

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use oncrpc::call::caller::{Args, Results};
-use oncrpc::{CallError, CallOptions, Caller, OneWay, Procedure, ProcedureId, RawCaller};
-use oncrpc_xdr::{Reader, Wire, Writer};
+use oncrpc::call::carrier::{Arguments, Carrier};
+use oncrpc::{CallError, CallOptions, ProcedureId, RawCaller};
 use tower_layer::Layer;
 
 /// What a layer gives back when it gives a call up.
@@ -94,6 +93,9 @@ impl fmt::Debug for Calls {
 /// What layers make of a caller; every service of tower's of the right shape is one.
 pub trait Layers:
     tower_service::Service<OutgoingCall, Response = Bytes, Error: Into<LayerError>, Future: Send>
+    + Clone
+    + Send
+    + Sync
 {
 }
 
@@ -103,7 +105,9 @@ impl<S> Layers for S where
             Response = Bytes,
             Error: Into<LayerError>,
             Future: Send,
-        >
+        > + Clone
+        + Send
+        + Sync
 {
 }
 
@@ -111,77 +115,51 @@ impl<S> Layers for S where
 #[derive(Clone, Debug)]
 pub struct Layered<S>(S);
 
-impl<S> Layered<S>
-where
-    S: Layers,
-{
-    async fn through(mut layers: S, call: OutgoingCall) -> Result<Bytes, CallError> {
-        let ready = poll_fn(|cx| layers.poll_ready(cx).map_err(Into::into)).await;
-        let results: Result<_, LayerError> = match ready {
-            Ok(()) => layers.call(call).await.map_err(Into::into),
-            Err(error) => Err(error),
-        };
-        results.map_err(|error| match error.downcast::<CallError>() {
-            Ok(error) => *error,
-            Err(other) => CallError::Layer(other.into()),
-        })
-    }
-}
-
-impl<S> Caller for Layered<S>
-where
-    S: tower_service::Service<
-            OutgoingCall,
-            Response = Bytes,
-            Error: Into<LayerError>,
-            Future: Send,
-        > + Clone
-        + Send
-        + Sync,
-{
-    async fn call<P: Procedure>(
+impl<S: Layers> Carrier for Layered<S> {
+    async fn carry(
         &self,
-        args: &Args<P>,
+        id: ProcedureId,
+        args: &impl Arguments,
         options: &CallOptions,
-    ) -> Result<Results<P>, CallError> {
-        let call = outgoing::<P>(args, options, false)?;
-        let results = Self::through(self.0.clone(), call).await?;
-        Ok(<P::Results as Wire>::decode(&mut Reader::of(&results))?)
+    ) -> Result<Bytes, CallError> {
+        let call = outgoing(id, args, options, false)?;
+        through(self.0.clone(), call).await
     }
-}
 
-impl<S> OneWay for Layered<S>
-where
-    S: tower_service::Service<
-            OutgoingCall,
-            Response = Bytes,
-            Error: Into<LayerError>,
-            Future: Send,
-        > + Clone
-        + Send
-        + Sync,
-{
-    async fn send<P: Procedure>(
+    async fn carry_one_way(
         &self,
-        args: &Args<P>,
+        id: ProcedureId,
+        args: &impl Arguments,
         options: &CallOptions,
     ) -> Result<(), CallError> {
-        let call = outgoing::<P>(args, options, true)?;
-        Self::through(self.0.clone(), call).await.map(|_| ())
+        let call = outgoing(id, args, options, true)?;
+        through(self.0.clone(), call).await.map(|_| ())
     }
 }
 
-fn outgoing<P: Procedure>(
-    args: &Args<P>,
+fn outgoing(
+    id: ProcedureId,
+    args: &impl Arguments,
     options: &CallOptions,
     one_way: bool,
 ) -> Result<OutgoingCall, CallError> {
-    let mut w = Writer::new();
-    <P::Args as Wire>::encode(args, &mut w)?;
     Ok(OutgoingCall {
-        id: P::INFO.id(),
-        args: w.into_bytes(),
+        id,
+        args: args.to_bytes()?,
         options: options.clone(),
         one_way,
+    })
+}
+
+/// Takes a call through the layers.
+async fn through(mut layers: impl Layers, call: OutgoingCall) -> Result<Bytes, CallError> {
+    let ready = poll_fn(|cx| layers.poll_ready(cx).map_err(Into::into)).await;
+    let results: Result<_, LayerError> = match ready {
+        Ok(()) => layers.call(call).await.map_err(Into::into),
+        Err(error) => Err(error),
+    };
+    results.map_err(|error| match error.downcast::<CallError>() {
+        Ok(error) => *error,
+        Err(other) => CallError::Layer(other.into()),
     })
 }

@@ -1,18 +1,16 @@
 //! The handle through which calls are made on a connection.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
-use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use oncrpc::auth::{AuthNone, ClientAuth};
-use oncrpc::call::caller::{Args, MAX_TIMEOUT, Results};
-use oncrpc::{
-    CallError, CallOptions, CallTable, Caller, Framing, OneWay, Procedure, ProcedureId, RawCaller,
-};
-use oncrpc_xdr::{EncodeError, Reader, Wire, Writer};
+use oncrpc::call::caller::MAX_TIMEOUT;
+use oncrpc::call::carrier::{Arguments, Carrier};
+use oncrpc::{CallError, CallOptions, CallTable, Framing, ProcedureId};
+use oncrpc_xdr::Writer;
 use tokio::sync::Semaphore;
 
 use crate::calls::{self, Calls};
@@ -113,57 +111,6 @@ impl Connection {
         self.handle.calls.ended().await;
     }
 
-    /// Makes one call, whose arguments `encode` writes; gives back the body of its reply.
-    ///
-    /// [`Caller`] and [`RawCaller`] are made of this. A call that the end of the connection kept from being
-    /// sent fails with [`CallError::Connect`], one that may have arrived with [`CallError::Disconnected`].
-    pub async fn exchange(
-        &self,
-        id: ProcedureId,
-        encode: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
-        options: &CallOptions,
-    ) -> Result<Bytes, CallError> {
-        let (timeout, deadline) = self.deadline(options);
-        let permits = &self.handle.permits;
-        let _permit = match permits.try_acquire() {
-            Ok(permit) => permit,
-            // INVARIANT: nobody closes the semaphore, so waiting ends with a permit or in time-out.
-            Err(_) => match tokio::time::timeout(timeout, permits.acquire()).await {
-                Ok(Ok(permit)) => permit,
-                Ok(Err(_)) | Err(_) => return Err(never_sent(timeout)),
-            },
-        };
-        let auth = options.auth.as_ref().unwrap_or(&self.auth).clone();
-        let calls = &*self.handle.calls;
-        let xid = calls.begin(id, encode, calls::Caller { auth, deadline })?;
-        let mut in_flight = InFlight {
-            calls,
-            xid: Some(xid),
-        };
-        let reply = poll_fn(|cx| calls.poll(xid, cx)).await;
-        in_flight.xid = None;
-        reply
-    }
-
-    /// Sends one call that nobody waits for, whose arguments `encode` writes; [`OneWay`] is made of this.
-    ///
-    /// It is ready when the message stands in the queue. While 4 MiB ([`Limits::unsent`]) of messages are there
-    /// it waits, as long as the call is given.
-    pub async fn send_encoded(
-        &self,
-        id: ProcedureId,
-        encode: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
-        options: &CallOptions,
-    ) -> Result<(), CallError> {
-        let (timeout, _) = self.deadline(options);
-        let room = self.handle.calls.room(self.handle.unsent);
-        if tokio::time::timeout(timeout, room).await.is_err() {
-            return Err(never_sent(timeout));
-        }
-        let auth = options.auth.as_ref().unwrap_or(&self.auth);
-        self.handle.calls.send(id, encode, &**auth)
-    }
-
     /// The time that a call has, and its end.
     fn deadline(&self, options: &CallOptions) -> (Duration, Instant) {
         let timeout = options.timeout.unwrap_or(self.timeout).min(MAX_TIMEOUT);
@@ -180,61 +127,54 @@ fn never_sent(after: Duration) -> CallError {
     CallError::TimedOut { after, sent: 0 }
 }
 
-impl Caller for Connection {
-    async fn call<P: Procedure>(
+impl Carrier for Connection {
+    /// A call that the end of the connection kept from being sent fails with [`CallError::Connect`], one that may
+    /// have arrived with [`CallError::Disconnected`].
+    async fn carry(
         &self,
-        args: &Args<P>,
+        id: ProcedureId,
+        args: &impl Arguments,
         options: &CallOptions,
-    ) -> Result<Results<P>, CallError> {
-        let encode = |w: &mut Writer| <P::Args as Wire>::encode(args, w);
-        let body = self.exchange(P::INFO.id(), encode, options).await?;
-        // Bytes behind the results are ignored, as libtirpc does.
-        Ok(<P::Results as Wire>::decode(&mut Reader::of(&body))?)
+    ) -> Result<Bytes, CallError> {
+        let (timeout, deadline) = self.deadline(options);
+        let permits = &self.handle.permits;
+        let _permit = match permits.try_acquire() {
+            Ok(permit) => permit,
+            // INVARIANT: nobody closes the semaphore, so waiting ends with a permit or in time-out.
+            Err(_) => match tokio::time::timeout(timeout, permits.acquire()).await {
+                Ok(Ok(permit)) => permit,
+                Ok(Err(_)) | Err(_) => return Err(never_sent(timeout)),
+            },
+        };
+        let auth = options.auth.as_ref().unwrap_or(&self.auth).clone();
+        let calls = &*self.handle.calls;
+        let write = |w: &mut Writer| args.write(w);
+        let xid = calls.begin(id, write, calls::Caller { auth, deadline })?;
+        let mut in_flight = InFlight {
+            calls,
+            xid: Some(xid),
+        };
+        let reply = poll_fn(|cx| calls.poll(xid, cx)).await;
+        in_flight.xid = None;
+        reply
     }
-}
 
-impl OneWay for Connection {
-    async fn send<P: Procedure>(
+    /// It is ready when the message stands in the queue. While 4 MiB ([`Limits::unsent`]) of messages are there
+    /// it waits, as long as the call is given.
+    async fn carry_one_way(
         &self,
-        args: &Args<P>,
+        id: ProcedureId,
+        args: &impl Arguments,
         options: &CallOptions,
     ) -> Result<(), CallError> {
-        let encode = |w: &mut Writer| <P::Args as Wire>::encode(args, w);
-        self.send_encoded(P::INFO.id(), encode, options).await
-    }
-}
-
-impl RawCaller for Connection {
-    fn call_raw(
-        &self,
-        id: ProcedureId,
-        args: Bytes,
-        options: CallOptions,
-    ) -> Pin<Box<dyn Future<Output = Result<Bytes, CallError>> + Send>> {
-        let connection = self.clone();
-        Box::pin(async move {
-            let encode = |w: &mut Writer| {
-                w.raw_shared(&args);
-                Ok(())
-            };
-            connection.exchange(id, encode, &options).await
-        })
-    }
-
-    fn send_raw(
-        &self,
-        id: ProcedureId,
-        args: Bytes,
-        options: CallOptions,
-    ) -> Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>> {
-        let connection = self.clone();
-        Box::pin(async move {
-            let encode = |w: &mut Writer| {
-                w.raw_shared(&args);
-                Ok(())
-            };
-            connection.send_encoded(id, encode, &options).await
-        })
+        let (timeout, _) = self.deadline(options);
+        let room = self.handle.calls.room(self.handle.unsent);
+        if tokio::time::timeout(timeout, room).await.is_err() {
+            return Err(never_sent(timeout));
+        }
+        let auth = options.auth.as_ref().unwrap_or(&self.auth);
+        let write = |w: &mut Writer| args.write(w);
+        self.handle.calls.send(id, write, &**auth)
     }
 }
 

@@ -1,18 +1,15 @@
 //! The channel: a server's address, and the connection to it.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use oncrpc::auth::{AuthNone, ClientAuth};
-use oncrpc::call::caller::{Args, MAX_TIMEOUT, Results};
+use oncrpc::call::caller::MAX_TIMEOUT;
+use oncrpc::call::carrier::{Arguments, Carrier};
 use oncrpc::record::RecordLimits;
-use oncrpc::{
-    CallError, CallOptions, Caller, OneWay, Procedure, ProcedureId, RawCaller, Retransmit,
-};
-use oncrpc_xdr::{EncodeError, Reader, Wire, Writer};
+use oncrpc::{CallError, CallOptions, ProcedureId, Retransmit};
+use oncrpc_xdr::{EncodeError, Writer};
 
 use super::connection::{Connection, Message};
 use super::line::{Line, Terms};
@@ -115,16 +112,6 @@ impl Channel {
         self.try_twice(id, encode, options, Connection::call)
     }
 
-    /// Sends one call that nobody waits for, whose arguments `encode` writes.
-    fn send_encoded(
-        &self,
-        id: ProcedureId,
-        encode: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
-        options: &CallOptions,
-    ) -> Result<(), CallError> {
-        self.try_twice(id, encode, options, Connection::send)
-    }
-
     /// Has a message carried; on a new connection, if the old one had ended before it was sent.
     fn try_twice<T>(
         &self,
@@ -163,60 +150,22 @@ impl Channel {
     }
 }
 
-impl Caller for Channel {
-    async fn call<P: Procedure>(
+impl Carrier for Channel {
+    async fn carry(
         &self,
-        args: &Args<P>,
+        id: ProcedureId,
+        args: &impl Arguments,
         options: &CallOptions,
-    ) -> Result<Results<P>, CallError> {
-        let encode = |w: &mut Writer| <P::Args as Wire>::encode(args, w);
-        let body = self.exchange(P::INFO.id(), encode, options)?;
-        // Bytes behind the results are ignored, as libtirpc does.
-        Ok(<P::Results as Wire>::decode(&mut Reader::of(&body))?)
+    ) -> Result<Bytes, CallError> {
+        self.exchange(id, |w| args.write(w), options)
     }
-}
 
-impl OneWay for Channel {
-    async fn send<P: Procedure>(
+    async fn carry_one_way(
         &self,
-        args: &Args<P>,
+        id: ProcedureId,
+        args: &impl Arguments,
         options: &CallOptions,
     ) -> Result<(), CallError> {
-        let encode = |w: &mut Writer| <P::Args as Wire>::encode(args, w);
-        self.send_encoded(P::INFO.id(), encode, options)
-    }
-}
-
-impl RawCaller for Channel {
-    fn call_raw(
-        &self,
-        id: ProcedureId,
-        args: Bytes,
-        options: CallOptions,
-    ) -> Pin<Box<dyn Future<Output = Result<Bytes, CallError>> + Send>> {
-        let channel = self.clone();
-        Box::pin(async move {
-            let encode = |w: &mut Writer| {
-                w.raw_shared(&args);
-                Ok(())
-            };
-            channel.exchange(id, encode, &options)
-        })
-    }
-
-    fn send_raw(
-        &self,
-        id: ProcedureId,
-        args: Bytes,
-        options: CallOptions,
-    ) -> Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>> {
-        let channel = self.clone();
-        Box::pin(async move {
-            let encode = |w: &mut Writer| {
-                w.raw_shared(&args);
-                Ok(())
-            };
-            channel.send_encoded(id, encode, &options)
-        })
+        self.try_twice(id, |w| args.write(w), options, Connection::send)
     }
 }

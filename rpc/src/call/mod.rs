@@ -1,6 +1,7 @@
 //! A client's side: procedures and who calls them, the table of calls in flight, and what can go wrong.
 
 pub mod caller;
+pub mod carrier;
 mod clnt_stat;
 pub mod error;
 mod negotiate;

@@ -6,11 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use oncrpc_xdr::{Reader, Wire, Writer};
 
-use crate::call::caller::{
-    Args, CallOptions, Caller, OneWay, Procedure, ProcedureId, RawCaller, Results,
-};
+use crate::call::caller::{CallOptions, ProcedureId, RawCaller};
+use crate::call::carrier::{Arguments, Carrier};
 use crate::call::error::CallError;
 use crate::peer::Peer;
 
@@ -90,7 +88,7 @@ impl fmt::Debug for Origin {
 ///
 /// A handler has it of [`CallContext::reverse`](crate::CallContext::reverse) and may keep it, to call for as long
 /// as the connection lasts; after that every call fails. It is cheap to clone, and takes generated clients
-/// (`Client::new(reverse)`) as any [`Caller`] does.
+/// (`Client::new(reverse)`) as any [`Caller`](crate::Caller) does.
 #[derive(Clone)]
 pub struct ReverseCaller {
     caller: Arc<dyn RawCaller>,
@@ -109,53 +107,26 @@ impl ReverseCaller {
     }
 }
 
-impl Caller for ReverseCaller {
-    async fn call<P: Procedure>(
+impl Carrier for ReverseCaller {
+    async fn carry(
         &self,
-        args: &Args<P>,
+        id: ProcedureId,
+        args: &impl Arguments,
         options: &CallOptions,
-    ) -> Result<Results<P>, CallError> {
-        let args = encoded::<P>(args)?;
-        let results = self.call_raw(P::INFO.id(), args, options.clone()).await?;
-        Ok(<P::Results as Wire>::decode(&mut Reader::of(&results))?)
+    ) -> Result<Bytes, CallError> {
+        let args = args.to_bytes()?;
+        self.caller.call_raw(id, args, options.clone()).await
     }
-}
 
-impl OneWay for ReverseCaller {
-    async fn send<P: Procedure>(
+    async fn carry_one_way(
         &self,
-        args: &Args<P>,
+        id: ProcedureId,
+        args: &impl Arguments,
         options: &CallOptions,
     ) -> Result<(), CallError> {
-        let args = encoded::<P>(args)?;
-        self.send_raw(P::INFO.id(), args, options.clone()).await
+        let args = args.to_bytes()?;
+        self.caller.send_raw(id, args, options.clone()).await
     }
-}
-
-impl RawCaller for ReverseCaller {
-    fn call_raw(
-        &self,
-        id: ProcedureId,
-        args: Bytes,
-        options: CallOptions,
-    ) -> Pin<Box<dyn Future<Output = Result<Bytes, CallError>> + Send>> {
-        self.caller.call_raw(id, args, options)
-    }
-
-    fn send_raw(
-        &self,
-        id: ProcedureId,
-        args: Bytes,
-        options: CallOptions,
-    ) -> Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>> {
-        self.caller.send_raw(id, args, options)
-    }
-}
-
-fn encoded<P: Procedure>(args: &Args<P>) -> Result<Bytes, CallError> {
-    let mut w = Writer::new();
-    <P::Args as Wire>::encode(args, &mut w)?;
-    Ok(w.into_bytes())
 }
 
 impl fmt::Debug for ReverseCaller {
