@@ -25,6 +25,9 @@ const TURN: usize = 256 * 1024;
 /// Turns in a row before other tasks get theirs.
 const TURNS: usize = 16;
 
+/// Bytes that are written before other tasks get their turn: a short call may have a long reply, which is copied to the kernel.
+const WRITTEN: usize = 64 * 1024;
+
 /// Longest time that a connection whose last reply is written is kept for the peer to take note of it, so
 /// that calls which were on their way meanwhile do not cost it replies.
 const LINGER: Duration = Duration::from_millis(500);
@@ -147,10 +150,13 @@ impl<L: Link> Driver<L> {
                 serving.stop();
             }
         }
+        let mut written = 0;
         for _ in 0..TURNS {
             self.collect_answers(cx);
             let collected = self.collect_calls(cx);
+            let unsent = self.link.unsent();
             let flushed = self.flush(cx)?;
+            written += unsent - self.link.unsent();
             self.collect_refusals(cx);
             if flushed && !collected {
                 continue;
@@ -162,8 +168,8 @@ impl<L: Link> Driver<L> {
             self.may_take = self.taken.hold(self.held(), cx);
             match self.read_turn(cx)? {
                 Turn::Idle => return self.poll_timers(cx).map(Err),
-                Turn::Read => {}
-                Turn::Full => break,
+                Turn::Read if written < WRITTEN => {}
+                Turn::Read | Turn::Full => break,
             }
         }
         // There is more, but others first.
@@ -276,7 +282,11 @@ impl<L: Link> Driver<L> {
         }
         // Where we do not read it is not the peer that keeps the rest of its message back; but where there is no
         // more room for all connections, those who hold the most must not hold it for ever.
-        let awaited = self.may_read() || !self.may_take;
+        let reads = self.may_read();
+        if !reads {
+            self.link.set_aside();
+        }
+        let awaited = reads || !self.may_take;
         let mid_message = self.link.mid_message().filter(|_| awaited);
         self.clock.read(!matches!(turn, Turn::Idle), mid_message);
         if batch.good {

@@ -51,6 +51,9 @@ pub trait Link: Send + Unpin + 'static {
     /// connection with input unread resets it.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
+    /// Says that nothing is read for a while: what was read and not yet taken is to hold no more memory than its own.
+    fn set_aside(&mut self) {}
+
     /// Bytes that have arrived of a message of which the rest has not, its wrapping not counted; `None` between
     /// messages.
     fn mid_message(&self) -> Option<usize>;

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use oncrpc_xdr::Writer;
 
 /// Bytes that one read takes at most.
-const READ: usize = 64 * 1024;
+pub(crate) const READ: usize = 64 * 1024;
 
 /// Output buffers that a worker keeps, and the largest that it keeps.
 const KEPT_WRITERS: usize = 16;
@@ -20,13 +20,13 @@ thread_local! {
     static WRITERS: RefCell<Vec<Writer>> = RefCell::default();
 }
 
-/// Reads into the worker's buffer: `read` is given room for a good read.
+/// Reads into the worker's buffer: `read` is given room for so many bytes, and may be given more.
 ///
 /// What it read can be split off and frozen; the buffer goes on behind it, or starts anew when nobody
 /// holds a part of it any more.
-pub(crate) fn with_input<T>(read: impl FnOnce(&mut BytesMut) -> T) -> T {
+pub(crate) fn with_input<T>(room: usize, read: impl FnOnce(&mut BytesMut) -> T) -> T {
     INPUT.with_borrow_mut(|input| {
-        input.reserve(READ);
+        input.reserve(room);
         read(input)
     })
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::instance::{ask, call};
-use crate::weather::{PATIENCE, Storm, either};
+use crate::weather::{PATIENCE, Storm, either, is_full};
 
 /// A call of NULL as a record.
 fn null() -> Vec<u8> {
@@ -137,7 +137,7 @@ fn who_never_reads_a_reply_holds_nobody_up() {
     for program in 500_000..500_170 {
         storm.instance.set(program);
     }
-    let before = storm.instance.memory("RssAnon");
+    let before = storm.instance.memory("VmHWM");
     let dump = call(4, &[]);
     let mark = 0x8000_0000 | u32::try_from(dump.len()).unwrap();
     let dumps = [&mark.to_be_bytes()[..], &dump]
@@ -152,16 +152,17 @@ fn who_never_reads_a_reply_holds_nobody_up() {
             rest = &rest[sent..];
         }
     }
-    let grown = storm.instance.memory("RssAnon").saturating_sub(before);
     for stream in &mut streams {
         stream.set_nonblocking(false).unwrap();
         // Whoever takes nothing for 5 s is closed, and the reset comes before what it has sent is taken.
         while stream.write_all(&dumps).is_ok() {}
     }
+    let grown = storm.instance.memory("VmHWM").saturating_sub(before);
     let each = grown / streams.len() as u64;
     storm.end(&format!(
         "{} that ask for the list and take none, {each} KiB each",
         streams.len()
     ));
-    assert!(each <= 64, "{each} KiB");
+    // Of few, what the list itself takes is a part; `tests/tests/shares.rs` counts one exactly.
+    assert!(!is_full() || each <= 64, "{each} KiB");
 }

@@ -44,7 +44,7 @@ pub(crate) struct Called {
 
 /// How long they waited.
 pub(crate) struct Waited {
-    calls: usize,
+    pub(crate) calls: usize,
     pub(crate) of_2: Duration,
     /// 99 of 100 waited no longer.
     pub(crate) of_100: Duration,

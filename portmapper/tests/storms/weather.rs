@@ -103,7 +103,11 @@ impl Storm {
             "{name}: {said}; others {waited}; without the storm {calm}; memory {peak} KiB at most"
         );
         assert!(peak <= MOST_MEMORY, "{peak} KiB");
-        assert!(waited.of_2 <= calm.of_2 + PROMPT, "half of the others");
+        // Of a few calls half is nobody.
+        assert!(
+            waited.calls < 100 || waited.of_2 <= calm.of_2 + PROMPT,
+            "half of the others"
+        );
         assert!(
             !is_full() || waited.of_100 <= calm.of_100 + PROMPT,
             "99 of 100 others"

@@ -80,7 +80,7 @@ impl Link for DatagramLink {
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
         loop {
             ready!(self.socket.poll_recv_ready(cx))?;
-            let received = worker::with_input(|buffer| -> io::Result<Bytes> {
+            let received = worker::with_input(worker::READ, |buffer| -> io::Result<Bytes> {
                 self.socket.try_recv_buf(buffer)?;
                 Ok(buffer.split().freeze())
             });

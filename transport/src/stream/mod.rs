@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
 use oncrpc::Framing;
 use oncrpc::record::{RecordLimits, RecordReader};
 use oncrpc_xdr::Writer;
@@ -20,6 +20,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for S {}
 /// Most slices in one vectored write.
 const MAX_SLICES: usize = 64;
 
+/// Fewest bytes that are asked for in one read: some hundred small calls.
+const LEAST_READ: usize = 16 * 1024;
+
 /// A byte stream, cut into records.
 ///
 /// The stream is never split into halves: one task reads and writes it, so a reply is in the output
@@ -28,8 +31,12 @@ const MAX_SLICES: usize = 64;
 pub struct StreamLink<S> {
     stream: S,
     records: RecordReader,
+    /// Bytes that one read takes at most: where records are short, so is what is kept of a read when replies stand still.
+    read: usize,
     /// What was read and not yet cut into records.
     input: Bytes,
+    /// Whether the memory of it is its own, and not the worker's.
+    is_aside: bool,
     output: Writer,
     /// Bytes of the output that are written already.
     written: usize,
@@ -42,7 +49,9 @@ impl<S: ByteStream> StreamLink<S> {
         Self {
             stream,
             records,
+            read: (limits.record as usize).clamp(LEAST_READ, worker::READ),
             input: Bytes::new(),
+            is_aside: false,
             output: Writer::new(),
             written: 0,
         }
@@ -102,9 +111,10 @@ impl<S: ByteStream> Link for StreamLink<S> {
             }
             // Nothing but the rest of a record is kept between reads, not the buffer it came in.
             self.input = Bytes::new();
-            let stream = &mut self.stream;
-            self.input = ready!(worker::with_input(|buffer| {
-                pin!(stream.read_buf(buffer))
+            self.is_aside = false;
+            let (stream, most) = (&mut self.stream, self.read);
+            self.input = ready!(worker::with_input(most, |buffer| {
+                pin!(stream.read_buf(&mut (&mut *buffer).limit(most)))
                     .poll(cx)
                     .map_ok(|_| buffer.split().freeze())
             }))?;
@@ -121,7 +131,7 @@ impl<S: ByteStream> Link for StreamLink<S> {
         let mut open = ready!(Pin::new(&mut self.stream).poll_shutdown(cx)).is_ok();
         while open {
             let stream = &mut self.stream;
-            let read = worker::with_input(|buffer| {
+            let read = worker::with_input(worker::READ, |buffer| {
                 let read = pin!(stream.read_buf(buffer)).poll(cx);
                 buffer.clear();
                 read
@@ -129,6 +139,13 @@ impl<S: ByteStream> Link for StreamLink<S> {
             open = matches!(ready!(read), Ok(1..));
         }
         Poll::Ready(())
+    }
+
+    fn set_aside(&mut self) {
+        if !self.is_aside {
+            self.input = Bytes::copy_from_slice(&self.input);
+            self.is_aside = true;
+        }
     }
 
     fn mid_message(&self) -> Option<usize> {

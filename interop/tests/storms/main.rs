@@ -1,0 +1,33 @@
+//! Storms where it matters who else can do it, and what comes from elsewhere: Debian's rpcbind is measured in the same run.
+//!
+//! Each is a sample; `make storms` has the full figures (`ONCRPC_STORMS=full`), of release builds, one after the other. A
+//! comparison is printed always and judged in the full figures only, where nothing else runs.
+#![expect(clippy::expect_used, reason = "a helper of a test may fail it")]
+
+mod answers;
+mod quotas;
+mod sources;
+mod speed;
+
+use oncrpc_interop::Daemon;
+
+/// The most memory that the daemon has ever had, in KiB.
+const MOST_MEMORY: u64 = 64 << 10;
+
+fn is_full() -> bool {
+    std::env::var_os("ONCRPC_STORMS").is_some_and(|wanted| wanted == "full")
+}
+
+/// How much of a storm: the sample, or the full figure.
+fn either<T>(sample: T, full: T) -> T {
+    if is_full() { full } else { sample }
+}
+
+/// A line of the kernel's account of the daemon, in KiB.
+fn memory(daemon: &Daemon, line: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.id()));
+    let status = status.expect("it runs");
+    let line = status.lines().find_map(|known| known.strip_prefix(line));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1));
+    kib.and_then(|kib| kib.parse().ok()).expect("a number")
+}
