@@ -19,7 +19,7 @@ help:
 	@echo 'make systemd-test   the package and the units on machines with a real systemd as their first process (root)'
 	@echo 'make bench     theirs and ours by turns, under the same load; writes interop/benches/RESULTS.md (root, minutes);'
 	@echo '               ROWS=... takes those with a word in their name alone, ROUNDS=3 measures three times'
-	@echo 'make counts    instructions and allocations per call (needs valgrind)'
+	@echo 'make counts    instructions of calls and of coding, compared with tests/counts.txt (needs valgrind), and allocations per call'
 
 tour:
 	sh server/examples/hello/tour.sh
@@ -64,6 +64,7 @@ interop:
 
 counts:
 	sh tests/counts.sh
+	cargo test --quiet --release --locked --package oncrpc-tests --test allocations -- --nocapture | grep 'allocations per call'
 
 bench:
 	sh interop/install.sh

@@ -44,6 +44,13 @@ cargo test --package oncrpc-xdr --features serde --test serde --locked
 cargo test $tower --test tower --locked
 cargo test $tower --doc --locked
 
+step "instructions per call"
+if command -v valgrind >/dev/null || [ "${CI:-}" = true ]; then
+    sh tests/counts.sh
+else
+    echo "not run: tests/counts.sh (valgrind is missing)" >>"$not_run"
+fi
+
 step "fuzzing, ten seconds each"
 cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 if command -v c++ >/dev/null; then

@@ -1,4 +1,4 @@
-//! Serves calls from memory, for a profiler to count: `serve_calls null|greet|wait BATCHES`.
+//! Serves calls from memory, for a profiler to count: `serve_calls null|null-sys|add-sys|greet|wait BATCHES`.
 
 use oncrpc_tests::{Load, serve};
 
@@ -7,6 +7,8 @@ fn main() {
     let [load, batches] = &args[..] else { usage() };
     let load = match &load[..] {
         "null" => Load::Null,
+        "null-sys" => Load::NullSys,
+        "add-sys" => Load::AddSys,
         "greet" => Load::Greet,
         "wait" => Load::Wait,
         _ => usage(),
@@ -15,6 +17,6 @@ fn main() {
 }
 
 fn usage() -> ! {
-    eprintln!("usage: serve_calls null|greet|wait BATCHES");
+    eprintln!("usage: serve_calls null|null-sys|add-sys|greet|wait BATCHES");
     std::process::exit(2);
 }

@@ -23,7 +23,13 @@ pub mod every {
     include!(concat!(env!("OUT_DIR"), "/every.rs"));
 }
 
+/// `entries.x`, compiled.
+pub mod entries {
+    include!(concat!(env!("OUT_DIR"), "/entries.rs"));
+}
+
 use hello::hello_program::v1;
+use hello::{Pair, SumResult};
 
 /// Calls that arrive in one read.
 pub const BATCH: usize = 64;
@@ -83,6 +89,10 @@ impl v1::Server for Hello {
         Ok(name)
     }
 
+    async fn add(&self, _: &CallContext, pair: Pair) -> Result<SumResult, Reject> {
+        Ok(SumResult::Ok(pair.left.wrapping_add(pair.right)))
+    }
+
     async fn wait(&self, _: &CallContext, millis: u32) -> Result<u32, Reject> {
         // Waits for the scheduler, not for a clock.
         tokio::task::yield_now().await;
@@ -95,6 +105,10 @@ impl v1::Server for Hello {
 pub enum Load {
     /// The null procedure.
     Null,
+    /// The same with a credential of AUTH_SYS.
+    NullSys,
+    /// A procedure of two numbers, with a credential of AUTH_SYS.
+    AddSys,
     /// A procedure with an argument and a result that are slices of the record.
     Greet,
     /// A procedure whose handler waits once.
@@ -104,9 +118,11 @@ pub enum Load {
 /// Serves `batches` batches of [`BATCH`] pipelined calls over one connection, to its end.
 pub fn serve(load: Load, batches: usize) {
     let call = match load {
-        Load::Null => call(0, &[]),
-        Load::Greet => call(1, b"\0\0\0\x05world\0\0\0"),
-        Load::Wait => call(6, &[0, 0, 0, 9]),
+        Load::Null => call(0, &NONE, &[]),
+        Load::NullSys => call(0, &sys(), &[]),
+        Load::AddSys => call(2, &sys(), &[0, 0, 0, 20, 0, 0, 0, 1]),
+        Load::Greet => call(1, &NONE, b"\0\0\0\x05world\0\0\0"),
+        Load::Wait => call(6, &NONE, &[0, 0, 0, 9]),
     };
     let peer = Peerless {
         batch: call.repeat(BATCH),
@@ -135,21 +151,36 @@ pub fn serve(load: Load, batches: usize) {
         });
 }
 
-/// A record with a call of the hello program.
-fn call(procedure: u32, args: &[u8]) -> Vec<u8> {
-    let header = [
+/// AUTH_NONE, which has no body.
+const NONE: [u32; 2] = [0, 0];
+
+/// AUTH_SYS, its length and its body: stamp, machine name, uid, gid and three more groups (RFC 5531 section 14).
+fn sys() -> Vec<u32> {
+    let body = [
         7,
-        0,
-        2,
-        hello::hello_program::PROGRAM,
-        v1::VERSION,
-        procedure,
-        0,
-        0,
-        0,
-        0,
+        4,
+        u32::from_be_bytes(*b"host"),
+        1000,
+        1000,
+        3,
+        4,
+        24,
+        1000,
     ];
-    let message = [&header.map(u32::to_be_bytes).concat(), args].concat();
+    [&[1, 4 * body.len() as u32], &body[..]].concat()
+}
+
+/// A record with a call of the hello program.
+fn call(procedure: u32, credential: &[u32], args: &[u8]) -> Vec<u8> {
+    let (program, version) = (hello::hello_program::PROGRAM, v1::VERSION);
+    let words = [
+        &[7, 0, 2, program, version, procedure],
+        credential,
+        &NONE[..],
+    ]
+    .concat();
+    let header: Vec<u8> = words.into_iter().flat_map(u32::to_be_bytes).collect();
+    let message = [&header[..], args].concat();
     let mark = (1 << 31) | message.len() as u32;
     [&mark.to_be_bytes(), &message[..]].concat()
 }

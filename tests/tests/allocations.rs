@@ -17,6 +17,8 @@ fn per_call(load: Load) -> f64 {
 #[test]
 fn a_call_whose_handler_does_not_wait_allocates_nothing() {
     assert_eq!(per_call(Load::Null), 0.0);
+    assert_eq!(per_call(Load::NullSys), 0.0);
+    assert_eq!(per_call(Load::AddSys), 0.0);
 }
 
 #[test]

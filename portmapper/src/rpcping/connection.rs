@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -22,6 +23,16 @@ pub enum Place {
     Udp(SocketAddr),
     /// A Unix socket's path.
     Unix(PathBuf),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address} over TCP"),
+            Self::Udp(address) => write!(f, "{address} over UDP"),
+            Self::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
 }
 
 /// What has come of calls.
@@ -155,7 +166,10 @@ impl<'a> Loaded<'a> {
             return Ok(came);
         }
         let length = match self.socket.read(buffer) {
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(0) => {
+                let closed = "the server has closed the connection";
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, closed));
+            }
             Ok(length) => length,
             Err(error) if is_for_later(&error) => return Ok(0),
             Err(error) => return Err(error),

@@ -49,7 +49,7 @@ pub struct Measured {
     pub tally: Tally,
     /// How long it took, from the first call.
     pub elapsed: Duration,
-    /// Processors' time of this process in it, the kernel's included: at `elapsed` times the threads the load was as large as we
+    /// Processors' time of our threads in it, the kernel's included: at `elapsed` times the threads the load was as large as we
     /// can make it, and it is ours that was measured.
     pub busy: Duration,
     /// What has ended it before its time.
@@ -66,7 +66,6 @@ impl Load {
             shares[at % threads].push(loaded);
         }
         let begun = Instant::now();
-        let busy = processor_time()?;
         let run = &Run {
             end: begun + self.time,
             progress,
@@ -84,18 +83,19 @@ impl Load {
                 })
                 .collect();
             for thread in started {
-                let Ok((tally, at, ended)) = thread.join() else {
+                let Ok(done) = thread.join() else {
                     measured.failed = Some("a thread of the load has panicked".to_owned());
                     continue;
                 };
-                measured.tally.merge(&tally);
-                measured.elapsed = measured.elapsed.max(at.saturating_duration_since(begun));
-                if let Err(error) = ended {
+                measured.tally.merge(&done.tally);
+                let elapsed = done.at.saturating_duration_since(begun);
+                measured.elapsed = measured.elapsed.max(elapsed);
+                measured.busy += done.busy;
+                if let Err(error) = done.ended {
                     measured.failed = Some(error.to_string());
                 }
             }
         });
-        measured.busy = processor_time()?.saturating_sub(busy);
         Ok(measured)
     }
 }
@@ -106,17 +106,33 @@ struct Run<'a> {
     progress: &'a Progress,
 }
 
+/// What has come of one thread's part of the load.
+struct Done {
+    tally: Tally,
+    /// When it was over.
+    at: Instant,
+    /// What the thread has had of a processor.
+    busy: Duration,
+    ended: io::Result<()>,
+}
+
 impl Run<'_> {
-    /// One thread's part of the load, and when it was over.
-    fn share(&self, mut share: Vec<Loaded<'_>>, calls: u64) -> (Tally, Instant, io::Result<()>) {
+    /// One thread's part of the load.
+    fn share(&self, mut share: Vec<Loaded<'_>>, calls: u64) -> Done {
         let mut tally = Tally::default();
         let ended = self.drive(&mut share, calls, &mut tally);
         let at = Instant::now();
+        let busy = processor_time();
         match ended {
             Ok(()) => drain(&mut share),
             Err(_) => self.progress.stop.store(true, Ordering::Relaxed),
         }
-        (tally, at, ended)
+        Done {
+            tally,
+            at,
+            busy,
+            ended,
+        }
     }
 
     fn drive(&self, share: &mut [Loaded<'_>], calls: u64, tally: &mut Tally) -> io::Result<()> {
@@ -203,14 +219,16 @@ fn watch(epoll: &Epoll, loaded: &Loaded<'_>, at: usize, blocked: &mut [bool]) ->
     Ok(())
 }
 
-/// What this process has had of processors.
-fn processor_time() -> io::Result<Duration> {
-    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+/// What this thread has had of a processor; nothing where the kernel does not count that.
+fn processor_time() -> Duration {
     let time = |time: TimeVal| {
         let microseconds = time.tv_sec() * 1_000_000 + time.tv_usec();
         Duration::from_micros(u64::try_from(microseconds).unwrap_or(0))
     };
-    Ok(time(usage.user_time()) + time(usage.system_time()))
+    match getrusage(UsageWho::RUSAGE_THREAD) {
+        Ok(usage) => time(usage.user_time()) + time(usage.system_time()),
+        Err(_) => Duration::ZERO,
+    }
 }
 
 /// Bytes read at once.

@@ -54,7 +54,12 @@ pub async fn run(options: &Options) -> Result<(String, bool), String> {
         time: options.time,
         count: options.count,
     };
+    let whom = load.place.to_string();
     let measured = watched(load).await?;
+    if let (Some(failed), 0) = (&measured.failed, measured.tally.times.total()) {
+        // There is nothing to report: a port where nobody listens is told of at the first call over UDP.
+        return Err(format!("{whom}: {failed}"));
+    }
     let well = measured.failed.is_none()
         && measured.tally.refused.is_empty()
         && measured.tally.times.total() > 0;
@@ -67,6 +72,7 @@ pub async fn run(options: &Options) -> Result<(String, bool), String> {
 
 /// Runs a load, says how far it is, and ends it when it is told to.
 async fn watched(load: Load) -> Result<Measured, String> {
+    let whom = load.place.to_string();
     let mut interrupted = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let mut terminated = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let progress = Arc::new(Progress::default());
@@ -96,7 +102,7 @@ async fn watched(load: Load) -> Result<Measured, String> {
     }
     match measured {
         Ok(Ok(measured)) => Ok(measured),
-        Ok(Err(error)) => Err(format!("cannot connect: {error}")),
+        Ok(Err(error)) => Err(format!("cannot connect to {whom}: {error}")),
         Err(error) => Err(error.to_string()),
     }
 }
