@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oncrpc::auth::{AuthNone, ClientAuth};
+use oncrpc::call::caller::DEFAULT_TIMEOUT;
 use oncrpc::{Retransmit, Service};
-use oncrpc_transport::connection::DEFAULT_TIMEOUT;
 use oncrpc_transport::socket::KEEPALIVE;
 use oncrpc_transport::{Connection, Limits};
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oncrpc::call::caller::MAX_TIMEOUT;
 use oncrpc::{CallError, CallOptions};
 use oncrpc_transport::Connection;
 use oncrpc_transport::connection::random_xid;
@@ -25,8 +24,7 @@ pub(crate) struct Tries<'a> {
 
 impl<'a> Tries<'a> {
     pub(crate) fn new(shared: &'a Arc<Shared>, options: &CallOptions) -> Self {
-        let timeout = options.timeout.unwrap_or(shared.setup.settings.timeout);
-        let timeout = timeout.min(MAX_TIMEOUT);
+        let timeout = options.timeout_or(shared.setup.settings.timeout);
         Self {
             shared,
             options: options.clone(),
@@ -70,12 +68,6 @@ impl<'a> Tries<'a> {
 
     /// The error as the caller sees it, who knows nothing of tries.
     pub(crate) fn whole(&self, error: CallError) -> CallError {
-        match error {
-            CallError::TimedOut { sent, .. } => CallError::TimedOut {
-                after: self.timeout,
-                sent,
-            },
-            error => error,
-        }
+        error.in_all(self.timeout)
     }
 }

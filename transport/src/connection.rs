@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use oncrpc::auth::{AuthNone, ClientAuth};
-use oncrpc::call::caller::MAX_TIMEOUT;
+use oncrpc::call::caller::DEFAULT_TIMEOUT;
 use oncrpc::call::carrier::{Arguments, Carrier};
 use oncrpc::{CallError, CallOptions, CallTable, Framing, ProcedureId};
 use oncrpc_xdr::Writer;
@@ -15,9 +15,6 @@ use tokio::sync::Semaphore;
 
 use crate::calls::{self, Calls};
 use crate::{Driver, Limits, Link, clock};
-
-/// Time that a call is given unless told otherwise: what rpcgen's C stubs give theirs.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// A connection to a server: cheap to clone, shared by any number of tasks, replies in any order.
 ///
@@ -113,7 +110,7 @@ impl Connection {
 
     /// The time that a call has, and its end.
     fn deadline(&self, options: &CallOptions) -> (Duration, Instant) {
-        let timeout = options.timeout.unwrap_or(self.timeout).min(MAX_TIMEOUT);
+        let timeout = options.timeout_or(self.timeout);
         (timeout, clock::now() + timeout)
     }
 }

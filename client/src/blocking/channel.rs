@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use oncrpc::auth::{AuthNone, ClientAuth};
-use oncrpc::call::caller::MAX_TIMEOUT;
+use oncrpc::call::caller::DEFAULT_TIMEOUT;
 use oncrpc::call::carrier::{Arguments, Carrier};
 use oncrpc::record::RecordLimits;
 use oncrpc::{CallError, CallOptions, ProcedureId, Retransmit};
@@ -38,9 +38,6 @@ pub struct Channel {
     auth: Arc<dyn ClientAuth>,
     timeout: Duration,
 }
-
-/// Time that a call is given unless told otherwise: what rpcgen's C stubs give theirs.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(25);
 
 impl Channel {
     /// A channel to a server whose address is known.
@@ -120,7 +117,7 @@ impl Channel {
         options: &CallOptions,
         carry: impl Fn(&Connection, Message<'_>) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
-        let timeout = options.timeout.unwrap_or(self.timeout).min(MAX_TIMEOUT);
+        let timeout = options.timeout_or(self.timeout);
         let deadline = Instant::now() + timeout;
         let mut args = Writer::new();
         encode(&mut args)?;
@@ -139,14 +136,8 @@ impl Channel {
                 result => break result,
             }
         };
-        result.map_err(|error| match error {
-            // Connecting took a part of the time.
-            CallError::TimedOut { sent, .. } => CallError::TimedOut {
-                after: timeout,
-                sent,
-            },
-            error => error,
-        })
+        // Connecting took a part of the time.
+        result.map_err(|error| error.in_all(timeout))
     }
 }
 

@@ -125,6 +125,9 @@ pub trait RawCaller: Send + Sync {
     ) -> Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>;
 }
 
+/// Time that a call is given unless told otherwise: what rpcgen's C stubs give theirs.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(25);
+
 /// Longest time that a call is given: a year. What is longer is taken for this, so that no deadline lies
 /// beyond what a clock can say.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -156,5 +159,10 @@ impl CallOptions {
             auth: Some(auth),
             ..self
         }
+    }
+
+    /// The time that the whole call has, of a channel that gives each call `usual`: never more than [`MAX_TIMEOUT`].
+    pub fn timeout_or(&self, usual: Duration) -> Duration {
+        self.timeout.unwrap_or(usual).min(MAX_TIMEOUT)
     }
 }

@@ -93,6 +93,19 @@ impl CallError {
             | Self::Layer(_) => true,
         }
     }
+
+    /// The same error, of a call that was given `timeout` in all, though the connection that it failed on had only
+    /// what was left of that.
+    #[must_use]
+    pub fn in_all(self, timeout: Duration) -> Self {
+        match self {
+            Self::TimedOut { sent, .. } => Self::TimedOut {
+                after: timeout,
+                sent,
+            },
+            error => error,
+        }
+    }
 }
 
 /// How a server refuses a call: every reply of RFC 5531 §9 but SUCCESS.
