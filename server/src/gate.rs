@@ -93,7 +93,6 @@ pub(crate) struct Share {
 #[derive(Debug)]
 pub(crate) struct Place {
     share: Share,
-    number: u64,
     seat: Arc<Seat>,
     _permits: (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>),
 }
@@ -198,10 +197,9 @@ impl Share {
         };
         let place = gate.permit(&gate.places, is_remote).await;
         gate.accepted.fetch_add(1, Ordering::Relaxed);
-        let (number, seat) = gate.seats.take(self.kind, Instant::now().into_std());
+        let seat = gate.seats.take(self.kind, Instant::now().into_std());
         Place {
             share: self,
-            number,
             seat,
             _permits: (remote_place, place),
         }
@@ -217,7 +215,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.share.gate.seats.leave(self.number);
+        self.share.gate.seats.leave(&self.seat);
     }
 }
 

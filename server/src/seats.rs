@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
     taken: Mutex<Taken>,
-    next: AtomicU64,
+    next_number: AtomicU64,
     vacated: AtomicU64,
 }
 
@@ -32,6 +32,7 @@ const AT_ONCE: usize = 64;
 /// A place that is taken.
 #[derive(Debug)]
 pub(crate) struct Seat {
+    number: u64,
     pub(crate) activity: Arc<Activity>,
     kind: Kind,
     /// What ends the connection; none of a connection that is not one of many.
@@ -52,24 +53,24 @@ pub(crate) enum Kind {
 }
 
 impl Seats {
-    /// Takes a place from `now` on; gives back its number.
-    pub(crate) fn take(&self, kind: Kind, now: Instant) -> (u64, Arc<Seat>) {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
+    /// Takes a place from `now` on.
+    pub(crate) fn take(&self, kind: Kind, now: Instant) -> Arc<Seat> {
         let seat = Arc::new(Seat {
+            number: self.next_number.fetch_add(1, Ordering::Relaxed),
             activity: Arc::new(Activity::new(now)),
             kind,
             task: OnceLock::new(),
             leaves: AtomicBool::new(false),
         });
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.seats.insert(number, seat.clone());
-        (number, seat)
+        taken.seats.insert(seat.number, seat.clone());
+        seat
     }
 
     /// Gives a place back.
-    pub(crate) fn leave(&self, number: u64) {
+    pub(crate) fn leave(&self, seat: &Seat) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.seats.remove(&number);
+        taken.seats.remove(&seat.number);
     }
 
     /// Ends the connection that is of least use to its peer, if there is one that may be ended: of those that never sent
@@ -144,7 +145,7 @@ mod tests {
         let (seats, mut tasks) = (Seats::default(), JoinSet::new());
         let now = Instant::now();
         for kind in [Kind::Unix, Kind::Local, Kind::Remote, Kind::Remote] {
-            let (_, seat) = seats.take(kind, now);
+            let seat = seats.take(kind, now);
             seat.ends_by(tasks.spawn(async move {
                 std::future::pending::<()>().await;
             }));
@@ -161,8 +162,8 @@ mod tests {
     #[test]
     fn nothing_is_kept_of_a_place_that_was_given_back() {
         let seats = Seats::default();
-        let (number, _) = seats.take(Kind::Local, Instant::now());
-        seats.leave(number);
+        let seat = seats.take(Kind::Local, Instant::now());
+        seats.leave(&seat);
         assert!(seats.taken.lock().unwrap().seats.is_empty());
         assert!(!seats.vacate(false, Duration::ZERO, Instant::now()));
     }
