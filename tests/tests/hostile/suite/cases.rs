@@ -96,7 +96,7 @@ impl Cases {
                 let Make::Field(make) = hazard.make else {
                     continue;
                 };
-                if let Some(hostile) = make(shape, at) {
+                if let Some(hostile) = make(shape.clone(), at) {
                     let field = &shape.fields[at].name;
                     let name = format!("{}/{field}-{}", shape.name, hazard.name);
                     self.add(name, hazard, shape, Sent::Message(hostile.message()));

@@ -25,8 +25,8 @@ pub struct Guard {
 
 /// How a message is made that has a hazard.
 pub enum Make {
-    /// Of a call and the place of the field that is hit; `None` where a field of its kind cannot have it.
-    Field(fn(&Shape, usize) -> Option<Shape>),
+    /// Of a copy of a call and the place of the field that is hit; `None` where a field of its kind cannot have it.
+    Field(fn(Shape, usize) -> Option<Shape>),
     /// Of a whole message.
     Message(fn(&Program, &[u8]) -> Vec<u8>),
     /// Of a whole message, as bytes of a stream.
@@ -47,27 +47,24 @@ pub fn all() -> impl Iterator<Item = &'static Hazard> {
 }
 
 /// The call with the number at `at` made another; `None` if that changes nothing or there is no number.
-pub fn with_number(shape: &Shape, at: usize, change: impl Fn(u32) -> u32) -> Option<Shape> {
+pub fn with_number(mut shape: Shape, at: usize, change: impl Fn(u32) -> u32) -> Option<Shape> {
     let found = shape.fields[at].number()?;
     let changed = change(found);
-    let mut shape = shape.clone();
     shape.fields[at].bytes = changed.to_be_bytes().to_vec();
     (found != changed).then_some(shape)
 }
 
 /// The call with other bytes in the opaque data or string at `at`, of the same length.
-pub fn with_data(shape: &Shape, at: usize, change: impl Fn(&mut [u8])) -> Option<Shape> {
+pub fn with_data(mut shape: Shape, at: usize, change: impl Fn(&mut [u8])) -> Option<Shape> {
     let Kind::Data(len @ 1..) = shape.fields[at].kind else {
         return None;
     };
-    let mut shape = shape.clone();
     change(&mut shape.fields[at].bytes[..len]);
     Some(shape)
 }
 
 /// The call with `len` bytes where the length at `at` has its own, and that length.
-pub fn with_length(shape: &Shape, at: usize, len: u32) -> Option<Shape> {
-    let mut shape = shape.clone();
+pub fn with_length(mut shape: Shape, at: usize, len: u32) -> Option<Shape> {
     let data = vec![b'x'; len as usize];
     let name = shape.fields[at].name.clone();
     match shape.fields[at].kind {
@@ -90,11 +87,10 @@ pub fn with_length(shape: &Shape, at: usize, len: u32) -> Option<Shape> {
 }
 
 /// The call with `count` elements where the count at `at` has its own, each a copy of the first.
-pub fn with_count(shape: &Shape, at: usize, count: u32) -> Option<Shape> {
+pub fn with_count(mut shape: Shape, at: usize, count: u32) -> Option<Shape> {
     let Kind::Count { each, .. } = shape.fields[at].kind else {
         return None;
     };
-    let mut shape = shape.clone();
     let found = shape.fields[at].number()? as usize;
     let element = shape.fields[at + 1..][..each].to_vec();
     let before = at + 1 + found * each;

@@ -3,16 +3,17 @@
 use super::hazard::{Guard, Hazard, Make};
 use super::shape::{Kind, Shape};
 
+const TRUNCATED: Guard = Guard {
+    file: "xdr/src/reader.rs",
+    code: "None => Err(self.truncated(N)),",
+    mutant: "None => Ok(&[0; N]),",
+};
+
 pub const HAZARDS: &[Hazard] = &[
     Hazard {
         name: "missing",
-        guards: Guard {
-            file: "xdr/src/reader.rs",
-            code: "None => Err(self.truncated(N)),",
-            mutant: "None => Ok(&[0; N]),",
-        },
-        make: Make::Field(|shape, at| {
-            let mut shape = shape.clone();
+        guards: TRUNCATED,
+        make: Make::Field(|mut shape, at| {
             shape.fields.remove(at);
             Some(shape)
         }),
@@ -24,8 +25,7 @@ pub const HAZARDS: &[Hazard] = &[
             code: "W::decode(&mut r)",
             mutant: "W::decode(&mut r).and_then(|value| r.finish().map(|()| value))",
         },
-        make: Make::Field(|shape, at| {
-            let mut shape = shape.clone();
+        make: Make::Field(|mut shape, at| {
             shape.fields.insert(at, shape.fields[at].clone());
             Some(shape)
         }),
@@ -37,8 +37,7 @@ pub const HAZARDS: &[Hazard] = &[
             code: ".filter(|&(p, _)| p == program)",
             mutant: ".filter(|_| true)",
         },
-        make: Make::Field(|shape, at| {
-            let mut shape = shape.clone();
+        make: Make::Field(|mut shape, at| {
             let next = shape.fields.get(at + 1)?;
             let same = next.bytes == shape.fields[at].bytes;
             shape.fields.swap(at, at + 1);
@@ -52,11 +51,10 @@ pub const HAZARDS: &[Hazard] = &[
             code: "None => AuthVerdict::Deny(AuthStat::Badcred),",
             mutant: "None => AuthVerdict::Accept(None),",
         },
-        make: Make::Field(|shape, at| {
-            let mut shape = shape.clone();
+        make: Make::Field(|mut shape, at| {
             let body = body_of(&shape, at)?;
             shape.fields.remove(at);
-            resize(&mut shape, body, -1)
+            resize(shape, body, -1)
         }),
     },
     Hazard {
@@ -66,35 +64,24 @@ pub const HAZARDS: &[Hazard] = &[
             code: "AuthsysParms::decode(&mut Reader::new(body)).ok()?",
             mutant: "oncrpc_xdr::from_bytes::<AuthsysParms>(&body.to_vec().into()).ok()?",
         },
-        make: Make::Field(|shape, at| {
-            let mut shape = shape.clone();
+        make: Make::Field(|mut shape, at| {
             let body = body_of(&shape, at)?;
             shape.fields.insert(at, shape.fields[at].clone());
-            resize(&mut shape, body, 1)
+            resize(shape, body, 1)
         }),
     },
     Hazard {
         name: "cut_before",
-        guards: Guard {
-            file: "xdr/src/reader.rs",
-            code: "None => Err(self.truncated(N)),",
-            mutant: "None => Ok(&[0; N]),",
-        },
-        make: Make::Field(|shape, at| {
-            let mut shape = shape.clone();
+        guards: TRUNCATED,
+        make: Make::Field(|mut shape, at| {
             shape.fields.truncate(at);
             Some(shape)
         }),
     },
     Hazard {
         name: "cut_inside",
-        guards: Guard {
-            file: "xdr/src/reader.rs",
-            code: "None => Err(self.truncated(N)),",
-            mutant: "None => Ok(&[0; N]),",
-        },
-        make: Make::Field(|shape, at| {
-            let mut shape = shape.clone();
+        guards: TRUNCATED,
+        make: Make::Field(|mut shape, at| {
             shape.fields.truncate(at + 1);
             let bytes = &mut shape.fields[at].bytes;
             let half = bytes.len() / 2;
@@ -113,10 +100,10 @@ fn body_of(shape: &Shape, at: usize) -> Option<usize> {
     (0..at).rev().find(holds)
 }
 
-fn resize(shape: &mut Shape, body: usize, by: isize) -> Option<Shape> {
+fn resize(mut shape: Shape, body: usize, by: isize) -> Option<Shape> {
     if let Kind::Body(fields) = &mut shape.fields[body].kind {
         *fields = fields.checked_add_signed(by)?;
     }
     shape.settle();
-    Some(shape.clone())
+    Some(shape)
 }

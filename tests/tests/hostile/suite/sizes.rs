@@ -48,7 +48,7 @@ pub const HAZARDS: &[Hazard] = &[
             code: "if found > max {",
             mutant: "if found >= max {",
         },
-        make: Make::Field(|shape, at| filled(shape, at, shape.fields[at].kind.bound()?)),
+        make: Make::Field(|shape, at| filled(shape, at, |bound| bound)),
     },
     Hazard {
         name: "over_its_bound",
@@ -57,7 +57,7 @@ pub const HAZARDS: &[Hazard] = &[
             code: "let count = self.count(max, W::MIN_LEN)?;",
             mutant: "let count = self.count(u32::MAX, W::MIN_LEN)?;",
         },
-        make: Make::Field(|shape, at| filled(shape, at, shape.fields[at].kind.bound()? + 1)),
+        make: Make::Field(|shape, at| filled(shape, at, |bound| bound + 1)),
     },
     Hazard {
         name: "far_over_its_bound",
@@ -66,7 +66,7 @@ pub const HAZARDS: &[Hazard] = &[
             code: "self.body.len() > MAX_AUTH_BODY as usize",
             mutant: "self.body.len() == 1 + MAX_AUTH_BODY as usize",
         },
-        make: Make::Field(|shape, at| filled(shape, at, 4 * shape.fields[at].kind.bound()?)),
+        make: Make::Field(|shape, at| filled(shape, at, |bound| 4 * bound)),
     },
     Hazard {
         name: "long",
@@ -99,14 +99,13 @@ pub const HAZARDS: &[Hazard] = &[
             code: "self.limits.padding == Padding::Reject && padding",
             mutant: "padding",
         },
-        make: Make::Field(|shape, at| {
+        make: Make::Field(|mut shape, at| {
             let Kind::Data(len) = shape.fields[at].kind else {
                 return None;
             };
-            let mut padded = shape.clone();
-            let padding = &mut padded.fields[at].bytes[len..];
+            let padding = &mut shape.fields[at].bytes[len..];
             padding.fill(0xff);
-            (!padding.is_empty()).then_some(padded)
+            (!padding.is_empty()).then_some(shape)
         }),
     },
     Hazard {
@@ -116,12 +115,11 @@ pub const HAZARDS: &[Hazard] = &[
             code: "let padding = self.take(codec::padding(len))?;",
             mutant: "let padding = self.take(codec::padding(len)).unwrap_or_default();",
         },
-        make: Make::Field(|shape, at| {
+        make: Make::Field(|mut shape, at| {
             let Kind::Data(len) = shape.fields[at].kind else {
                 return None;
             };
             let is_padded = len % 4 != 0;
-            let mut shape = shape.clone();
             shape.fields.truncate(at + 1);
             shape.fields[at].bytes.truncate(len);
             is_padded.then_some(shape)
@@ -166,8 +164,8 @@ pub const HAZARDS: &[Hazard] = &[
 ];
 
 /// The call with another length or count at `at`, made of the number of bytes behind it.
-fn sized(shape: &Shape, at: usize, of: impl Fn(u32) -> u32) -> Option<Shape> {
-    let behind = behind(shape, at);
+fn sized(shape: Shape, at: usize, of: impl Fn(u32) -> u32) -> Option<Shape> {
+    let behind = behind(&shape, at);
     match shape.fields[at].kind {
         Kind::Length(_) | Kind::Body(_) | Kind::Count { .. } => {
             with_number(shape, at, |_| of(behind))
@@ -176,35 +174,38 @@ fn sized(shape: &Shape, at: usize, of: impl Fn(u32) -> u32) -> Option<Shape> {
     }
 }
 
-/// The call with as much as that behind the length or count at `at`, and in it.
-fn filled(shape: &Shape, at: usize, size: u32) -> Option<Shape> {
-    with_length(shape, at, size).or_else(|| with_count(shape, at, size))
+/// The call with another size of what is behind the length or count at `at`, and in it, made of its bound.
+fn filled(shape: Shape, at: usize, of: impl Fn(u32) -> u32) -> Option<Shape> {
+    let kind = shape.fields[at].kind;
+    let size = of(kind.bound()?);
+    match kind {
+        Kind::Count { .. } => with_count(shape, at, size),
+        _ => with_length(shape, at, size),
+    }
 }
 
 /// The call with its list of two made one of thousands.
-fn thousands(shape: &Shape, at: usize) -> Option<Shape> {
+fn thousands(mut shape: Shape, at: usize) -> Option<Shape> {
     if !shape.fields[at].name.ends_with("[1].link") {
         return None;
     }
-    let mut long = shape.clone();
     let node = shape.fields[at..shape.fields.len() - 1].to_vec();
     for _ in 0..5000 {
-        long.fields.splice(at..at, node.clone());
+        shape.fields.splice(at..at, node.clone());
     }
-    Some(long)
+    Some(shape)
 }
 
 /// The call with a tree of so many levels below its root, each on the left of the one above.
-fn nested(shape: &Shape, at: usize, levels: u32) -> Option<Shape> {
+fn nested(mut shape: Shape, at: usize, levels: u32) -> Option<Shape> {
     let name = &shape.fields[at].name;
     if !name.ends_with(".left.is_there") {
         return None;
     }
-    let mut deep = shape.clone();
     let more = levels as usize - name.matches("left.it.").count();
     // Each level: there is one, its value, and, once what is on its left has ended, nothing on its right.
     let down = [[0, 0, 0, 1], [0, 0, 0, 9]].concat().repeat(more);
     let up = [0, 0, 0, 0].repeat(more);
-    deep.fields[at].bytes = [down, vec![0; 4], up].concat();
-    Some(deep)
+    shape.fields[at].bytes = [down, vec![0; 4], up].concat();
+    Some(shape)
 }

@@ -141,8 +141,7 @@ pub const HAZARDS: &[Hazard] = &[
             code: "None => AuthVerdict::Deny(AuthStat::Badcred),",
             mutant: "None => AuthVerdict::Accept(None),",
         },
-        make: Make::Field(|shape, at| {
-            let mut shape = shape.clone();
+        make: Make::Field(|mut shape, at| {
             for byte in &mut shape.fields[at].bytes {
                 *byte = !*byte;
             }
@@ -152,7 +151,7 @@ pub const HAZARDS: &[Hazard] = &[
 ];
 
 /// The call with another flavor of credential or verifier, whose body is not of that flavor.
-fn with_flavor(shape: &Shape, at: usize, flavor: u32) -> Option<Shape> {
+fn with_flavor(shape: Shape, at: usize, flavor: u32) -> Option<Shape> {
     let is_flavor = shape.fields[at].name.ends_with("_flavor");
     is_flavor.then(|| with_number(shape, at, |_| flavor))?
 }
