@@ -1,8 +1,10 @@
 //! A daemon whose sockets a service manager has bound, and what it tells the manager.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[expect(dead_code, reason = "others use more of it")]
+mod instance;
+
 use std::fs;
-use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
@@ -11,6 +13,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::{Child, Command};
 
+use instance::{ask, call, words};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -93,39 +96,6 @@ impl Drop for Daemon {
     }
 }
 
-/// A call of version 4 without arguments.
-fn call(procedure: u32) -> Vec<u8> {
-    let words = [7, 0, 2, 100_000, 4, procedure, 0, 0, 0, 0];
-    words
-        .iter()
-        .flat_map(|word: &u32| word.to_be_bytes())
-        .collect()
-}
-
-/// Calls over a stream; gives back the whole reply.
-fn ask(mut stream: impl Read + Write, procedure: u32) -> Vec<u8> {
-    let call = call(procedure);
-    let mark = 0x8000_0000 | u32::try_from(call.len()).unwrap();
-    stream
-        .write_all(&[&mark.to_be_bytes()[..], &call].concat())
-        .unwrap();
-    let mut mark = [0; 4];
-    stream.read_exact(&mut mark).unwrap();
-    let len = u32::from_be_bytes(mark) & 0x7fff_ffff;
-    let mut reply = vec![0; len as usize];
-    stream.read_exact(&mut reply).unwrap();
-    assert_eq!(reply[..24], [call_reply(), vec![0; 12]].concat());
-    reply
-}
-
-/// The words that begin the reply to [`call`]: its xid, REPLY, MSG_ACCEPTED.
-fn call_reply() -> Vec<u8> {
-    [7_u32, 1, 0]
-        .iter()
-        .flat_map(|word| word.to_be_bytes())
-        .collect()
-}
-
 #[test]
 fn an_activated_daemon_serves_the_sockets_that_it_was_passed_and_no_others() {
     let manager = Manager::new("passed");
@@ -136,14 +106,15 @@ fn an_activated_daemon_serves_the_sockets_that_it_was_passed_and_no_others() {
     let tcp_at = tcp.local_addr().unwrap();
     let udp_at = udp.local_addr().unwrap();
     let mut daemon = manager.start([tcp.into(), udp.into(), unix.into()], &[], None);
-    let list = ask(UnixStream::connect(&path).unwrap(), 4);
-    assert_eq!(ask(TcpStream::connect(tcp_at).unwrap(), 4), list);
+    let list = ask(&mut UnixStream::connect(&path).unwrap(), 4, &[]);
+    assert_eq!(ask(&mut TcpStream::connect(tcp_at).unwrap(), 4, &[]), list);
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     client.connect(udp_at).unwrap();
-    client.send(&call(4)).unwrap();
+    client.send(&call(4, &[])).unwrap();
     let mut reply = [0; 4096];
     let len = client.recv(&mut reply).unwrap();
-    assert_eq!(reply[..len], list);
+    let success = words(&[7, 1, 0, 0, 0, 0]);
+    assert_eq!(reply[..len], [&success[..], &list].concat());
     let list = String::from_utf8_lossy(&list);
     assert!(
         list.contains("passed.sock") && !list.contains("own.sock"),
@@ -167,9 +138,9 @@ fn the_manager_hears_that_it_is_alive_and_two_sockets_of_a_kind_are_served() {
     let [tcp, other] = tcp.map(OwnedFd::from);
     let daemon = manager.start([unix.into(), tcp, other], &[], Some("20000"));
     for at in [first, second] {
-        ask(TcpStream::connect(at).unwrap(), 0);
+        ask(&mut TcpStream::connect(at).unwrap(), 0, &[]);
     }
-    ask(UnixStream::connect_addr(&address).unwrap(), 0);
+    ask(&mut UnixStream::connect_addr(&address).unwrap(), 0, &[]);
     for _ in 0..3 {
         assert_eq!(manager.hears(), "WATCHDOG=1");
     }

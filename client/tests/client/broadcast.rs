@@ -48,6 +48,16 @@ fn reply(call: &[u8], results: &[u32]) -> Vec<u8> {
     .concat()
 }
 
+/// Asserts that whoever asks by `broadcast` hears what this host answers.
+async fn hears(broadcast: Broadcast, host: &UdpSocket) {
+    let here = host.local_addr().unwrap();
+    let answers = broadcast.direct::<Gettime>(here.port(), &());
+    let mut answers = answers.await.unwrap();
+    let (call, from) = receive(host).await;
+    host.send_to(&reply(&call, &[42]), from).await.unwrap();
+    assert_eq!(answers.next().await, Some((here, 42)));
+}
+
 #[tokio::test]
 async fn every_host_is_heard_and_what_it_repeats_is_not() {
     let hosts = hosts().await;
@@ -155,14 +165,10 @@ async fn no_more_answers_are_given_than_wanted() {
 #[tokio::test]
 async fn the_longest_of_times_are_none_to_fail_by() {
     let [host, _] = hosts().await;
-    let (broadcast, port) = to(std::slice::from_ref(&host));
+    let (broadcast, _) = to(std::slice::from_ref(&host));
     let broadcast = broadcast.timeout(Duration::MAX);
     let broadcast = broadcast.waits(Duration::MAX, Duration::MAX);
-    let mut answers = broadcast.direct::<Gettime>(port, &()).await.unwrap();
-    let (call, from) = receive(&host).await;
-    host.send_to(&reply(&call, &[42]), from).await.unwrap();
-    let here = host.local_addr().unwrap();
-    assert_eq!(answers.next().await, Some((here, 42)));
+    hears(broadcast, &host).await;
 }
 
 #[tokio::test]
@@ -181,15 +187,10 @@ async fn everybody_sees_who_asks() {
 #[tokio::test]
 async fn an_address_that_takes_nothing_is_left_out() {
     let [host, _] = hosts().await;
-    let port = host.local_addr().unwrap().port();
     // An IPv6 socket of ours does not send to IPv4.
     let nowhere = IpAddr::from(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
     let broadcast = Broadcast::new().to([nowhere, Ipv4Addr::LOCALHOST.into()]);
-    let mut answers = broadcast.direct::<Gettime>(port, &()).await.unwrap();
-    let (call, from) = receive(&host).await;
-    host.send_to(&reply(&call, &[42]), from).await.unwrap();
-    let here = host.local_addr().unwrap();
-    assert_eq!(answers.next().await, Some((here, 42)));
+    hears(broadcast, &host).await;
 }
 
 #[tokio::test]
