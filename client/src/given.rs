@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use oncrpc::netid::Netid;
-use oncrpc::peer::{Address, Peer};
+use oncrpc::peer::Peer;
 use oncrpc_transport::stream::ByteStream;
 use oncrpc_transport::{Connection, socket};
 use socket2::{Socket, Type};
@@ -18,12 +18,7 @@ use crate::shared::Shared;
 /// A channel's inside over any stream.
 pub(crate) fn over_stream(settings: Settings, stream: impl ByteStream) -> Shared {
     let callbacks = Callbacks::new(&settings.services);
-    let server = Peer {
-        netid: Netid::from("stream"),
-        remote: Address::Local,
-        local: Address::Local,
-        interface: None,
-    };
+    let server = Peer::local(Netid::from("stream"));
     let connection = over(stream, server, &settings, callbacks.as_ref());
     Shared::given(settings, callbacks, connection)
 }

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use oncrpc::netid::Netid;
-use oncrpc::peer::{Address, Peer};
+use oncrpc::peer::Peer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
@@ -43,12 +43,7 @@ impl ChildStream {
 
     /// Who serves at the other end.
     pub(crate) fn peer() -> Peer {
-        Peer {
-            netid: Netid::from("stdio"),
-            remote: Address::Local,
-            local: Address::Local,
-            interface: None,
-        }
+        Peer::local(Netid::from("stdio"))
     }
 
     fn stream(self: Pin<&mut Self>) -> Pin<&mut UnixStream> {

@@ -45,6 +45,16 @@ pub struct UnixPeer {
 }
 
 impl Peer {
+    /// This process, or one that shares memory or pipes with it, by a transport of this name.
+    pub fn local(netid: Netid) -> Self {
+        Self {
+            netid,
+            remote: Address::Local,
+            local: Address::Local,
+            interface: None,
+        }
+    }
+
     /// The sender's internet address, if it has one.
     pub fn inet(&self) -> Option<SocketAddr> {
         match self.remote {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use oncrpc::netid::Netid;
-use oncrpc::peer::{Address, Peer};
+use oncrpc::peer::Peer;
 use oncrpc::record::{RecordError, RecordLimits, RecordReader};
 use oncrpc::{
     Call, CallContext, Dispatch, Framing, Handler, Ladder, Procedure, ProcedureInfo, Reject, Reply,
@@ -70,12 +70,7 @@ fn open(server: Arc<()>) -> Box<dyn Dispatch> {
 /// Versions 2 and 4 of the program, with nothing opened, and a peer that has not called.
 fn fresh() -> (Ladder, Session) {
     let service = |version| -> Arc<dyn Service> { service(P, version, &[], Arc::new(()), open) };
-    let peer = Peer {
-        netid: Netid::Local,
-        remote: Address::Local,
-        local: Address::Local,
-        interface: None,
-    };
+    let peer = Peer::local(Netid::Local);
     let services = Services::new([2, 4].map(service));
     (Ladder::new(Arc::new(services)), Session::new(peer))
 }

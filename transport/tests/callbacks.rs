@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use oncrpc::netid::Netid;
-use oncrpc::peer::{Address, Peer};
+use oncrpc::peer::Peer;
 use oncrpc::{
     CallContext, CallError, CallOptions, CallTable, Caller, Handler, OneWay, Procedure,
     ProcedureInfo, Reject, Reply, ReverseCaller, Service, Services, service,
@@ -92,12 +92,7 @@ fn program(server: Server) -> Arc<dyn Service> {
 }
 
 fn nobody() -> Peer {
-    Peer {
-        netid: Netid::Local,
-        remote: Address::Local,
-        local: Address::Local,
-        interface: None,
-    }
+    Peer::local(Netid::Local)
 }
 
 /// A server that serves one connection, and what it was told.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use oncrpc::netid::Netid;
-use oncrpc::peer::{Address, Peer};
+use oncrpc::peer::Peer;
 use oncrpc::{
-    Call, CallError, CallOptions, CallTable, ProcedureId, RawCaller, Reply, Services, Step, service,
+    Answered, Call, CallError, CallOptions, CallTable, ProcedureId, RawCaller, Reply, Services,
+    Step, service,
 };
 use oncrpc_transport::stream::ByteStream;
 use oncrpc_transport::{Connection, Driver, LadderPool, Limits, StreamLink, socket};
@@ -45,10 +46,10 @@ fn serve<S: ByteStream>(
                 2 => Step::Silent,
                 _ => {
                     let mut stopped = (*stopped).clone();
-                    Step::Later(Box::pin(async move {
+                    reply.later(async move {
                         oncrpc_transport::stopped(&mut stopped).await;
-                        oncrpc::Answer::Silent
-                    }))
+                        Answered::Silent
+                    })
                 }
             },
         )
@@ -60,12 +61,7 @@ fn serve<S: ByteStream>(
 }
 
 fn nobody() -> Peer {
-    Peer {
-        netid: Netid::Local,
-        remote: Address::Local,
-        local: Address::Local,
-        interface: None,
-    }
+    Peer::local(Netid::Local)
 }
 
 fn connect<S: ByteStream>(stream: S) -> (Connection, Driver<StreamLink<S>>) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oncrpc::netid::Netid;
-use oncrpc::peer::{Address, Peer};
+use oncrpc::peer::Peer;
 use oncrpc::{Call, Reply, Services, service};
 use oncrpc_transport::{Activity, Driver, LadderPool, Limits, Pace, StreamLink};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -41,12 +41,7 @@ fn serve(limits: Limits) -> Server {
     let null = service(PROGRAM, 1, &[], Arc::new(()), |_| {
         Box::new(|_: &Call<'_>, reply: &mut Reply<'_>| reply.success::<()>(&()))
     });
-    let peer = Peer {
-        netid: Netid::Local,
-        remote: Address::Local,
-        local: Address::Local,
-        interface: None,
-    };
+    let peer = Peer::local(Netid::Local);
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([null]))));
     let (stream, theirs) = duplex(1 << 20);
     let (stop, stopped) = watch::channel(false);

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use oncrpc::netid::Netid;
-use oncrpc::peer::{Address, Peer};
+use oncrpc::peer::Peer;
 use oncrpc::{Call, CallOptions, CallTable, ProcedureId, RawCaller, Reply, Services, service};
 use oncrpc_transport::{Connection, Driver, LadderPool, Limits, StreamLink};
 use tokio::io::{
@@ -94,12 +94,7 @@ async fn all_replies_to_one_read_are_one_write() {
         Box::new(|call: &Call<'_>, reply: &mut Reply<'_>| reply.success_raw(&call.raw_args()))
     });
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([echo]))));
-    let peer = Peer {
-        netid: Netid::Local,
-        remote: Address::Local,
-        local: Address::Local,
-        interface: None,
-    };
+    let peer = Peer::local(Netid::Local);
     let (_stop, stopped) = watch::channel(false);
     let link = StreamLink::new(server, Limits::SERVER.record);
     let driver = Driver::new(link, Limits::SERVER).serving(ladders, peer, stopped);

@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use oncrpc::{Answer, Call, CallTable, Reply, Retransmit, Service, Step, service};
+use oncrpc::{Answered, Call, CallTable, Reply, Retransmit, Service, service};
 use oncrpc_server::{Duplicates, intercepted, remembered};
 use oncrpc_transport::testing::{Dice, Faults, datagrams};
 use oncrpc_transport::{Connection, Limits, Link};
-use oncrpc_xdr::Writer;
 
 use crate::echo::{ECHO, Ends, echo, ends, serve};
 
@@ -126,13 +125,10 @@ fn counting(executed: &Executed) -> Arc<dyn Service> {
             if !slow {
                 return reply.success_raw(&args);
             }
-            let (framing, xid) = (reply.framing(), call.context().xid());
-            Step::Later(Box::pin(async move {
+            reply.later(async move {
                 tokio::time::sleep(Duration::from_millis(2_500)).await;
-                let mut out = Writer::new();
-                let _ = Reply::new(&mut out, framing, xid).success_raw(&args);
-                Answer::Reply(out)
-            }))
+                Answered::Results(args)
+            })
         })
     })
 }

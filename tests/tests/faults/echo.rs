@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use oncrpc::netid::Netid;
-use oncrpc::peer::{Address, Peer};
+use oncrpc::peer::Peer;
 use oncrpc::{
     Call, CallError, CallOptions, ProcedureId, RawCaller, Reply, Service, Services, service,
 };
@@ -35,12 +35,7 @@ pub fn echo() -> Arc<dyn Service> {
 pub fn serve(link: impl Link, service: Arc<dyn Service>) -> watch::Sender<bool> {
     let (stop, stopped) = watch::channel(false);
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([service]))));
-    let peer = Peer {
-        netid: Netid::Local,
-        remote: Address::Local,
-        local: Address::Local,
-        interface: None,
-    };
+    let peer = Peer::local(Netid::Local);
     let driver = Driver::new(link, Limits::SERVER).serving(ladders, peer, stopped);
     tokio::spawn(driver.run());
     stop

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use oncrpc::message::ReplyHeader;
 use oncrpc::netid::Netid;
-use oncrpc::peer::{Address, Peer};
+use oncrpc::peer::Peer;
 use oncrpc::{Call, Framing, Ladder, Refusal, Reply, Services, Session, Step, service};
 use oncrpc_xdr::{Bytes, Writer};
 
@@ -13,12 +13,7 @@ pub(crate) const PROGRAM: u32 = 0x2000_0001;
 
 /// Whom nothing is known of.
 pub(crate) fn nobody() -> Peer {
-    Peer {
-        netid: Netid::Local,
-        remote: Address::Local,
-        local: Address::Local,
-        interface: None,
-    }
+    Peer::local(Netid::Local)
 }
 
 /// A ladder whose one program, in versions 1 and 3, gives arguments back.

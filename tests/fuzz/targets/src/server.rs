@@ -10,9 +10,9 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Unstructured};
 use oncrpc::message::{self, CALL, CallFault, CallHeader, REPLY, ReplyHeader};
 use oncrpc::record::RecordLimits;
-use oncrpc::{Answer, Call, Reply, Services, Step, service};
+use oncrpc::{Answered, Call, Reply, Services, Step, service};
 use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink};
-use oncrpc_xdr::{Bytes, Writer};
+use oncrpc_xdr::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
@@ -85,20 +85,15 @@ fn answer(desk: &Arc<Desk>, call: &Call<'_>, reply: &mut Reply<'_>) -> Step {
         1 => reply.success_raw(&args),
         2 => reply.success_raw(&args.repeat(usize::from(first)).into()),
         procedure @ 3..=4 => {
-            let (xid, framing) = (call.context().xid(), reply.framing());
             let at_work = AtWork::new(desk);
-            Step::Later(Box::pin(async move {
+            reply.later(async move {
                 if procedure == 3 {
                     tokio::time::sleep(Duration::from_millis(u64::from(first))).await;
                 } else if let Ok(permit) = at_work.0.permits.acquire().await {
                     permit.forget();
                 }
-                let mut out = Writer::new();
-                match Reply::new(&mut out, framing, xid).success::<()>(&()) {
-                    Step::Done => Answer::Reply(out),
-                    _ => Answer::Silent,
-                }
-            }))
+                Answered::Results(Bytes::new())
+            })
         }
         5 => {
             let silent = desk.silent.lock();
