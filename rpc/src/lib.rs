@@ -17,6 +17,17 @@
 //! | [`netconfig`], [`fields`] | which transports a host has, as `/etc/netconfig` says it, and tables like it |
 //! | [`proto`] | types generated from `rpc/proto/*.x`: RPC's own, and rpcbind's |
 
+// What reads bytes that nobody vouches for computes nothing that could overflow and indexes nothing that could be missing.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::indexing_slicing,
+        clippy::unwrap_used
+    )
+)]
+
 extern crate self as oncrpc;
 
 pub mod auth;

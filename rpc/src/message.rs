@@ -84,7 +84,8 @@ impl<'a> CallHeader<'a> {
         if rpc_version != RPC_VERSION {
             return Err(CallFault::RpcMismatch { xid });
         }
-        let Some([program, version, procedure]) = words(&message[12..]) else {
+        let Some([program, version, procedure]) = words(message.get(12..).unwrap_or_default())
+        else {
             return Err(CallFault::NotACall);
         };
         // By offsets, since this is where each call comes by: a reader keeps count of more than a header needs.
@@ -93,7 +94,7 @@ impl<'a> CallHeader<'a> {
             let stat = AuthStat::Badcred;
             return Err(CallFault::Auth { xid, stat });
         }
-        let signed = &message[..at];
+        let signed = message.get(..at).unwrap_or_default();
         let (verifier, body) = AuthRef::at(message, at).ok_or(CallFault::NotACall)?;
         if verifier.is_too_long() {
             let stat = AuthStat::Badverf;

@@ -5,6 +5,8 @@
 //! one fragment, because libtirpc's non-blocking mode, rpcbind among its users, resets a connection that
 //! brings more; we accept any number within limits, because libtirpc's clients cut at 65,532 bytes.
 
+use std::mem;
+
 use bytes::{Buf, Bytes, BytesMut};
 use oncrpc_xdr::{Mark, Writer};
 
@@ -72,7 +74,7 @@ pub struct RecordReader {
     /// What has arrived of the record at hand, all fragments together.
     partial: BytesMut,
     /// Bytes that the fragment at hand still lacks.
-    missing: u32,
+    missing: usize,
     /// Whether the fragment at hand is the record's last.
     last: bool,
     /// Fragments of the record at hand, counted as their marks arrive.
@@ -119,20 +121,18 @@ impl RecordReader {
     /// A record that has not arrived in one piece, or is not in one fragment.
     fn gathered_record(&mut self, input: &mut Bytes) -> Result<Option<Bytes>, RecordError> {
         loop {
-            let take = input.len().min(self.missing as usize);
-            if take > 0 {
-                self.partial.extend_from_slice(&input[..take]);
-                input.advance(take);
-                // INVARIANT: take <= missing, so it fits and does not wrap.
-                self.missing -= take as u32;
-            }
+            let arrived = input.get(..self.missing).unwrap_or(input);
+            let len = arrived.len();
+            self.partial.extend_from_slice(arrived);
+            input.advance(len);
+            self.missing = self.missing.saturating_sub(len);
             if self.missing > 0 {
                 return Ok(None);
             }
             if self.fragments > 0 && self.last {
                 self.fragments = 0;
                 self.last = false;
-                let record = std::mem::take(&mut self.partial).freeze();
+                let record = mem::take(&mut self.partial).freeze();
                 return if record.is_empty() {
                     Err(RecordError::Empty)
                 } else {
@@ -148,12 +148,12 @@ impl RecordReader {
     /// The common case: one fragment that has arrived whole.
     #[inline]
     fn whole_record(&self, input: &mut Bytes) -> Result<Option<Bytes>, RecordError> {
-        let Some(mark) = input.first_chunk::<MARK_LEN>() else {
+        let Some((mark, behind)) = input.split_first_chunk::<MARK_LEN>() else {
             return Ok(None);
         };
         let mark = u32::from_be_bytes(*mark);
         let len = mark & !LAST;
-        if mark & LAST == 0 || len == 0 || input.len() - MARK_LEN < len as usize {
+        if mark & LAST == 0 || len == 0 || behind.len() < len as usize {
             return Ok(None);
         }
         self.check_len(len)?;
@@ -163,10 +163,13 @@ impl RecordReader {
 
     /// Reads the next mark, if all of it is there.
     fn next_fragment(&mut self, input: &mut Bytes) -> Result<bool, RecordError> {
-        let take = input.len().min(MARK_LEN - self.mark_len);
-        self.mark[self.mark_len..self.mark_len + take].copy_from_slice(&input[..take]);
-        input.advance(take);
-        self.mark_len += take;
+        while let Some(place) = self.mark.get_mut(self.mark_len)
+            && let Some(&byte) = input.first()
+        {
+            *place = byte;
+            input.advance(1);
+            self.mark_len = self.mark_len.saturating_add(1);
+        }
         if self.mark_len < MARK_LEN {
             return Ok(false);
         }
@@ -178,8 +181,8 @@ impl RecordReader {
                 allowed: self.limits.fragments,
             });
         }
-        self.fragments += 1;
-        self.missing = mark & !LAST;
+        self.fragments = self.fragments.saturating_add(1);
+        self.missing = (mark & !LAST) as usize;
         self.last = mark & LAST != 0;
         Ok(true)
     }
@@ -187,7 +190,7 @@ impl RecordReader {
     /// Refuses a fragment of `len` bytes that would make the record too long.
     #[inline]
     fn check_len(&self, len: u32) -> Result<(), RecordError> {
-        let found = self.partial.len() as u64 + u64::from(len);
+        let found = (self.partial.len() as u64).saturating_add(len.into());
         let allowed = self.limits.record;
         if found > allowed.into() {
             Err(RecordError::TooLong { found, allowed })
@@ -208,7 +211,7 @@ pub fn begin(w: &mut Writer) -> Mark {
 /// Finishes the record that [`begin`] started; a record of 2 GiB and more cannot be one fragment.
 #[inline]
 pub fn finish(w: &mut Writer, start: Mark) -> Result<(), RecordError> {
-    let found = (w.len_since(start) - MARK_LEN) as u64;
+    let found = w.len_since(start).saturating_sub(MARK_LEN) as u64;
     match u32::try_from(found) {
         Ok(len) if len < LAST => {
             w.patch_u32(start, LAST | len);

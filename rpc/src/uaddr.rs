@@ -116,19 +116,20 @@ fn parse_inet(text: &[u8]) -> Result<Uaddr, UaddrError> {
 
 /// `x1:x2:x3:x4:x5:x6:x7:x8.p1.p2`, with every short form of the address, which may have dots of its own.
 fn parse_inet6(text: &[u8]) -> Result<Uaddr, UaddrError> {
-    let mut dots = (0..text.len()).rev().filter(|&at| text[at] == b'.');
+    let bytes = text.iter().enumerate().rev();
+    let mut dots = bytes.filter_map(|(at, &byte)| (byte == b'.').then_some(at));
     let (Some(low_dot), Some(high_dot)) = (dots.next(), dots.next()) else {
         return Err(UaddrFault::Missing.at(text.len()));
     };
-    let host = str::from_utf8(&text[..high_dot])
-        .ok()
-        .and_then(|host| host.parse::<Ipv6Addr>().ok())
+    let host = text
+        .get(..high_dot)
+        .and_then(|host| str::from_utf8(host).ok()?.parse::<Ipv6Addr>().ok())
         .ok_or(UaddrFault::NotIpv6.at(0))?;
-    let (p1, end) = take_octet(text, high_dot + 1)?;
+    let (p1, end) = take_octet(text, high_dot.saturating_add(1))?;
     if end < low_dot {
         return Err(UaddrFault::NotAnOctet.at(end));
     }
-    let (p2, end) = take_octet(text, low_dot + 1)?;
+    let (p2, end) = take_octet(text, low_dot.saturating_add(1))?;
     if end < text.len() {
         return Err(UaddrFault::Trailing.at(end));
     }
@@ -148,7 +149,7 @@ fn parse_path(text: &[u8]) -> Result<Uaddr, UaddrError> {
 
 fn skip_dot(text: &[u8], at: usize) -> Result<usize, UaddrError> {
     match text.get(at) {
-        Some(b'.') => Ok(at + 1),
+        Some(b'.') => Ok(at.saturating_add(1)),
         Some(_) => Err(UaddrFault::NotAnOctet.at(at)),
         None => Err(UaddrFault::Missing.at(at)),
     }
@@ -157,23 +158,22 @@ fn skip_dot(text: &[u8], at: usize) -> Result<usize, UaddrError> {
 /// A decimal octet from byte `at` on, as it is printed: without a sign or zeros in front, which some
 /// readers take for octal. Gives where it ends, too.
 fn take_octet(text: &[u8], at: usize) -> Result<(u8, usize), UaddrError> {
-    let digits: &[u8] = match &text[at..] {
-        [] => return Err(UaddrFault::Missing.at(at)),
-        rest => rest
-            .split(|byte| !byte.is_ascii_digit())
-            .next()
-            .unwrap_or(rest),
-    };
-    if digits.is_empty() || (digits.len() > 1 && digits[0] == b'0') {
+    let rest = text.get(at..).unwrap_or_default();
+    if rest.is_empty() {
+        return Err(UaddrFault::Missing.at(at));
+    }
+    let mut words = rest.split(|byte| !byte.is_ascii_digit());
+    let digits = words.next().unwrap_or_default();
+    if let [] | [b'0', _, ..] = digits {
         return Err(UaddrFault::NotAnOctet.at(at));
     }
     let found = digits.iter().fold(0_u32, |value, digit| {
         value
             .saturating_mul(10)
-            .saturating_add(u32::from(digit - b'0'))
+            .saturating_add(u32::from(digit & 0xf))
     });
     match u8::try_from(found) {
-        Ok(octet) => Ok((octet, at + digits.len())),
+        Ok(octet) => Ok((octet, at.saturating_add(digits.len()))),
         Err(_) => Err(UaddrFault::OctetTooLarge { found }.at(at)),
     }
 }

@@ -53,11 +53,12 @@ impl<'a> AuthRef<'a> {
         let (flavor, behind) = message.get(at..)?.split_first_chunk()?;
         let (len, behind) = behind.split_first_chunk()?;
         let (flavor, len) = (u32::from_be_bytes(*flavor), u32::from_be_bytes(*len));
+        let start = at.checked_add(8)?;
         if len == 0 {
-            return Some((Self { flavor, body: &[] }, at + 8));
+            return Some((Self { flavor, body: &[] }, start));
         }
         let body = behind.get(..len as usize)?;
-        let end = at + 8 + body.len().next_multiple_of(4);
+        let end = start.checked_add(body.len().checked_next_multiple_of(4)?)?;
         (end <= message.len()).then_some((Self { flavor, body }, end))
     }
 

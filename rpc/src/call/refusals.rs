@@ -29,7 +29,7 @@ pub(super) enum Verdict {
 impl Refusals {
     /// Takes note of a refusal, when the call has been sent `sent` times.
     pub(super) fn note(&mut self, sent: u32) -> Verdict {
-        self.count = sent.min(self.count + 1);
+        self.count = sent.min(self.count.saturating_add(1));
         self.last = true;
         self.at_first |= self.count == sent;
         match self.error(sent) {

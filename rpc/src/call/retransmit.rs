@@ -103,11 +103,18 @@ impl Retransmit {
             .wrapping_add(backoff)
             .wrapping_mul(0x85EB_CA6B)
             >> 24;
-        let span = wait.saturating_mul(self.jitter.into()) / 100;
-        let varied = (wait + span * 2 * step / 255).saturating_sub(span);
+        let span = part(wait, self.jitter.into(), 100);
+        let varied = wait.saturating_add(part(span, step.saturating_mul(2), 255));
+        let varied = varied.saturating_sub(span);
         let least = begin.min(self.floor);
         varied.max(least).min(self.cap)
     }
+}
+
+/// So many parts of a time of which it has `of`.
+pub(super) fn part(time: Duration, parts: u32, of: u32) -> Duration {
+    let parts = time.saturating_mul(parts);
+    parts.checked_div(of).unwrap_or_default()
 }
 
 impl Default for Retransmit {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::call::caller::ProcedureId;
-use crate::call::retransmit::{Pace, Retransmit};
+use crate::call::retransmit::{Pace, Retransmit, part};
 
 /// What the replies so far have taught, for each procedure on its own: one that is slow by nature is not to be sent
 /// again and again because others are quick.
@@ -32,6 +32,13 @@ struct Estimate {
     variation: Duration,
 }
 
+impl Estimate {
+    /// Time by which a reply has come, as far as can be told.
+    fn bound(self) -> Duration {
+        self.mean.saturating_add(self.variation.saturating_mul(4))
+    }
+}
+
 impl RoundTrips {
     pub(super) fn new(policy: Retransmit) -> Self {
         Self {
@@ -48,7 +55,7 @@ impl RoundTrips {
     /// Time to wait after a transmission of call `xid` of `id` that comes after `backoff` doublings.
     pub(super) fn wait(&self, id: ProcedureId, backoff: u32, xid: u32) -> Duration {
         let known = self.procedures.get(&id).and_then(|known| known.estimate);
-        let learned = known.map(|known| known.mean + known.variation.saturating_mul(4));
+        let learned = known.map(Estimate::bound);
         self.policy.wait(learned, backoff, xid)
     }
 
@@ -71,11 +78,11 @@ impl RoundTrips {
         known.estimate = Some(match known.estimate {
             None => Estimate {
                 mean: after,
-                variation: after / 2,
+                variation: part(after, 1, 2),
             },
             Some(Estimate { mean, variation }) => Estimate {
-                mean: mean * 7 / 8 + after / 8,
-                variation: variation * 3 / 4 + mean.abs_diff(after) / 4,
+                mean: part(mean, 7, 8).saturating_add(part(after, 1, 8)),
+                variation: part(variation, 3, 4).saturating_add(part(mean.abs_diff(after), 1, 4)),
             },
         });
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use oncrpc_xdr::Writer;
 
 use crate::auth::{ClientAuth, Token};
-use crate::call::caller::ProcedureId;
+use crate::call::caller::{MAX_TIMEOUT, ProcedureId};
 use crate::call::error::CallError;
 use crate::call::refusals::{Refusals, Verdict};
 use crate::call::retransmit::Retransmit;
@@ -149,7 +149,8 @@ impl CallTable {
         let xid = self.free_xid();
         message::write_call(out, xid, id);
         let token = auth.seal(xid, id, args, out)?;
-        let deadline = now + timeout;
+        let timeout = timeout.min(MAX_TIMEOUT);
+        let deadline = after(now, timeout);
         let mut entry = Entry {
             state: State::Waiting(None),
             id,
@@ -167,7 +168,7 @@ impl CallTable {
         if let Some(round_trips) = &self.round_trips {
             entry.args.extend_from(args);
             entry.backoff = round_trips.backoff(id);
-            entry.timer = deadline.min(now + round_trips.wait(id, entry.backoff, xid));
+            entry.timer = deadline.min(after(now, round_trips.wait(id, entry.backoff, xid)));
         }
         self.timers.insert((entry.timer, xid));
         self.calls.insert(xid, entry);
@@ -249,7 +250,7 @@ impl CallTable {
             Verdict::GoOn => Refused::Noted,
             Verdict::SendAgain => {
                 self.timers.remove(&(entry.timer, xid));
-                entry.timer = entry.timer.min(now + AFTER_REFUSAL);
+                entry.timer = entry.timer.min(after(now, AFTER_REFUSAL));
                 self.timers.insert((entry.timer, xid));
                 Refused::Hastened(entry.waiter().cloned())
             }
@@ -345,11 +346,11 @@ impl CallTable {
             Ok(token) => entry.remember(token),
             Err(error) => return Some(Due::Expired(entry.finish(Err(error.into())))),
         }
-        entry.sent += 1;
+        entry.sent = entry.sent.saturating_add(1);
         entry.refusals.resent();
         entry.backoff = entry.backoff.saturating_add(1);
         let wait = round_trips.wait(entry.id, entry.backoff, xid);
-        entry.timer = entry.deadline.min(now + wait);
+        entry.timer = entry.deadline.min(after(now, wait));
         self.timers.insert((entry.timer, xid));
         Some(Due::Resend(out))
     }
@@ -358,7 +359,8 @@ impl CallTable {
 impl Entry {
     /// When the call was sent first.
     fn begun(&self) -> Instant {
-        self.deadline - self.timeout
+        let begun = self.deadline.checked_sub(self.timeout);
+        begun.unwrap_or(self.deadline)
     }
 
     /// Keeps what a transmission needs to be recognised by, if that is anything.
@@ -399,6 +401,11 @@ impl Entry {
             State::Done(_) => None,
         }
     }
+}
+
+/// The time when so much of it has passed, at most [`MAX_TIMEOUT`].
+fn after(now: Instant, time: Duration) -> Instant {
+    now.checked_add(time.min(MAX_TIMEOUT)).unwrap_or(now)
 }
 
 /// Time that a server has to listen again before a call that was refused once is sent the second time.

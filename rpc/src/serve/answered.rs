@@ -36,8 +36,9 @@ impl Answered {
         let first = first.unwrap_or_default();
         match ReplyHeader::parse(first).map(|header| header.outcome) {
             Ok(Ok(body)) => {
-                let mut results = Vec::with_capacity(written.len() - mark - body.body);
-                results.extend_from_slice(&first[body.body..]);
+                let before = mark.saturating_add(body.body);
+                let mut results = Vec::with_capacity(written.len().saturating_sub(before));
+                results.extend_from_slice(first.get(body.body..).unwrap_or_default());
                 chunks.for_each(|chunk| results.extend_from_slice(chunk));
                 Self::Results(results.into())
             }

@@ -1,5 +1,6 @@
 //! The checks that a call passes, one answer a rung, in RFC 5531's order.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -28,16 +29,11 @@ pub struct Services {
 impl Services {
     /// Serves these; of two for the same program and version, the last.
     pub fn new(services: impl IntoIterator<Item = Arc<dyn Service>>) -> Self {
-        let mut sorted: Vec<Arc<dyn Service>> = Vec::new();
-        for service in services {
-            match sorted.binary_search_by_key(&key(&service), key) {
-                Ok(index) => sorted[index] = service,
-                Err(index) => sorted.insert(index, service),
-            }
-        }
+        let services = services.into_iter().map(|service| (key(&service), service));
+        let (keys, services) = services.collect::<BTreeMap<_, _>>().into_iter().unzip();
         Self {
-            keys: sorted.iter().map(key).collect(),
-            services: sorted,
+            services,
+            keys,
             auth: Arc::new(StandardAuth),
         }
     }
@@ -164,15 +160,20 @@ impl Ladder {
                 Err(refusal) => return reply.refuse(&refusal),
             };
         }
-        let index = self.last;
+        let (Some(dispatcher), Some(service)) = (
+            self.dispatchers.get_mut(self.last),
+            self.services.services.get(self.last),
+        ) else {
+            return reply.refuse(&Refusal::ProgUnavail);
+        };
         let call = Call {
             header: &header,
             message,
             context: &session.context,
         };
         // The last rungs, procedure and arguments, are the dispatcher's: it knows them.
-        self.dispatchers[index]
-            .get_or_insert_with(|| self.services.services[index].clone().open())
+        dispatcher
+            .get_or_insert_with(|| service.clone().open())
             .call(&call, &mut reply)
     }
 }

@@ -39,7 +39,7 @@ pub(super) enum Holder {
 impl CallKey {
     pub(super) fn of(call: &Call<'_>, by_port: bool, hasher: &RandomState) -> Self {
         let peer = call.context.peer();
-        let args = &call.message[call.header.body..];
+        let args = call.message.get(call.header.body..).unwrap_or_default();
         let mut hash = hasher.build_hasher();
         peer.netid.hash(&mut hash);
         match peer.remote {
@@ -59,7 +59,7 @@ impl CallKey {
             None => {}
         }
         args.len().hash(&mut hash);
-        args[..args.len().min(LOOKED_AT)].hash(&mut hash);
+        args.get(..LOOKED_AT).unwrap_or(args).hash(&mut hash);
         Self {
             xid: call.header.xid,
             hash: hash.finish(),
@@ -69,7 +69,7 @@ impl CallKey {
 
     /// A number by which calls are spread evenly.
     pub(super) fn spread(&self) -> usize {
-        self.hash as usize
+        (self.hash >> 32) as u32 as usize
     }
 }
 

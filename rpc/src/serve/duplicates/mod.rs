@@ -88,7 +88,8 @@ impl<W> DuplicateCache<W> {
     /// An empty cache.
     pub fn new(policy: DuplicatePolicy) -> Self {
         let shards = (policy.bytes / SHARD_BYTES).clamp(1, SHARDS);
-        let shard = |_| Mutex::new(Shard::new(policy.bytes / shards, policy.ttl));
+        let each = policy.bytes.checked_div(shards).unwrap_or_default();
+        let shard = |_| Mutex::new(Shard::new(each, policy.ttl));
         Self {
             shards: (0..shards).map(shard).collect(),
             hasher: RandomState::new(),
@@ -133,6 +134,11 @@ impl<W> DuplicateCache<W> {
         self.shards.iter().map(|shard| lock(shard).bytes()).sum()
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "there is one shard at least, and the remainder is less than there are"
+    )]
     fn shard(&self, key: &CallKey) -> MutexGuard<'_, Shard<W>> {
         lock(&self.shards[key.spread() % self.shards.len()])
     }

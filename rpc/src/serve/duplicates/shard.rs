@@ -134,7 +134,7 @@ impl<W> Shard<W> {
     pub(super) fn finish(&mut self, key: CallKey, answered: &Answered, now: Instant) -> Vec<W> {
         let waiting = self.forget(key);
         let kept = answered.is_final() && answered.len() <= MAX_RESULTS;
-        if kept && self.make_room(key.holder, ENTRY + answered.len()) {
+        if kept && self.make_room(key.holder, entry_bytes(answered)) {
             let state = State::Done {
                 answered: answered.clone(),
                 at: now,
@@ -168,20 +168,26 @@ impl<W> Shard<W> {
     /// Lets go of what has not been asked for the longest, the holder's own first, until there is room for so many
     /// bytes more. Calls that are being executed stay: there may be no room.
     fn make_room(&mut self, holder: Holder, bytes: usize) -> bool {
-        while self.held.get(&holder).unwrap_or(&0) + bytes > self.max_bytes / SHARE {
+        let share = self.max_bytes / SHARE;
+        while self.held_by(holder).saturating_add(bytes) > share {
             let mut own = self.by_holder.range((holder, 0)..=(holder, Tick::MAX));
             let Some(key) = own.next().and_then(|(_, tick)| self.by_age.get(tick)) else {
                 return false;
             };
             self.evict(*key);
         }
-        while self.bytes + bytes > self.max_bytes {
+        while self.bytes.saturating_add(bytes) > self.max_bytes {
             let Some((_, key)) = self.by_age.first_key_value() else {
                 return false;
             };
             self.evict(*key);
         }
         true
+    }
+
+    /// Bytes that a holder has.
+    fn held_by(&self, holder: Holder) -> usize {
+        self.held.get(&holder).copied().unwrap_or(0)
     }
 
     /// Lets go of a call that has been executed.
@@ -193,17 +199,18 @@ impl<W> Shard<W> {
 
     fn insert(&mut self, key: CallKey, state: State<W>) {
         let bytes = state.bytes();
-        self.bytes += bytes;
-        *self.held.entry(key.holder).or_default() += bytes;
+        self.bytes = self.bytes.saturating_add(bytes);
+        let held = self.held.entry(key.holder).or_default();
+        *held = held.saturating_add(bytes);
         self.calls.insert(key, state);
     }
 
     fn remove(&mut self, key: CallKey) -> Option<State<W>> {
         let state = self.calls.remove(&key)?;
         let bytes = state.bytes();
-        self.bytes -= bytes;
+        self.bytes = self.bytes.saturating_sub(bytes);
         if let Some(held) = self.held.get_mut(&key.holder) {
-            *held -= bytes;
+            *held = held.saturating_sub(bytes);
             if *held == 0 {
                 self.held.remove(&key.holder);
             }
@@ -215,7 +222,7 @@ impl<W> Shard<W> {
     fn list(&mut self, key: CallKey) {
         self.by_age.insert(self.next_tick, key);
         self.by_holder.insert((key.holder, self.next_tick));
-        self.next_tick += 1;
+        self.next_tick = self.next_tick.saturating_add(1);
     }
 
     fn unlist(&mut self, key: CallKey, tick: Tick) {
@@ -228,9 +235,14 @@ impl<W> State<W> {
     fn bytes(&self) -> usize {
         match self {
             Self::InProgress { .. } => ENTRY,
-            Self::Done { answered, .. } => ENTRY + answered.len(),
+            Self::Done { answered, .. } => entry_bytes(answered),
         }
     }
+}
+
+/// Bytes of a call that came to this.
+fn entry_bytes(answered: &Answered) -> usize {
+    answered.len().saturating_add(ENTRY)
 }
 
 /// Whether what was kept `at` a time has been kept for long enough.

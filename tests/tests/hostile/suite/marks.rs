@@ -25,14 +25,14 @@ const REST: Guard = Guard {
 
 const MISSING: Guard = Guard {
     file: "rpc/src/record.rs",
-    code: "self.missing = mark & !LAST;",
+    code: "self.missing = (mark & !LAST) as usize;",
     mutant: "self.missing = 0;",
 };
 
 const WHOLE: Guard = Guard {
     file: "rpc/src/record.rs",
-    code: "if mark & LAST == 0 || len == 0 || input.len() - MARK_LEN < len as usize {",
-    mutant: "if len == 0 || input.len() - MARK_LEN < len as usize {",
+    code: "if mark & LAST == 0 || len == 0 || behind.len() < len as usize {",
+    mutant: "if len == 0 || behind.len() < len as usize {",
 };
 
 pub const HAZARDS: &[Hazard] = &[
@@ -133,7 +133,7 @@ pub const HAZARDS: &[Hazard] = &[
         name: "second_fragment_over_the_limit",
         guards: Guard {
             file: "rpc/src/record.rs",
-            code: "let found = self.partial.len() as u64 + u64::from(len);",
+            code: "let found = (self.partial.len() as u64).saturating_add(len.into());",
             mutant: "let found = u64::from(len);",
         },
         make: Make::Stream(|program, message| {
