@@ -9,8 +9,7 @@ use oncrpc::message;
 use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
 use oncrpc::{
-    Call, Dispatch, Framing, Ladder, ProcedureId, ProcedureInfo, Reply, Service, Services, Session,
-    Step,
+    Call, Framing, Ladder, ProcedureId, Reply, Service, Services, Session, Step, service,
 };
 use oncrpc_server::{DuplicatePolicy, Duplicates, remembered};
 use oncrpc_xdr::Writer;
@@ -22,27 +21,13 @@ const ID: ProcedureId = ProcedureId {
 };
 
 /// Answers with as many bytes as it is told.
-struct Sized;
-
-impl Service for Sized {
-    fn program(&self) -> u32 {
-        ID.program
-    }
-
-    fn version(&self) -> u32 {
-        ID.version
-    }
-
-    fn procedures(&self) -> &'static [ProcedureInfo] {
-        &[]
-    }
-
-    fn open(self: Arc<Self>) -> Box<dyn Dispatch> {
+fn sized() -> Arc<dyn Service> {
+    service(ID.program, ID.version, &[], Arc::new(()), |_| {
         Box::new(|call: &Call<'_>, reply: &mut Reply<'_>| {
             let bytes = call.args::<u32>().unwrap_or_default();
             reply.success_raw(&vec![0; bytes as usize].into())
         })
-    }
+    })
 }
 
 /// Has a cache of 1 MiB asked, twice each, `calls` times by each of `peers`, for results of so many bytes; gives
@@ -51,7 +36,7 @@ fn fill(peers: impl Iterator<Item = IpAddr>, calls: u32, bytes: u32) -> (usize, 
     let mut held = 0;
     let info = measure(|| {
         let duplicates = Duplicates::new(GRANTED);
-        let services = Services::new([remembered(Arc::new(Sized), &duplicates, [ID])]);
+        let services = Services::new([remembered(sized(), &duplicates, [ID])]);
         let mut ladder = Ladder::new(Arc::new(services));
         let mut out = Writer::new();
         for peer in peers {
