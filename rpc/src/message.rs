@@ -258,3 +258,32 @@ fn bad_discriminant(r: &Reader<'_>, found: u32) -> DecodeError {
         found: found.into(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use oncrpc_xdr::DecodeFault;
+
+    use super::*;
+
+    #[test]
+    fn a_message_says_which_way_it_goes_in_its_second_word() {
+        assert_eq!(message_type(&[0, 0, 0, 7, 0, 0, 0, 0, 9]), Some(CALL));
+        assert_eq!(message_type(&[0, 0, 0, 7, 0, 0, 0, 1]), Some(REPLY));
+        assert_eq!(message_type(&[0, 0, 0, 7, 0, 0, 2, 1]), Some(0x201));
+        assert_eq!(message_type(&[0, 0, 0, 7, 0, 0, 0]), None);
+    }
+
+    #[test]
+    fn a_call_is_not_read_as_a_reply() {
+        //            xid         CALL        accepted    no verifier             success
+        let message = [
+            0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        ];
+        let error = ReplyHeader::parse(&message).unwrap_err();
+        assert_eq!(error.fault(), DecodeFault::BadDiscriminant { found: 0 });
+        assert_eq!(error.offset(), 4);
+        let mut reply = message;
+        reply[7] = 1;
+        assert!(ReplyHeader::parse(&reply).unwrap().outcome.is_ok());
+    }
+}

@@ -129,7 +129,7 @@ impl RecordReader {
             if self.missing > 0 {
                 return Ok(None);
             }
-            if self.fragments > 0 && self.last {
+            if self.last {
                 self.fragments = 0;
                 self.last = false;
                 let record = mem::take(&mut self.partial).freeze();
@@ -353,6 +353,38 @@ mod tests {
             let (found, allowed) = (u64::from(most) + 1, most);
             assert_eq!(read(most + 1), Err(RecordError::TooLong { found, allowed }));
         }
+    }
+
+    #[test]
+    fn a_record_that_has_arrived_in_one_piece_is_not_copied() {
+        for behind in [&b""[..], b"\x80", b"\x80\0\0\x01e"] {
+            let stream = Bytes::from([&b"\x80\0\0\x04abcd"[..], behind].concat());
+            let mut input = stream.clone();
+            let record = RecordReader::new(LIMITS).next_record(&mut input);
+            let record = record.unwrap().unwrap();
+            assert_eq!((&record[..], &input[..]), (&b"abcd"[..], behind));
+            assert_eq!(record.as_ptr(), stream[MARK_LEN..].as_ptr());
+        }
+    }
+
+    #[test]
+    fn a_record_is_written_if_one_fragment_can_have_its_length() {
+        // 2 GiB of 16 MiB, which the writer shares.
+        let data = Bytes::from(vec![0; 16 << 20]);
+        let mut w = Writer::new();
+        let start = begin(&mut w);
+        for _ in 0..127 {
+            w.raw_shared(&data);
+        }
+        w.raw_shared(&data.slice(1..));
+        assert_eq!(finish(&mut w, start), Ok(()));
+        assert_eq!(w.chunks().next(), Some(&[0xff; MARK_LEN][..]));
+        w.raw(&[0]);
+        let error = RecordError::TooLong {
+            found: 1 << 31,
+            allowed: (1 << 31) - 1,
+        };
+        assert_eq!(finish(&mut w, start), Err(error));
     }
 
     #[test]

@@ -131,3 +131,47 @@ impl PartialEq<&str> for XdrString {
         self == *other
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn a_string_is_asked_for_its_bytes_or_its_text() {
+        let text = XdrString::from("n\u{e9}");
+        assert_eq!((text.len(), text.is_empty()), (3, false));
+        assert_eq!(
+            (text.to_str(), &*text.to_string_lossy()),
+            (Ok("n\u{e9}"), "n\u{e9}")
+        );
+        assert_eq!(text, "n\u{e9}");
+        assert_ne!(text, "ne");
+        let bytes = XdrString::from(&b"a\xff"[..]);
+        assert!(bytes.to_str().is_err());
+        assert_eq!(bytes.to_string_lossy(), "a\u{fffd}");
+        assert_eq!(AsRef::<[u8]>::as_ref(&bytes), b"a\xff");
+        assert_eq!(bytes.as_shared(), &bytes.clone().into_shared());
+        assert!(XdrString::new().is_empty());
+    }
+
+    #[test]
+    fn what_is_shown_is_fit_for_a_terminal() {
+        let text = XdrString::from("\u{1b}[2J\n\"");
+        assert_eq!(text.to_string(), r#"\x1b[2J\n\""#);
+        assert_eq!(format!("{text:?}"), r#""\x1b[2J\n\"""#);
+    }
+
+    #[test]
+    fn a_compact_copy_holds_on_to_nothing_but_its_bytes() {
+        let message = Bytes::from(std::vec![b'a'; 1000]);
+        let name = XdrString::from(message.slice(..3));
+        let copy = name.compact();
+        assert_eq!(copy, name);
+        assert_ne!(copy.as_bytes().as_ptr(), name.as_bytes().as_ptr());
+        drop(name);
+        assert!(message.is_unique());
+    }
+}

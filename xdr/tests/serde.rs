@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
 use oncrpc_xdr::{Bytes, Quadruple, XdrString, enumeration, serde_enumeration};
+use serde::de::value::{self, BytesDeserializer};
 use serde::{Deserialize, Serialize};
 
 #[track_caller]
@@ -19,6 +20,20 @@ fn strings_are_text_where_they_can_be_and_lose_nothing_where_they_cannot() {
     is(&XdrString::from("b\u{e4}r\n\"\0"), r#""bär\n\"\u0000""#);
     is(&XdrString::from(&b"\xff\0a"[..]), "[255,0,97]");
     is(&XdrString::new(), r#""""#);
+}
+
+#[test]
+fn strings_are_read_from_what_formats_hold_as_bytes() {
+    let bytes = BytesDeserializer::<value::Error>::new(b"a\xff");
+    assert_eq!(
+        XdrString::deserialize(bytes).unwrap(),
+        XdrString::from(&b"a\xff"[..])
+    );
+    let error = serde_json::from_str::<XdrString>("{}").unwrap_err();
+    assert!(
+        error.to_string().contains("expected text or bytes"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -52,8 +67,53 @@ fn enums_are_names_and_what_is_not_listed_is_a_number_or_refused() {
     is(&[Closed::On, Closed::Off], r#"["On","Off"]"#);
     assert_eq!(serde_json::from_str::<Closed>("-1").unwrap(), Closed::Off);
     for wrong in ["0", "\"on\"", "4294967297", "null"] {
-        assert!(serde_json::from_str::<Closed>(wrong).is_err(), "{wrong}");
+        let error = serde_json::from_str::<Closed>(wrong).unwrap_err();
+        let expected = "expected the name of a member or a number of 32 bits";
+        assert!(error.to_string().contains(expected), "{wrong}: {error}");
     }
     is(&[Number::ON, Number(-5)], r#"["ON",-5]"#);
     assert_eq!(serde_json::from_str::<Number>("1").unwrap(), Number::ON);
+}
+
+/// Arrays of more elements than serde knows, in everything that they may stand in.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Long {
+    #[serde(with = "oncrpc_xdr::serde::long_arrays")]
+    alone: [u8; 40],
+    #[serde(with = "oncrpc_xdr::serde::long_arrays")]
+    many: Vec<[u8; 40]>,
+    #[serde(with = "oncrpc_xdr::serde::long_arrays")]
+    perhaps: Option<Box<[u8; 40]>>,
+}
+
+#[test]
+fn long_arrays_have_as_many_elements_as_they_say() {
+    let array = |len: usize| format!("[{}]", vec!["7"; len].join(","));
+    let long = |alone, many, perhaps| {
+        let (alone, many) = (array(alone), array(many));
+        format!(r#"{{"alone":{alone},"many":[{many},{many}],"perhaps":{perhaps}}}"#)
+    };
+    let some = Long {
+        alone: [7; 40],
+        many: vec![[7; 40]; 2],
+        perhaps: Some(Box::new([7; 40])),
+    };
+    is(&some, &long(40, 40, array(40)));
+    let none = Long {
+        perhaps: None,
+        ..some
+    };
+    is(&none, &long(40, 40, "null".to_owned()));
+    for wrong in [
+        long(39, 40, array(40)),
+        long(40, 41, array(40)),
+        long(40, 40, array(0)),
+    ] {
+        serde_json::from_str::<Long>(&wrong).unwrap_err();
+    }
+    let error = serde_json::from_str::<Long>(&long(39, 40, array(40))).unwrap_err();
+    assert!(
+        error.to_string().contains("expected 40 elements"),
+        "{error}"
+    );
 }

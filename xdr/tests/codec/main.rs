@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
 mod any;
+mod bounds;
 mod depth;
 mod errors;
 mod hostile;

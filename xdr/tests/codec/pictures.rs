@@ -5,7 +5,8 @@
 use std::fmt::Debug;
 
 use oncrpc_xdr::{
-    Bytes, DecodeFault, Encode, Quadruple, Reader, Wire, Writer, XdrString, from_bytes, to_bytes,
+    Bytes, Decode, DecodeFault, Encode, Quadruple, Reader, Wire, Writer, XdrString, from_bytes,
+    to_bytes, union,
     wire::{Array, Boxed, Fixed, List, Opaque, Optional, Text},
 };
 
@@ -187,6 +188,49 @@ fn union_without_a_default_arm_refuses_other_discriminants() {
     let error = from_bytes::<FileType>(&Bytes::from_static(b"\0\0\0\x03")).unwrap_err();
     assert_eq!(error.fault(), DecodeFault::BadDiscriminant { found: 3 });
     assert_eq!(error.offset(), 0);
+}
+
+/// ```text
+/// union counted switch (unsigned hyper kind) {
+/// case 0: hyper wide;
+/// case 1: int narrow;
+/// case 2: opaque id[8];
+/// };
+/// ```
+#[derive(Debug, PartialEq)]
+enum Counted {
+    Wide(i64),
+    Narrow(i32),
+    Id([u8; 8]),
+}
+
+union!(Counted, kind: u64 {
+    0 => Wide(i64) as "wide",
+    1 => Narrow(i32) as "narrow",
+    2 => Id([u8; 8]) as "id",
+});
+
+#[test]
+fn discriminants_of_eight_bytes_are_told_as_others_are() {
+    pictured::<Counted>(
+        &Counted::Wide(-1),
+        b"\0\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff",
+    );
+    pictured::<Counted>(&Counted::Narrow(9), b"\0\0\0\0\0\0\0\x01\0\0\0\x09");
+    pictured::<Counted>(&Counted::Id(*b"abcdefgh"), b"\0\0\0\0\0\0\0\x02abcdefgh");
+    let error = from_bytes::<Counted>(&Bytes::from_static(b"\0\0\0\0\0\0\0\x07")).unwrap_err();
+    assert_eq!(error.fault(), DecodeFault::BadDiscriminant { found: 7 });
+}
+
+#[test]
+fn the_fewest_bytes_of_a_value_are_those_of_its_shortest_form() {
+    assert_eq!(<Counted as Decode>::MIN_LEN, 8 + 4);
+    assert_eq!(<FileType as Decode>::MIN_LEN, 4);
+    assert_eq!(<File as Decode>::MIN_LEN, 4 + 4 + 4 + 4);
+    assert_eq!(Fixed::<Text<4>, 3>::MIN_LEN, 3 * 4);
+    assert_eq!(<(u64, Text<4>)>::MIN_LEN, 8 + 4);
+    assert_eq!(Boxed::<Counted>::MIN_LEN, 8 + 4);
+    assert_eq!(Optional::<Counted>::MIN_LEN, 4);
 }
 
 #[test]

@@ -138,3 +138,12 @@ proptest! {
         prop_assert_eq!(&wire[..], &expected[..]);
     }
 }
+
+#[test]
+fn what_has_not_been_read_can_be_looked_at() {
+    let mut r = Reader::new(b"\0\0\0\x07rest");
+    assert_eq!(r.u32().unwrap(), 7);
+    assert_eq!((r.offset(), r.remaining(), r.rest()), (4, 4, &b"rest"[..]));
+    r.take(4).unwrap();
+    assert_eq!((r.offset(), r.remaining(), r.rest()), (8, 0, &b""[..]));
+}

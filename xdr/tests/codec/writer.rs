@@ -169,6 +169,7 @@ proptest! {
 
 #[test]
 fn large_data_is_chained_and_smaller_copied() {
+    assert_eq!(Writer::CHAIN_FROM, 16_384);
     for (len, slices) in [(Writer::CHAIN_FROM - 1, 1), (Writer::CHAIN_FROM, 2)] {
         let data = data(len);
         let mut w = Writer::new();
@@ -219,8 +220,34 @@ fn clear_keeps_the_memory() {
     let mut w = Writer::new();
     w.reserve(1000);
     let capacity = w.capacity();
+    assert!(capacity >= 1000);
     w.raw(&[1; 1000]);
     w.clear();
     assert!(w.is_empty());
     assert_eq!(w.capacity(), capacity);
+}
+
+#[test]
+fn a_mark_that_was_truncated_away_is_an_end() {
+    let mut w = Writer::new();
+    let start = w.mark();
+    w.u32(7);
+    w.raw_shared(&data(Writer::CHAIN_FROM));
+    let gone = w.mark();
+    w.truncate(start);
+    w.u32(8);
+    assert_eq!(w.len_since(gone), 0);
+    w.truncate(gone);
+    assert_eq!(&w.into_bytes()[..], [0, 0, 0, 8]);
+}
+
+#[test]
+#[should_panic(expected = "out of range")]
+fn a_placeholder_that_was_truncated_away_cannot_be_patched() {
+    let mut w = Writer::new();
+    w.u32(7);
+    let placeholder = w.mark();
+    w.u32(0);
+    w.truncate(placeholder);
+    w.patch_u32(placeholder, 1);
 }

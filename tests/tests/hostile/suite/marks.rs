@@ -19,7 +19,7 @@ const FRAGMENTS: Guard = Guard {
 
 const REST: Guard = Guard {
     file: "rpc/src/record.rs",
-    code: "if self.fragments > 0 && self.last {",
+    code: "if self.last {",
     mutant: "if self.fragments > 0 {",
 };
 
