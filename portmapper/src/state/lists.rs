@@ -1,7 +1,7 @@
 //! What stands in rpcbind's own files: the lists that DUMP of versions 3 and 2 answers.
 
 use oncrpc::netid::Protocol;
-use oncrpc_xdr::{At, Bytes, DecodeError, Reader, XdrString};
+use oncrpc_xdr::{At, Bytes, DecodeError, DecodeFault, Limits, Padding, Reader, XdrString};
 
 use super::State;
 use crate::registry::{Entry, Owner};
@@ -13,9 +13,9 @@ pub(super) const OWN_PROGRAM: u32 = 100_000;
 pub fn rpcblist(list: &Bytes) -> Result<State, DecodeError> {
     each(list, |r| {
         let service = (r.u32().at("r_prog")?, r.u32().at("r_vers")?);
-        let netid = r.string(u32::MAX).at("r_netid")?;
-        let uaddr = r.string(u32::MAX).at("r_addr")?;
-        let owner = Owner::from_text(&r.string(u32::MAX).at("r_owner")?);
+        let netid = text(r).at("r_netid")?;
+        let uaddr = text(r).at("r_addr")?;
+        let owner = Owner::from_text(&text(r).at("r_owner")?);
         Ok(Some((service, netid, uaddr, owner)))
     })
 }
@@ -40,7 +40,11 @@ fn each(
     list: &Bytes,
     mut node: impl FnMut(&mut Reader<'_>) -> Result<Option<Fields>, DecodeError>,
 ) -> Result<State, DecodeError> {
-    let mut r = Reader::of(list);
+    let limits = Limits {
+        padding: Padding::Reject,
+        ..Limits::default()
+    };
+    let mut r = Reader::of(list).with_limits(limits);
     let mut state = State::default();
     for index in 0.. {
         if !r.bool().at_index(index)? {
@@ -58,6 +62,23 @@ fn each(
     }
     r.finish()?;
     Ok(state)
+}
+
+/// A string of C's, as both rpcbinds write them.
+///
+/// One with a zero byte in it is damage: these files have no checksum, and a length that has changed may swallow what
+/// follows, so that entries would be missing in silence.
+fn text(r: &mut Reader<'_>) -> Result<XdrString, DecodeError> {
+    let text = r.string(u32::MAX)?;
+    if text.as_bytes().contains(&0) {
+        let (found, least, greatest) = (0, 1, u8::MAX.into());
+        return Err(r.error_at_last_word(DecodeFault::OutOfRange {
+            found,
+            least,
+            greatest,
+        }));
+    }
+    Ok(text)
 }
 
 /// The universal address of a port on every IPv4 address; of a larger number, as rpcbind does, the low 16
@@ -90,6 +111,35 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "[0].r_addr: 13 bytes needed, 0 remain at byte 24"
+        );
+    }
+
+    #[test]
+    fn a_text_with_a_zero_byte_in_it_or_behind_it_is_damage() {
+        for text in ["udp\0", "u\0p"] {
+            let mut w = oncrpc_xdr::Writer::new();
+            w.bool(true);
+            w.u32(400_000);
+            w.u32(1);
+            for text in [text, "0.0.0.0.8.1", "1000"] {
+                w.string(&text.into(), u32::MAX).unwrap();
+            }
+            w.bool(false);
+            let error = rpcblist(&w.into_bytes()).unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .starts_with("[0].r_netid: 0 is outside 1 to 255")
+            );
+        }
+        let mut list = registry().dump().to_vec();
+        // Behind the first netid, which is `tcp`.
+        assert_eq!(list[16..20], *b"tcp\0");
+        list[19] = 1;
+        let error = rpcblist(&list.into()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "[0].r_netid: padding is not zero at byte 19"
         );
     }
 
