@@ -1,8 +1,8 @@
 //! What lets registrations outlive the daemon.
 //!
 //! Each change goes into the [`journal`](crate::journal) before it is made. rpcbind's own files are written at
-//! the end, so that another rpcbind can go on from there; at the start they count if they are not as we left
-//! them, since then another one has, and the journal otherwise.
+//! the end, so that another rpcbind can go on from there; at the start they count if they are known not to be as we
+//! left them, since then another one has, and the journal otherwise.
 
 use std::io;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::journal::file::{path, read};
 use crate::journal::{Journal, Written};
 use crate::registry::{Change, Entry, Registry};
 use crate::seldom::Seldom;
-use crate::state::{Files, StateDirectory};
+use crate::state::{Files, StateDirectory, StateError};
 
 /// Keeps the registrations in a directory.
 #[derive(Debug)]
@@ -35,9 +35,22 @@ impl Keeper {
 
     /// Adds what the last rpcbind left, if the start is a warm one, and keeps the registry from now on.
     ///
-    /// What cannot be read is reported and left out, and where nothing can be written the registrations end
-    /// with the process: neither keeps services from being found now.
+    /// What cannot be read is reported and left out, and where nothing can be written, or others can write, the
+    /// registrations end with the process: none of that keeps services from being found now.
     pub fn start(&mut self, registry: &mut Registry, warm: bool) {
+        let warm = match self.directory.trusted() {
+            Ok(()) => warm,
+            Err(error @ StateError::NotTrusted { .. }) => {
+                log::error!(
+                    "{error}; starting empty, and registrations will end with this process"
+                );
+                return;
+            }
+            Err(error) => {
+                log::error!("{error}; starting empty");
+                false
+            }
+        };
         let files = self.directory.files();
         let fingerprint = files.fingerprint();
         if warm {
@@ -69,7 +82,8 @@ impl Keeper {
             }
         };
         if let Some(told) = journal {
-            let counts = told.files == Some(files.fingerprint());
+            let now = files.fingerprint();
+            let counts = told.files.is_some_and(|then| now.may_be(&then));
             if let Some(damage) = told.damage {
                 let path = path(&self.directory);
                 let good = told.registry.len();
@@ -85,6 +99,9 @@ impl Keeper {
                 );
             }
             if counts {
+                for error in files.refusals() {
+                    log::error!("{error}; starting with our journal alone");
+                }
                 return told.registry.registered().collect();
             }
         }
@@ -136,6 +153,9 @@ impl Keeper {
 
     /// Writes rpcbind's own files, so that any rpcbind can go on from here.
     pub fn end(&mut self, registry: &mut Registry) {
+        if self.directory.trusted().is_err() {
+            return;
+        }
         let (list, mappings) = (registry.dump(), registry.dump_v2());
         if let Err(error) = self.directory.write(&list, &mappings) {
             let path = self.directory.path().display();
@@ -263,17 +283,32 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_refused_or_damaged_is_no_obstacle_twice() {
+    fn a_damaged_file_is_no_obstacle_twice() {
+        let scratch = Scratch::new("damaged");
+        fs::write(scratch.file("rpcbind.xdr"), [0, 0, 0, 1]).unwrap();
+        let permissions = Permissions::from_mode(0o600);
+        fs::set_permissions(scratch.file("rpcbind.xdr"), permissions).unwrap();
+        let mut daemon = Daemon::start(&scratch, true);
+        assert!(daemon.programs().is_empty());
+        assert!(daemon.set(1));
+        drop(daemon);
+        assert_eq!(Daemon::start(&scratch, true).programs(), [1]);
+    }
+
+    #[test]
+    fn a_file_that_is_refused_now_or_was_then_is_not_taken_for_another() {
         let scratch = Scratch::new("refused");
-        let file = scratch.file("rpcbind.xdr");
-        fs::write(&file, [0, 0, 0, 1]).unwrap();
-        for (mode, program) in [(0o644, 1), (0o600, 2)] {
-            fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        let mut daemon = Daemon::start(&scratch, true);
+        assert!(daemon.set(1));
+        daemon.end();
+        let mut known = vec![1];
+        for (mode, program) in [(0o644, 2), (0o600, 3), (0o640, 4), (0o600, 5)] {
+            let permissions = Permissions::from_mode(mode);
+            fs::set_permissions(scratch.file("rpcbind.xdr"), permissions).unwrap();
             let mut daemon = Daemon::start(&scratch, true);
-            assert!(daemon.programs().is_empty());
+            assert_eq!(daemon.programs(), known, "{mode:o}");
             assert!(daemon.set(program));
-            drop(daemon);
-            assert_eq!(Daemon::start(&scratch, true).programs(), [program]);
+            known.push(program);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, chown};
+use std::os::unix::fs::{DirBuilderExt, lchown};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -73,7 +73,7 @@ pub fn make_directory(path: &Path, account: Option<&Account>) -> io::Result<()> 
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
         Ok(()) => match account {
-            Some(Account { uid, gid, .. }) => chown(path, Some(uid.as_raw()), Some(gid.as_raw())),
+            Some(Account { uid, gid, .. }) => lchown(path, Some(uid.as_raw()), Some(gid.as_raw())),
             None => Ok(()),
         },
     }

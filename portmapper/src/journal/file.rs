@@ -1,6 +1,5 @@
 //! The journal as a file, which only grows until it is replaced.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;
 
@@ -8,15 +7,16 @@ use nix::errno::Errno;
 
 use super::record::{encode_change, encode_files, snapshot, snapshot_len};
 use super::replay::{Replay, Told};
+use crate::binding::reason;
 use crate::registry::{Change, Registry};
-use crate::state::{Fingerprint, StateDirectory, StateError, trust};
+use crate::state::{Fingerprint, OpenFile, StateDirectory, StateError};
 
 /// A journal that is being written.
 #[derive(Debug)]
 pub struct Journal {
     directory: StateDirectory,
     /// `None` if it has to be written anew before anything can be added to it.
-    file: Option<File>,
+    file: Option<Box<dyn OpenFile>>,
     len: u64,
     files: Fingerprint,
     /// A length up to which it is not written anew, since that failed.
@@ -52,19 +52,14 @@ pub fn path(directory: &StateDirectory) -> PathBuf {
 
 /// What the journal of this directory tells, if there is one that nobody else can have written.
 pub fn read(directory: &StateDirectory) -> Result<Option<Told>, StateError> {
-    let path = path(directory);
-    let Some(mut file) = trust::open(&path, u64::MAX)? else {
+    let Some(mut file) = directory.open(NAME, u64::MAX)? else {
         return Ok(None);
     };
     let mut replay = Replay::new();
     let mut unread = Vec::new();
     loop {
         let piece = (&mut file).take(PIECE as u64).read_to_end(&mut unread);
-        if piece.map_err(|error| StateError::Io {
-            path: path.clone(),
-            error,
-        })? == 0
-        {
+        if piece.map_err(|error| StateError::io(&path(directory), error))? == 0 {
             return Ok(Some(replay.end(&unread)));
         }
         unread.drain(..replay.take(&unread));
@@ -74,7 +69,8 @@ pub fn read(directory: &StateDirectory) -> Result<Option<Told>, StateError> {
 impl Journal {
     /// Starts one in place of whatever is there, with what is registered now.
     ///
-    /// Without room for it there is one all the same: one that cannot be added to before there is.
+    /// If that fails now and may not later, as where a disk is full, there is one all the same: one to which nothing
+    /// is added before it could be started.
     pub fn create(
         directory: StateDirectory,
         registry: &Registry,
@@ -90,8 +86,12 @@ impl Journal {
         };
         match journal.write_anew(registry) {
             Ok(file) => journal.file = Some(file),
-            Err(error) if is_full(&error) => {}
-            Err(error) => return Err(error),
+            Err(error) if is_lasting(&error) => return Err(error),
+            Err(error) => log::error!(
+                "cannot write {}: {}; changes of the registry are refused until it can be written",
+                path(&journal.directory).display(),
+                reason(&error)
+            ),
         }
         Ok(journal)
     }
@@ -130,11 +130,11 @@ impl Journal {
             }
         };
         let bytes = record(self.len);
-        let written = write_once(file, &bytes);
+        let written = write_once(&mut **file, &bytes);
         if written.is_ok() {
             self.len += bytes.len() as u64;
             self.written.records += 1;
-        } else if file.set_len(self.len).is_err() {
+        } else if file.cut(self.len).is_err() {
             // Half a record is at its end, and nothing may follow it.
             self.file = None;
         }
@@ -154,7 +154,7 @@ impl Journal {
     }
 
     /// Replaces what is there by what is registered now.
-    fn write_anew(&mut self, registry: &Registry) -> io::Result<File> {
+    fn write_anew(&mut self, registry: &Registry) -> io::Result<Box<dyn OpenFile>> {
         let mut len = 0;
         let file = self.directory.replace(NAME, |file| {
             let mut out = BufWriter::with_capacity(PIECE, file);
@@ -171,13 +171,18 @@ impl Journal {
     }
 }
 
-/// Whether somebody has to make room.
-fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+/// Whether this is how the host is set up: no such directory, or none that we may write in.
+fn is_lasting(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
+    };
+    matches!(
+        error.kind(),
+        IsADirectory | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem
+    )
 }
 
-fn write_once(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+fn write_once(file: &mut dyn OpenFile, bytes: &[u8]) -> io::Result<()> {
     loop {
         match file.write(bytes) {
             Ok(len) if len == bytes.len() => return Ok(()),

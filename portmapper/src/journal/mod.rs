@@ -20,8 +20,8 @@
 //!
 //! UNSET says what the call removed, so that one call is one record however many entries it removes, and a
 //! reader sees all of it or nothing. FILES says what rpcbind's own files were like when the journal was known
-//! to tell at least as much as they do: at its start, and after we wrote them. If they are different when the
-//! next daemon starts, another rpcbind has been there, and they tell more.
+//! to tell at least as much as they do: at its start, and after we wrote them. If they are known to be different when
+//! the next daemon starts, another rpcbind has been there, and they tell more.
 //!
 //! When more than half of it is of no use any more, it is written anew as a FILES and the SETs of all that is
 //! registered. [`record`] and [`replay`] know bytes only, [`file`](mod@file) the file.

@@ -1,12 +1,12 @@
 //! rpcbind's own files as they were found, and by what they are known again.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use oncrpc_xdr::Bytes;
 
 use super::lists::{pmaplist, rpcblist};
-use super::{State, StateError, trust};
+use super::{State, StateDirectory, StateError};
 use crate::registry::{MAX_ENTRIES, MAX_NETID, MAX_OWNER, MAX_UADDR};
 
 /// Both files, read or refused.
@@ -36,7 +36,7 @@ pub struct Fingerprint {
 pub enum Condition {
     /// There is none.
     Missing,
-    /// It cannot be read, or is not trusted.
+    /// It cannot be read, or is not trusted: nothing is known of it.
     Refused,
     /// It holds these bytes.
     Whole {
@@ -45,6 +45,15 @@ pub enum Condition {
         /// Their CRC-32.
         checksum: u32,
     },
+}
+
+impl Fingerprint {
+    /// Whether both files are what they were then, as far as anything is known of them.
+    pub fn may_be(&self, then: &Self) -> bool {
+        let same =
+            |now, then| now == then || now == Condition::Refused || then == Condition::Refused;
+        same(self.rpcbind, then.rpcbind) && same(self.portmap, then.portmap)
+    }
 }
 
 /// The registrations of versions 3 and 4.
@@ -58,8 +67,8 @@ const MAX_FILE: u32 = (MAX_ENTRIES * (12 + 3 * 4 + MAX_NETID + MAX_UADDR + MAX_O
 
 impl Files {
     /// Reads the files of this directory.
-    pub(super) fn read(directory: &Path) -> Self {
-        let [rpcbind, portmap] = [RPCBIND, PORTMAP].map(|name| Found::read(directory.join(name)));
+    pub(super) fn read(directory: &StateDirectory) -> Self {
+        let [rpcbind, portmap] = [RPCBIND, PORTMAP].map(|name| Found::read(directory, name));
         Self { rpcbind, portmap }
     }
 
@@ -69,6 +78,12 @@ impl Files {
             rpcbind: self.rpcbind.condition(),
             portmap: self.portmap.condition(),
         }
+    }
+
+    /// Why those are refused that are.
+    pub fn refusals(&self) -> impl Iterator<Item = &StateError> {
+        let found = [&self.rpcbind, &self.portmap].into_iter();
+        found.filter_map(|found| found.contents.as_ref().err())
     }
 
     /// What they tell; nothing if there are none.
@@ -89,9 +104,11 @@ impl Files {
 }
 
 impl Found {
-    fn read(path: PathBuf) -> Self {
-        let contents = read(&path);
-        Self { path, contents }
+    fn read(directory: &StateDirectory, name: &str) -> Self {
+        Self {
+            path: directory.path().join(name),
+            contents: read(directory, name),
+        }
     }
 
     fn condition(&self) -> Condition {
@@ -108,16 +125,13 @@ impl Found {
 }
 
 /// The bytes of a file that only we, or root, can have written; `None` if there is none.
-fn read(path: &Path) -> Result<Option<Bytes>, StateError> {
-    let Some(file) = trust::open(path, u64::from(MAX_FILE))? else {
+fn read(directory: &StateDirectory, name: &str) -> Result<Option<Bytes>, StateError> {
+    let Some(file) = directory.open(name, u64::from(MAX_FILE))? else {
         return Ok(None);
     };
     let mut contents = Vec::new();
     match file.take(u64::from(MAX_FILE)).read_to_end(&mut contents) {
         Ok(_) => Ok(Some(contents.into())),
-        Err(error) => Err(StateError::Io {
-            path: path.to_owned(),
-            error,
-        }),
+        Err(error) => Err(StateError::io(&directory.path().join(name), error)),
     }
 }

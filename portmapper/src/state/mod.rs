@@ -6,22 +6,22 @@
 //! and keep them after reading.
 //!
 //! The registrations are trusted, owners and all; so are the files only if nobody else can have written
-//! them.
+//! them, and the directory only if nobody else can have put them there.
 
+mod disk;
 mod files;
 mod lists;
-pub(crate) mod trust;
+mod trust;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use nix::libc::O_NOFOLLOW;
 use oncrpc_xdr::DecodeError;
 use thiserror::Error;
 
 use crate::registry::Entry;
+pub use disk::{Disk, Host, Kind, OpenFile, Standing};
 pub use files::{Condition, Files, Fingerprint};
 pub use lists::{pmaplist, rpcblist, wildcard};
 
@@ -29,6 +29,7 @@ pub use lists::{pmaplist, rpcblist, wildcard};
 #[derive(Clone, Debug)]
 pub struct StateDirectory {
     path: PathBuf,
+    disk: Arc<dyn Disk>,
 }
 
 /// What was read, in order.
@@ -69,10 +70,23 @@ pub enum StateError {
     },
 }
 
+impl StateError {
+    pub(crate) fn io(path: &Path, error: io::Error) -> Self {
+        let path = path.to_owned();
+        Self::Io { path, error }
+    }
+}
+
 impl StateDirectory {
     /// The directory at this path, which need not exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self::on(Arc::new(Host), path)
+    }
+
+    /// The directory at this path of another file system than this host's.
+    pub fn on(disk: Arc<dyn Disk>, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        Self { path, disk }
     }
 
     /// Where it is.
@@ -80,9 +94,24 @@ impl StateDirectory {
         &self.path
     }
 
+    /// Says if others can write in it, so that what is there is not believed.
+    pub fn trusted(&self) -> Result<(), StateError> {
+        trust::directory(&*self.disk, &self.path)
+    }
+
     /// What the last rpcbind left, ours or another.
     pub fn files(&self) -> Files {
-        Files::read(&self.path)
+        Files::read(self)
+    }
+
+    /// Opens a file of this name that only we, or root, can have written, and that has at most so many bytes; `None`
+    /// if there is none.
+    pub(crate) fn open(
+        &self,
+        name: &str,
+        max_len: u64,
+    ) -> Result<Option<Box<dyn OpenFile>>, StateError> {
+        trust::open(&*self.disk, &self.path.join(name), max_len)
     }
 
     /// Replaces both files, given the answers to DUMP of versions 3 and 2.
@@ -96,23 +125,19 @@ impl StateDirectory {
     pub(crate) fn replace(
         &self,
         name: &str,
-        write: impl FnOnce(&mut File) -> io::Result<()>,
-    ) -> io::Result<File> {
+        write: impl FnOnce(&mut dyn OpenFile) -> io::Result<()>,
+    ) -> io::Result<Box<dyn OpenFile>> {
         let new = self.path.join(format!("{name}.new"));
-        match fs::remove_file(&new) {
+        match self.disk.remove(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .mode(0o600)
-            .custom_flags(O_NOFOLLOW)
-            .open(&new)?;
-        let written = write(&mut file).and_then(|()| fs::rename(&new, self.path.join(name)));
+        let mut file = self.disk.create(&new)?;
+        let written =
+            write(&mut *file).and_then(|()| self.disk.rename(&new, &self.path.join(name)));
         if written.is_err() {
             // What there is of it takes room that may be what is missing.
-            let _ = fs::remove_file(&new);
+            let _ = self.disk.remove(&new);
         }
         written.map(|()| file)
     }
@@ -120,6 +145,7 @@ impl StateDirectory {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::fs;
     use std::os::unix::fs::MetadataExt;
 
     use super::lists::OWN_PROGRAM;
