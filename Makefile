@@ -1,6 +1,6 @@
 # What there is to do. Each of these is a command of its own; make only remembers its name.
 
-.PHONY: help tour test faults fuzz hostile-mutants storms soak soak-real interop counts bench
+.PHONY: help tour test faults fuzz hostile-mutants storms crash soak soak-real interop counts bench
 .PHONY: deb install systemd-test mutants
 
 help:
@@ -10,6 +10,7 @@ help:
 	@echo 'make hostile-mutants   what each hostile message is for: the checks of ours broken one by one (minutes)'
 	@echo 'make fuzz      every fuzz target for five minutes, two at once (forty minutes); what they find is kept for the next time'
 	@echo 'make storms    crowds, floods and what others notice of them, at full strength, beside Debian'\''s rpcbind (minutes; as root)'
+	@echo 'make crash     deaths, power cuts, disks that refuse, damaged files: what is left of the registrations (minutes)'
 	@echo 'make soak      a day of rpcbind'\''s in virtual time (minutes)'
 	@echo 'make soak-real half an hour of real time: 9,000,000 calls to rpcbind and hostile peers beside'
 	@echo 'make mutants   changes the code that reads what peers send, and says which changes no test notices (hours; cargo-mutants)'
@@ -39,6 +40,9 @@ fuzz:
 storms:
 	ONCRPC_STORMS=full cargo test --release --package oncrpc-portmapper --test storms -- --nocapture --test-threads 1
 	ONCRPC_STORMS=full cargo test --release --package oncrpc-interop --test storms -- --nocapture --test-threads 1
+
+crash:
+	ONCRPC_CRASH=full cargo test --release --package oncrpc-portmapper --test crash --test survival -- --nocapture
 
 soak:
 	ONCRPC_SOAK=full cargo test --release --package oncrpc-tests --test soak -- --nocapture
