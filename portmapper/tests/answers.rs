@@ -10,7 +10,7 @@ use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer, UnixPeer};
 use oncrpc::{Framing, Ladder, Origin, Services, Session, Step};
 use oncrpc_portmapper::netconfig;
-use oncrpc_portmapper::policy::Policy;
+use oncrpc_portmapper::policy::{Policy, ReplyBound};
 use oncrpc_portmapper::portmapper::Portmapper;
 use oncrpc_portmapper::request_log::RequestLog;
 use oncrpc_portmapper::service;
@@ -456,6 +456,36 @@ fn strangers_get_no_long_answers_over_udp() {
     assert_eq!(house.address(&far, GETADDR, 1, ""), "192.0.2.1.8.1");
     let port = house.ask(&far, 2, GETPORT, &words(&[400_000, 1, 17, 0]));
     assert_eq!(port, Answer::Success(words(&[2049])));
+}
+
+#[test]
+fn a_stranger_gets_so_many_times_what_it_sent_and_so_many_bytes_and_no_more() {
+    // An answer with an address has 28 bytes and the address; the question has 40, and what GETADDR is asked with.
+    let asked = rpcb(400_000, 1, "", "");
+    let three_times = 3 * (40 + asked.len()) - 28;
+    for (factor, bytes, most) in [(3, 512, three_times), (100, 28 + 100, 100)] {
+        let mut house = House::with(Policy {
+            to_strangers: ReplyBound { factor, bytes },
+            ..Policy::default()
+        });
+        let far = Caller::stranger(Netid::Udp);
+        for (netid, len) in [("udp", most), ("udp6", most + 4)] {
+            house.set(&Caller::unix(0), 1, netid, &"x".repeat(len));
+        }
+        let Answer::Success(address) = house.ask(&far, 4, GETADDR, &asked) else {
+            panic!("{factor} {bytes}");
+        };
+        assert_eq!(address.len(), 4 + most);
+        let far = Caller {
+            peer: Peer {
+                netid: Netid::Udp6,
+                ..far.peer
+            },
+            ..far
+        };
+        let too_long = house.ask(&far, 4, GETADDR, &asked);
+        assert_eq!(too_long, Answer::Failed(SYSTEM_ERR), "{factor} {bytes}");
+    }
 }
 
 #[test]

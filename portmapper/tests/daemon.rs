@@ -6,7 +6,7 @@ mod instance;
 use std::fs;
 use std::net::{TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use instance::{Place, ask, call, rpcb, words};
 use nix::sys::signal::Signal;
@@ -162,6 +162,35 @@ fn settings_that_make_no_sense_end_the_start_with_their_line() {
             settings.display()
         );
         assert_eq!(String::from_utf8_lossy(&refused.stderr), expected);
+    }
+}
+
+#[test]
+fn any_two_options_start_serve_and_end() {
+    let place = Place::new("pairs");
+    let options: [&[&str]; 9] = [
+        &["-a"],
+        &["-d"],
+        &["-h", "127.0.0.1"],
+        &["-h", "127.0.0.2"],
+        &["-i"],
+        &["-l"],
+        &["-r"],
+        &["--bind", "127.0.0.1"],
+        &["--set", "strict = true"],
+    ];
+    for (at, first) in options.iter().enumerate() {
+        for second in &options[at..] {
+            let flags = [*first, *second].concat();
+            // Addresses for UDP alone and for everything exclude each other.
+            if flags.contains(&"-h") && flags.contains(&"--bind") {
+                continue;
+            }
+            let mut command = place.command(&flags);
+            let instance = place.launch(command.stderr(Stdio::null()));
+            assert!(instance.call(0, &[]).is_empty(), "{flags:?}");
+            assert!(instance.end(Signal::SIGTERM).success(), "{flags:?}");
+        }
     }
 }
 

@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use oncrpc::{Call, Reply, Service, Services, service};
+use oncrpc::{Answer, Call, Reply, Service, Services, Step, service};
 use oncrpc_transport::datagram::{DatagramLimits, serve};
 use oncrpc_transport::{LadderPool, socket};
+use oncrpc_xdr::Writer;
 use tokio::net::UdpSocket;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, mpsc, watch};
 
 const PROGRAM: u32 = 0x2000_0001;
 
@@ -111,6 +112,48 @@ async fn a_datagram_over_the_limit_is_dropped_whole() {
     client.send(&call(2, &[5; 4000])).await.unwrap();
     client.send(&call(3, &[5; 20])).await.unwrap();
     assert_eq!(reply(&client).await, (3, vec![5; 20]));
+}
+
+#[tokio::test]
+async fn at_the_limit_of_handlers_nothing_more_is_read_until_one_is_done() {
+    let (begun, mut seen) = mpsc::unbounded_channel();
+    let state = Arc::new((begun, Semaphore::new(0)));
+    let waits = service(PROGRAM, 1, &[], state.clone(), |state| {
+        Box::new(move |call: &Call<'_>, reply: &mut Reply<'_>| {
+            let (xid, framing, state) = (call.context().xid(), reply.framing(), state.clone());
+            state.0.send(xid).unwrap();
+            Step::Later(Box::pin(async move {
+                state.1.acquire().await.unwrap().forget();
+                let mut out = Writer::new();
+                match Reply::new(&mut out, framing, xid).success::<()>(&()) {
+                    Step::Done => Answer::Reply(out),
+                    _ => Answer::Silent,
+                }
+            }))
+        })
+    });
+    let limits = DatagramLimits {
+        in_flight: 2,
+        ..DatagramLimits::SERVER
+    };
+    let (bound, _stop) = start_service("127.0.0.1:0", limits, waits);
+    let client = client(bound).await;
+    client.writable().await.unwrap();
+    // All of them are there when the first is looked at: the test has one thread.
+    for xid in 1..=4 {
+        client.try_send(&call(xid, &[])).unwrap();
+    }
+    for xid in 1..=2 {
+        assert_eq!(seen.recv().await, Some(xid));
+    }
+    assert!(seen.is_empty(), "two handlers are at work");
+    for xid in 1..=4 {
+        state.1.add_permits(1);
+        reply(&client).await;
+        if xid <= 2 {
+            assert_eq!(seen.recv().await, Some(xid + 2));
+        }
+    }
 }
 
 #[tokio::test]

@@ -124,6 +124,9 @@ impl DatagramServer {
         let mut out = Writer::new();
         let now = clock::now();
         for _ in 0..TURN {
+            if self.later.len() >= self.limits.in_flight {
+                break;
+            }
             let arrived = match self.receive() {
                 Ok(Some(arrived)) => arrived,
                 Ok(None) => continue,

@@ -25,8 +25,9 @@ const LONG: Duration = Duration::from_secs(600);
 /// what an allocator rounds. A page for each 100,000 calls would be more in half an hour.
 const MOST_GROWTH: u64 = 256;
 
-/// The longest that journal and log together may be, in bytes: of 1,000 changes in a second hardly one is of use after it.
-const MOST_WRITTEN: u64 = 4 << 20;
+/// The longest that journal and log together may be, in bytes: of 1,000 changes in a second hardly one is of use after it, and
+/// of bad calls the log has a line in ten seconds.
+const MOST_WRITTEN: u64 = 256 << 10;
 
 /// What the kernel says of the daemon at one time.
 #[derive(Clone, Copy)]
