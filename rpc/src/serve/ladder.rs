@@ -10,7 +10,7 @@ use oncrpc_xdr::Writer;
 use crate::auth::{AuthCache, AuthVerdict, ServerAuth, StandardAuth};
 use crate::call::error::Refusal;
 use crate::message::{CallFault, CallHeader, RPC_VERSION};
-use crate::serve::context::CallContext;
+use crate::serve::context::{CallContext, set_shared};
 use crate::serve::reply::{Framing, Reply};
 use crate::serve::reverse::Origin;
 use crate::serve::service::{Call, Dispatch, Service};
@@ -147,8 +147,8 @@ impl Ladder {
         };
         let mut reply = Reply::new(out, framing, header.xid);
         session.context.xid = header.xid;
-        session.context.identity = match self.services.auth.accept(&header, &mut session.auth) {
-            AuthVerdict::Accept(identity) => identity,
+        match self.services.auth.accept(&header, &mut session.auth) {
+            AuthVerdict::Accept(identity) => set_shared(&mut session.context.identity, identity),
             AuthVerdict::Deny(stat) => return reply.refuse(&Refusal::Auth(stat)),
             AuthVerdict::Drop => return Step::Silent,
         };

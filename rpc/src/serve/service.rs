@@ -208,8 +208,9 @@ macro_rules! service {
                 $procedure::$type,
                 &server,
                 #[allow(unused_parens)]
-                |server, context, ($($arg),*)| async move {
-                    $trait::$method(&**server, &context, $($arg),*).await
+                |lent, ($($arg),*)| async move {
+                    let outcome = $trait::$method(&***lent.server(), lent.context(), $($arg),*).await;
+                    (lent, outcome)
                 },
             );)*
             ::std::boxed::Box::new(
