@@ -53,7 +53,7 @@ pub use call::{ClntStat, negotiate};
 pub use serve::answered::Answered;
 pub use serve::around::{around, instead};
 pub use serve::context::CallContext;
-pub use serve::handler::Handler;
+pub use serve::handler::{Handler, Lent};
 pub use serve::ladder::{Ladder, Services, Session};
 pub use serve::reply::{Framing, Reject, Reply};
 pub use serve::reverse::{Origin, Reverse, ReverseCaller};

@@ -3,6 +3,9 @@
 //! [`proto::rpc_msg`](crate::proto::rpc_msg) has the same as types. What stands here reads a header in
 //! place, without an allocation, and writes the few headers that there are.
 
+use std::ops::{Deref, Range};
+
+use bytes::Bytes;
 use oncrpc_xdr::{DecodeError, Enumeration, Reader, Writer};
 
 use crate::auth::{AuthRef, flavor};
@@ -30,6 +33,61 @@ const SYSTEM_ERR: u32 = 5;
 
 const RPC_MISMATCH: u32 = 0;
 const AUTH_ERROR: u32 = 1;
+
+/// A message where it arrived: a part of a buffer that others are in, too.
+///
+/// It is lent, so that nobody counts who holds the buffer for calls that are answered at once; what is to stay [takes a
+/// share](Self::to_bytes) of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    bytes: &'a [u8],
+    buffer: &'a Bytes,
+}
+
+impl<'a> Message<'a> {
+    /// The message at these places of a buffer; an empty one, which is none, where the buffer ends before.
+    #[inline]
+    pub fn within(buffer: &'a Bytes, places: Range<usize>) -> Self {
+        let bytes = buffer.get(places).unwrap_or_default();
+        Self { bytes, buffer }
+    }
+
+    /// The message by itself, which holds on to the whole buffer.
+    pub fn to_bytes(&self) -> Bytes {
+        self.share(self.bytes)
+    }
+
+    /// A part of the message by itself, as [`to_bytes`](Self::to_bytes) has it.
+    pub(crate) fn share(&self, part: &[u8]) -> Bytes {
+        self.buffer.slice_ref(part)
+    }
+
+    /// Reads it from its beginning; opaque data and strings are slices of the buffer.
+    #[inline]
+    pub fn reader(&self) -> Reader<'a> {
+        Reader::part_of(self.buffer, self.bytes)
+    }
+}
+
+impl Deref for Message<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.bytes
+    }
+}
+
+/// A message that has a buffer of its own.
+impl<'a> From<&'a Bytes> for Message<'a> {
+    #[inline]
+    fn from(message: &'a Bytes) -> Self {
+        Self {
+            bytes: message,
+            buffer: message,
+        }
+    }
+}
 
 /// Which way a message goes; `None` if it is too short to say.
 #[inline]
@@ -84,22 +142,27 @@ impl<'a> CallHeader<'a> {
         if rpc_version != RPC_VERSION {
             return Err(CallFault::RpcMismatch { xid });
         }
-        let Some([program, version, procedure]) = words(message.get(12..).unwrap_or_default())
-        else {
+        let Some((head, behind)) = message.split_first_chunk::<24>() else {
             return Err(CallFault::NotACall);
         };
-        // By offsets, since this is where each call comes by: a reader keeps count of more than a header needs.
-        let (credential, at) = AuthRef::at(message, 24).ok_or(CallFault::NotACall)?;
+        let Some([_, _, _, program, version, procedure]) = words(head) else {
+            return Err(CallFault::NotACall);
+        };
+        // Taken apart by hand, since this is where each call comes by: a reader keeps count of more than a header needs.
+        let (credential, behind) = AuthRef::split_first(behind).ok_or(CallFault::NotACall)?;
         if credential.is_too_long() {
             let stat = AuthStat::Badcred;
             return Err(CallFault::Auth { xid, stat });
         }
-        let signed = message.get(..at).unwrap_or_default();
-        let (verifier, body) = AuthRef::at(message, at).ok_or(CallFault::NotACall)?;
+        let (verifier, args) = AuthRef::split_first(behind).ok_or(CallFault::NotACall)?;
         if verifier.is_too_long() {
             let stat = AuthStat::Badverf;
             return Err(CallFault::Auth { xid, stat });
         }
+        let (signed, _) = message
+            .split_at_checked(message.len().saturating_sub(behind.len()))
+            .ok_or(CallFault::NotACall)?;
+        let body = message.len().saturating_sub(args.len());
         let procedure = ProcedureId {
             program,
             version,
@@ -117,6 +180,7 @@ impl<'a> CallHeader<'a> {
 }
 
 /// The first `N` words of a message.
+#[inline]
 fn words<const N: usize>(bytes: &[u8]) -> Option<[u32; N]> {
     let (words, _) = bytes.as_chunks::<4>();
     words

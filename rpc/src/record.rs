@@ -6,8 +6,10 @@
 //! brings more; we accept any number within limits, because libtirpc's clients cut at 65,532 bytes.
 
 use std::mem;
+use std::ops::Range;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::buf::Limit;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use oncrpc_xdr::{Mark, Writer};
 
 /// The bit of a mark that says that its fragment is the last of the record.
@@ -61,6 +63,15 @@ pub enum RecordError {
     Empty,
 }
 
+/// A record, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// At these places of the input: it arrived in one piece.
+    Within(Range<usize>),
+    /// Put together of pieces.
+    Gathered(Bytes),
+}
+
 /// Cuts a byte stream into records.
 ///
 /// A record that lies whole in the bytes at hand is a slice of them. What is kept between two reads is
@@ -108,18 +119,54 @@ impl RecordReader {
     }
 
     /// Takes the next record off the front of `input`, or all of `input` if no record ends in it.
-    #[inline]
     pub fn next_record(&mut self, input: &mut Bytes) -> Result<Option<Bytes>, RecordError> {
+        let mut at = 0;
+        let record = self.next_in(input, &mut at)?.map(|record| match record {
+            Record::Within(range) => input.slice(range),
+            Record::Gathered(record) => record,
+        });
+        input.advance(at);
+        Ok(record)
+    }
+
+    /// Finds the next record in `input` from `at` on, which moves behind it, or to the end if no record ends there.
+    ///
+    /// So that records which arrive together need not be taken apart: each is lent where it lies.
+    #[inline]
+    pub fn next_in(&mut self, input: &[u8], at: &mut usize) -> Result<Option<Record>, RecordError> {
+        let mut rest = input.get(*at..).unwrap_or_default();
         if !self.is_mid_record()
-            && let Some(record) = self.whole_record(input)?
+            && let Some(len) = self.whole_record(rest)?
         {
-            return Ok(Some(record));
+            let start = at.saturating_add(MARK_LEN);
+            *at = start.saturating_add(len);
+            return Ok(Some(Record::Within(start..*at)));
         }
-        self.gathered_record(input)
+        let gathered = self.gathered_record(&mut rest)?;
+        *at = input.len().saturating_sub(rest.len());
+        Ok(gathered.map(Record::Gathered))
+    }
+
+    /// Bytes that the fragment at hand still lacks.
+    #[inline]
+    pub fn missing(&self) -> usize {
+        self.missing
+    }
+
+    /// Lets `read` append to what has arrived of the record at hand, so that what is long is not copied together of
+    /// pieces: what its fragment lacks, but no more than has arrived, whose memory is at most doubled by it.
+    pub fn read_on<T>(&mut self, read: impl FnOnce(&mut Limit<&mut BytesMut>) -> T) -> T {
+        let before = self.partial.len();
+        let room = self.missing.min(before);
+        self.partial.reserve(room);
+        let result = read(&mut (&mut self.partial).limit(room));
+        let arrived = self.partial.len().saturating_sub(before);
+        self.missing = self.missing.saturating_sub(arrived);
+        result
     }
 
     /// A record that has not arrived in one piece, or is not in one fragment.
-    fn gathered_record(&mut self, input: &mut Bytes) -> Result<Option<Bytes>, RecordError> {
+    fn gathered_record(&mut self, input: &mut &[u8]) -> Result<Option<Bytes>, RecordError> {
         loop {
             let arrived = input.get(..self.missing).unwrap_or(input);
             let len = arrived.len();
@@ -145,9 +192,9 @@ impl RecordReader {
         }
     }
 
-    /// The common case: one fragment that has arrived whole.
+    /// The common case, one fragment that has arrived whole: how long it is.
     #[inline]
-    fn whole_record(&self, input: &mut Bytes) -> Result<Option<Bytes>, RecordError> {
+    fn whole_record(&self, input: &[u8]) -> Result<Option<usize>, RecordError> {
         let Some((mark, behind)) = input.split_first_chunk::<MARK_LEN>() else {
             return Ok(None);
         };
@@ -157,12 +204,11 @@ impl RecordReader {
             return Ok(None);
         }
         self.check_len(len)?;
-        input.advance(MARK_LEN);
-        Ok(Some(input.split_to(len as usize)))
+        Ok(Some(len as usize))
     }
 
     /// Reads the next mark, if all of it is there.
-    fn next_fragment(&mut self, input: &mut Bytes) -> Result<bool, RecordError> {
+    fn next_fragment(&mut self, input: &mut &[u8]) -> Result<bool, RecordError> {
         while let Some(place) = self.mark.get_mut(self.mark_len)
             && let Some(&byte) = input.first()
         {

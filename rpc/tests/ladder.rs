@@ -30,7 +30,7 @@ impl Procedure for Double {
 }
 
 /// What the handler does with 21, 22, 23 …
-async fn double(cx: CallContext, number: i32) -> Result<i32, Reject> {
+async fn double(cx: &CallContext, number: i32) -> Result<i32, Reject> {
     match number {
         1 => Err(Reject::Silent),
         2 => Err(Reject::Close),
@@ -59,7 +59,10 @@ async fn double(cx: CallContext, number: i32) -> Result<i32, Reject> {
 }
 
 fn open(server: Arc<()>) -> Box<dyn Dispatch> {
-    let mut double = Handler::new(Double, &server, |_, cx, number| double(cx, number));
+    let mut double = Handler::new(Double, &server, |lent, number| async move {
+        let doubled = double(lent.context(), number).await;
+        (lent, doubled)
+    });
     Box::new(
         move |call: &Call<'_>, reply: &mut Reply<'_>| match call.procedure() {
             0 => reply.success::<()>(&()),

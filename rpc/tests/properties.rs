@@ -48,7 +48,7 @@ impl Procedure for Who {
     type Results = i32;
 }
 
-async fn who(cx: CallContext, number: i32) -> Result<i32, Reject> {
+async fn who(cx: &CallContext, number: i32) -> Result<i32, Reject> {
     match number {
         0 => Ok(cx.auth_sys().map_or(-1, |parms| parms.uid.cast_signed())),
         1 => Err(Reject::SystemErr),
@@ -57,7 +57,10 @@ async fn who(cx: CallContext, number: i32) -> Result<i32, Reject> {
 }
 
 fn open(server: Arc<()>) -> Box<dyn Dispatch> {
-    let mut handler = Handler::new(Who, &server, |_, cx, number| who(cx, number));
+    let mut handler = Handler::new(Who, &server, |lent, number| async move {
+        let answer = who(lent.context(), number).await;
+        (lent, answer)
+    });
     Box::new(
         move |call: &Call<'_>, reply: &mut Reply<'_>| match call.procedure() {
             0 => reply.success::<()>(&()),

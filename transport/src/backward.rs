@@ -93,6 +93,8 @@ impl Backward {
         self.peer_gone();
         let mut state = self.state();
         state.ended = true;
+        // It would keep the memory of the driver's task for as long as anybody remembers this peer.
+        state.driver = None;
         // Nobody will carry it.
         drop(state.detached.take().map(Driven::new));
     }

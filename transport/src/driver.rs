@@ -17,7 +17,7 @@ use crate::calls::{Calls, Driven};
 use crate::clock::Clock;
 use crate::connection::Handle;
 use crate::serving::Serving;
-use crate::{Activity, LadderPool, Limits, Link};
+use crate::{Activity, Arrived, LadderPool, Limits, Link};
 
 /// Bytes of messages that one turn takes on before other tasks get theirs.
 const TURN: usize = 256 * 1024;
@@ -152,29 +152,28 @@ impl<L: Link> Driver<L> {
         }
         let mut written = 0;
         for _ in 0..TURNS {
+            let read = self.read_turn(cx)?;
             self.collect_answers(cx);
             let collected = self.collect_calls(cx);
             let unsent = self.link.unsent();
             let flushed = self.flush(cx)?;
             written += unsent - self.link.unsent();
             self.collect_refusals(cx);
-            if flushed && !collected {
-                continue;
-            }
             self.read_ended |= self.is_stopped();
-            if flushed && self.is_done() {
+            if flushed && collected && self.is_done() {
                 return Poll::Ready(std::mem::replace(&mut self.ended, Ok(())));
             }
             self.may_take = self.taken.hold(self.held(), cx);
-            match self.read_turn(cx)? {
-                Turn::Idle => return self.poll_timers(cx).map(Err),
-                Turn::Read if written < WRITTEN => {}
-                Turn::Read | Turn::Full => break,
+            self.note_reading(read.progress);
+            if self.waits_for(&read) && (collected || !flushed) {
+                return self.poll_timers(cx).map(Err);
+            }
+            if read.end == End::Turn || written >= WRITTEN {
+                break;
             }
         }
         // There is more, but others first.
         cx.waker().wake_by_ref();
-        self.flush(cx)?;
         Poll::Pending
     }
 
@@ -241,20 +240,25 @@ impl<L: Link> Driver<L> {
     }
 
     /// Reads and handles messages until there are none, or enough for one turn.
-    fn read_turn(&mut self, cx: &mut Context<'_>) -> io::Result<Turn> {
+    fn read_turn(&mut self, cx: &mut Context<'_>) -> io::Result<Read> {
         let mut batch = Batch::default();
-        let mut turn = Turn::Idle;
-        while let Some(message) = self.next_held() {
-            turn = Turn::Read;
-            self.answer(&message, &mut batch);
-        }
-        while self.may_read() {
-            if batch.bytes >= TURN {
-                turn = Turn::Full;
-                break;
+        self.answer_held(&mut batch);
+        let framing = self.link.framing();
+        let end = loop {
+            let room = self.room();
+            if room == Room::None {
+                break End::Room;
             }
-            match self.link.poll_message(cx) {
-                Poll::Pending => break,
+            if batch.bytes >= TURN {
+                break End::Turn;
+            }
+            let arrived = match self.link.poll_message(cx) {
+                Poll::Pending => break End::Input,
+                Poll::Ready(Ok(Some(arrived))) => arrived,
+                Poll::Ready(Ok(None)) => {
+                    self.end_reading(Ok(()));
+                    continue;
+                }
                 // What the peer has sent is wrong, or stops in a message: what came before is answered.
                 Poll::Ready(Err(error))
                     if matches!(
@@ -263,102 +267,111 @@ impl<L: Link> Driver<L> {
                     ) =>
                 {
                     self.end_reading(Err(error));
-                    turn = Turn::Read;
+                    continue;
                 }
                 Poll::Ready(Err(error)) => {
                     self.finish(batch);
                     return Err(error);
                 }
-                Poll::Ready(Ok(None)) => {
-                    self.end_reading(Ok(()));
-                    turn = Turn::Read;
+            };
+            batch.bytes += arrived.message.len();
+            batch.progress = true;
+            let said = match (message::message_type(&arrived.message), &mut self.serving) {
+                (Some(CALL), Some(serving)) if room == Room::Answers => {
+                    answer(serving, arrived, framing, &mut batch)
                 }
-                Poll::Ready(Ok(Some(message))) => {
-                    turn = Turn::Read;
-                    batch.bytes += message.len();
-                    self.handle(message, &mut batch);
+                (Some(CALL), Some(serving)) => {
+                    serving.hold(arrived.message.to_bytes());
+                    Said::Nothing
                 }
-            }
-        }
-        // Where we do not read it is not the peer that keeps the rest of its message back; but where there is no
-        // more room for all connections, those who hold the most must not hold it for ever.
-        let reads = self.may_read();
-        if !reads {
-            self.link.set_aside();
-        }
-        let awaited = reads || !self.may_take;
-        let mid_message = self.link.mid_message().filter(|_| awaited);
-        self.clock.read(!matches!(turn, Turn::Idle), mid_message);
+                (Some(REPLY), _) if self.calls.is_some() => {
+                    batch.good = true;
+                    batch.replies.push(arrived.message.to_bytes());
+                    Said::Nothing
+                }
+                // The other side's part is not played here; RFC 5531 has no answer to that.
+                (Some(CALL | REPLY), _) => {
+                    log::debug!("a message that is not for this end: dropped");
+                    Said::Nothing
+                }
+                _ => Said::Last(Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the peer sent what is neither a call nor a reply",
+                ))),
+            };
+            self.end_message(said, framing);
+        };
         if batch.good {
             self.clock.greeted();
             if let Some(activity) = &self.activity {
                 activity.good(self.clock.now);
             }
         }
+        let progress = batch.progress;
         self.finish(batch);
-        Ok(turn)
+        Ok(Read { end, progress })
     }
 
-    /// Whether another message may be read.
+    /// Whether another message may be read, and what becomes of it if it is a call.
     ///
     /// Where replies are waited for, more is read than may be answered: if each end waited for the other to
     /// read, both would wait for ever.
-    fn may_read(&self) -> bool {
-        let awaits_replies = self.calls.is_some();
-        let may_serve = self.serving.as_ref().is_none_or(|serving| {
-            let unsent = self.link.unsent();
-            serving.has_room(unsent) || awaits_replies && serving.may_hold()
-        });
-        !self.read_ended && may_serve && self.may_take
-    }
-
-    /// The next call that was read when there was no room for it, if there is room now.
-    fn next_held(&mut self) -> Option<Bytes> {
-        let unsent = self.link.unsent();
-        self.serving.as_mut()?.next_held(unsent)
-    }
-
-    /// Takes one message to whom it is for.
-    fn handle(&mut self, message: Bytes, batch: &mut Batch) {
-        match (message::message_type(&message), &mut self.serving) {
-            (Some(CALL), Some(serving)) => {
-                if serving.has_room(self.link.unsent()) {
-                    self.answer(&message, batch);
-                } else {
-                    serving.hold(message);
-                }
-            }
-            (Some(REPLY), _) if self.calls.is_some() => {
-                batch.good = true;
-                batch.replies.push(message);
-            }
-            // The other side's part is not played here; RFC 5531 has no answer to that.
-            (Some(CALL | REPLY), _) => log::debug!("a message that is not for this end: dropped"),
-            // A datagram may come from anybody, and says nothing of the next one.
-            _ if self.link.framing() != Framing::Record => {
-                log::debug!("neither a call nor a reply: dropped");
-            }
-            _ => self.end_reading(Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the peer sent what is neither a call nor a reply",
-            ))),
+    fn room(&self) -> Room {
+        if self.read_ended || !self.may_take {
+            return Room::None;
+        }
+        match &self.serving {
+            Some(serving) if serving.has_room(self.link.unsent()) => Room::Answers,
+            Some(serving) if self.calls.is_some() && serving.may_hold() => Room::Calls,
+            Some(_) => Room::None,
+            None => Room::Answers,
         }
     }
 
-    /// Answers a call, or begins to.
-    fn answer(&mut self, message: &Bytes, batch: &mut Batch) {
-        let Some(serving) = &mut self.serving else {
-            return;
-        };
-        let ladder = batch.ladder.get_or_insert_with(|| serving.take_ladder());
-        let step = serving.answer(ladder, message, &mut self.link);
-        batch.good |= !matches!(step, Step::Close);
-        match step {
-            Step::Done => self.link.end_message(),
-            Step::Close if self.link.framing() == Framing::Record => self.end_reading(Ok(())),
-            // A datagram says nothing of the next one.
-            Step::Silent | Step::Close => {}
-            Step::Later(answer) => serving.spawn(answer, message.len()),
+    /// Whether nothing can be done until something happens, when reading has ended so.
+    fn waits_for(&self, read: &Read) -> bool {
+        let room = self.room();
+        let held = self.serving.as_ref().is_some_and(Serving::has_held);
+        let reads_on = room != Room::None && read.end != End::Input;
+        !reads_on && !(held && room == Room::Answers)
+    }
+
+    /// Takes note of how far reading came.
+    fn note_reading(&mut self, progress: bool) {
+        // Where we do not read it is not the peer that keeps the rest of its message back; but where there is no
+        // more room for all connections, those who hold the most must not hold it for ever.
+        let reads = self.room() != Room::None;
+        if !reads {
+            self.link.set_aside();
+        }
+        let awaited = reads || !self.may_take;
+        let mid_message = self.link.mid_message().filter(|_| awaited);
+        self.clock.read(progress, mid_message);
+    }
+
+    /// Answers the calls that were read when there was no room for them, as far as there is room now.
+    fn answer_held(&mut self, batch: &mut Batch) {
+        let framing = self.link.framing();
+        while let Some(serving) = &mut self.serving
+            && let Some(message) = serving.next_held(self.link.unsent())
+        {
+            batch.progress = true;
+            let arrived = Arrived {
+                message: (&message).into(),
+                output: self.link.output(),
+            };
+            let said = answer(serving, arrived, framing, batch);
+            self.end_message(said, framing);
+        }
+    }
+
+    /// Ends what was said to a message. A datagram says nothing of the next one.
+    fn end_message(&mut self, said: Said, framing: Framing) {
+        match said {
+            Said::Reply => self.link.end_message(),
+            Said::Last(reason) if framing == Framing::Record => self.end_reading(reason),
+            Said::Last(_) => log::debug!("a datagram that is no message: dropped"),
+            Said::Nothing => {}
         }
     }
 
@@ -422,20 +435,73 @@ impl<L: Link> Driver<L> {
     }
 }
 
+/// Answers a call, or begins to.
+fn answer(
+    serving: &mut Serving,
+    arrived: Arrived<'_>,
+    framing: Framing,
+    batch: &mut Batch,
+) -> Said {
+    let len = arrived.message.len();
+    let ladder = batch.ladder.get_or_insert_with(|| serving.take_ladder());
+    let step = serving.answer(ladder, arrived, framing);
+    batch.good |= !matches!(step, Step::Close);
+    match step {
+        Step::Done => Said::Reply,
+        Step::Silent => Said::Nothing,
+        Step::Close => Said::Last(Ok(())),
+        Step::Later(answer) => {
+            serving.spawn(answer, len);
+            Said::Nothing
+        }
+    }
+}
+
+/// Whether another message may be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// It may not.
+    None,
+    /// It may, but if it is a call, it is not answered yet.
+    Calls,
+    /// It may.
+    Answers,
+}
+
+/// What was said to a message.
+enum Said {
+    /// Nothing, for now.
+    Nothing,
+    /// A reply stands in the output.
+    Reply,
+    /// Nothing, and on a stream nothing more is read.
+    Last(io::Result<()>),
+}
+
 /// How far a turn of reading came.
-enum Turn {
-    /// There was nothing to read.
-    Idle,
-    /// Everything there was is handled.
-    Read,
+struct Read {
+    end: End,
+    /// Whether there was a message.
+    progress: bool,
+}
+
+/// What ended a turn of reading.
+#[derive(PartialEq, Eq)]
+enum End {
+    /// There is nothing more, and the task is woken when there is.
+    Input,
+    /// There is no room for more.
+    Room,
     /// There is more, for the next turn.
-    Full,
+    Turn,
 }
 
 /// What is gathered over the messages of one turn.
 #[derive(Default)]
 struct Batch {
     bytes: usize,
+    /// Whether there was a message.
+    progress: bool,
     /// Whether one of them was a call or a reply as it should be.
     good: bool,
     ladder: Option<Ladder>,

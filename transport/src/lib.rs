@@ -33,7 +33,7 @@ pub use connection::Connection;
 pub use datagram::DatagramLink;
 pub use driver::Driver;
 pub use limits::{Limits, Pace};
-pub use link::Link;
+pub use link::{Arrived, Link};
 pub use pool::LadderPool;
 pub use stop::stopped;
 pub use stream::StreamLink;

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use oncrpc::Framing;
+use oncrpc::message::Message;
 use oncrpc_xdr::Writer;
 
 /// A way for whole messages to one peer and back, owned by one [`Driver`](crate::Driver).
@@ -36,8 +37,8 @@ pub trait Link: Send + Unpin + 'static {
     /// Writes output; ready when there is none left, pending while the peer's side takes no more.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// The next message, or `None` at the end of the stream.
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>>;
+    /// The next message, or `None` at the end of the stream. Pending is said once for all that has arrived.
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Arrived<'_>>>>;
 
     /// The beginning of a message that we sent and that nobody listened for at the peer's port, as much of it as the
     /// peer's host has sent back. A stream never has one.
@@ -57,4 +58,13 @@ pub trait Link: Send + Unpin + 'static {
     /// Bytes that have arrived of a message of which the rest has not, its wrapping not counted; `None` between
     /// messages.
     fn mid_message(&self) -> Option<usize>;
+}
+
+/// A message that has arrived, and where the reply to it goes.
+#[derive(Debug)]
+pub struct Arrived<'a> {
+    /// The message, where it lies.
+    pub message: Message<'a>,
+    /// What [`Link::output`] is.
+    pub output: &'a mut Writer,
 }

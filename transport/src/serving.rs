@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use oncrpc::peer::Peer;
-use oncrpc::{Answer, Ladder, Origin, Session, Step};
+use oncrpc::{Answer, Framing, Ladder, Origin, Session, Step};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -14,7 +14,7 @@ use crate::backward::Backward;
 use crate::calls::Driven;
 use crate::connection::Handle;
 use crate::stop::Stop;
-use crate::{LadderPool, Limits, Link};
+use crate::{Arrived, LadderPool, Limits, Link, worker};
 
 /// What an end that answers calls needs, and how much of it there is at hand.
 #[derive(Debug)]
@@ -99,6 +99,11 @@ impl Serving {
         self.held_bytes < self.limits.unsent
     }
 
+    /// Whether calls were kept.
+    pub(crate) fn has_held(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// Keeps a call until there is room.
     pub(crate) fn hold(&mut self, call: Bytes) {
         self.held_bytes += call.len() + size_of::<Bytes>();
@@ -129,15 +134,16 @@ impl Serving {
     pub(crate) fn answer(
         &mut self,
         ladder: &mut Ladder,
-        message: &Bytes,
-        link: &mut impl Link,
+        arrived: Arrived<'_>,
+        framing: Framing,
     ) -> Step {
         if self.stopping {
             log::debug!("a call that came after the end: dropped");
             return Step::Silent;
         }
-        let framing = link.framing();
-        ladder.answer(&mut self.session, message, framing, link.output())
+        let Arrived { message, output } = arrived;
+        worker::lend_memory(output);
+        ladder.answer(&mut self.session, message, framing, output)
     }
 
     /// Has a task wait for an answer that takes time, to a call of `len` bytes.

@@ -31,9 +31,15 @@ pub(crate) fn with_input<T>(room: usize, read: impl FnOnce(&mut BytesMut) -> T) 
     })
 }
 
-/// An empty writer, with memory if there is one at hand.
-pub(crate) fn take_writer() -> Writer {
-    WRITERS.with_borrow_mut(Vec::pop).unwrap_or_default()
+/// Gives memory that is at hand to a writer that has none.
+#[inline]
+pub(crate) fn lend_memory(writer: &mut Writer) {
+    if writer.capacity() == 0
+        && writer.is_empty()
+        && let Some(kept) = WRITERS.with_borrow_mut(Vec::pop)
+    {
+        *writer = kept;
+    }
 }
 
 /// Gives a writer's memory back.

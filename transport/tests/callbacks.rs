@@ -53,19 +53,19 @@ struct Server {
 }
 
 impl Server {
-    async fn ask(self: Arc<Self>, cx: CallContext, number: u32) -> Result<u32, Reject> {
+    async fn ask(&self, cx: &CallContext, number: u32) -> Result<u32, Reject> {
         let reverse = cx.reverse().unwrap();
         self.callers.send(reverse.clone()).unwrap();
         let answer = reverse.call::<Next>(&number, &CallOptions::default()).await;
         answer.map_err(|_| Reject::SystemErr)
     }
 
-    async fn note(self: Arc<Self>, number: u32) -> Result<u32, Reject> {
+    async fn note(&self, number: u32) -> Result<u32, Reject> {
         self.told.send(Told::Note(number)).unwrap();
         Err(Reject::Silent)
     }
 
-    async fn stay(self: Arc<Self>, cx: CallContext, number: u32) -> Result<u32, Reject> {
+    async fn stay(&self, cx: &CallContext, number: u32) -> Result<u32, Reject> {
         self.told.send(Told::Staying(number)).unwrap();
         cx.gone().await;
         self.told.send(Told::Gone(number)).unwrap();
@@ -75,10 +75,23 @@ impl Server {
 
 fn program(server: Server) -> Arc<dyn Service> {
     service(P, 1, &[], Arc::new(server), |server| {
-        let mut next = Handler::new(Next, &server, |_, _, n: u32| async move { Ok(n + 1) });
-        let mut ask = Handler::new(Ask, &server, Server::ask);
-        let mut note = Handler::new(Note, &server, |s, _, n| s.note(n));
-        let mut stay = Handler::new(Stay, &server, Server::stay);
+        let mut next = Handler::new(
+            Next,
+            &server,
+            |lent, n: u32| async move { (lent, Ok(n + 1)) },
+        );
+        let mut ask = Handler::new(Ask, &server, |lent, n| async move {
+            let asked = lent.server().ask(lent.context(), n).await;
+            (lent, asked)
+        });
+        let mut note = Handler::new(Note, &server, |lent, n| async move {
+            let noted = lent.server().note(n).await;
+            (lent, noted)
+        });
+        let mut stay = Handler::new(Stay, &server, |lent, n| async move {
+            let stayed = lent.server().stay(lent.context(), n).await;
+            (lent, stayed)
+        });
         Box::new(
             move |call: &oncrpc::Call<'_>, reply: &mut Reply<'_>| match call.procedure() {
                 1 => next.call(call, reply),

@@ -45,6 +45,7 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Reads from a slice, with the default limits; opaque data and strings are copied out of it.
+    #[inline]
     pub fn new(message: &'a [u8]) -> Self {
         let limits = Limits::default();
         Self {
@@ -59,10 +60,21 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads from a shared buffer, with the default limits; opaque data and strings are slices of it.
+    #[inline]
     pub fn of(message: &'a Bytes) -> Self {
+        Self::part_of(message, message)
+    }
+
+    /// Reads from a part of a shared buffer, with the default limits; opaque data and strings are slices of the buffer.
+    ///
+    /// # Panics
+    ///
+    /// When it comes to opaque data, if `part` does not lie in `buffer`.
+    #[inline]
+    pub fn part_of(buffer: &'a Bytes, part: &'a [u8]) -> Self {
         Self {
-            owner: Some(message),
-            ..Self::new(message)
+            owner: Some(buffer),
+            ..Self::new(part)
         }
     }
 

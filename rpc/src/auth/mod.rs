@@ -46,20 +46,17 @@ impl<'a> AuthRef<'a> {
         body: &[],
     };
 
-    /// The one at byte `at` of a message, of any length that is there (that it is too long is for the caller to
-    /// answer), and where it ends; `None` if it is cut short.
+    /// The one at the front of these bytes, of any length that is there (that it is too long is for the caller to
+    /// answer), and what is behind it; `None` if it is cut short.
     #[inline]
-    pub(crate) fn at(message: &'a [u8], at: usize) -> Option<(Self, usize)> {
-        let (flavor, behind) = message.get(at..)?.split_first_chunk()?;
+    pub(crate) fn split_first(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (flavor, behind) = bytes.split_first_chunk()?;
         let (len, behind) = behind.split_first_chunk()?;
         let (flavor, len) = (u32::from_be_bytes(*flavor), u32::from_be_bytes(*len));
-        let start = at.checked_add(8)?;
-        if len == 0 {
-            return Some((Self { flavor, body: &[] }, start));
-        }
-        let body = behind.get(..len as usize)?;
-        let end = start.checked_add(body.len().checked_next_multiple_of(4)?)?;
-        (end <= message.len()).then_some((Self { flavor, body }, end))
+        let (body, behind) = behind.split_at_checked(len as usize)?;
+        let padding = len.wrapping_neg() % 4;
+        let behind = behind.get(padding as usize..)?;
+        Some((Self { flavor, body }, behind))
     }
 
     /// Reads one that is no longer than RFC 5531 allows.

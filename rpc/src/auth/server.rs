@@ -18,11 +18,12 @@ pub enum Identity {
 }
 
 /// What the credential and verifier of a call are worth.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum AuthVerdict {
-    /// The call goes on, in this name; `None` is nobody in particular.
-    Accept(Option<Arc<Identity>>),
+pub enum AuthVerdict<'a> {
+    /// The call goes on, in this name; `None` is nobody in particular. One that is the same as that of the call before
+    /// is not counted again.
+    Accept(Option<&'a Arc<Identity>>),
     /// The call is answered MSG_DENIED, AUTH_ERROR.
     Deny(AuthStat),
     /// The call is not answered at all.
@@ -32,7 +33,7 @@ pub enum AuthVerdict {
 /// Judges the credential and verifier of each call.
 pub trait ServerAuth: Send + Sync + 'static {
     /// Judges one call. `cache` belongs to the connection the call came by.
-    fn accept(&self, call: &CallHeader<'_>, cache: &mut AuthCache) -> AuthVerdict;
+    fn accept<'a>(&self, call: &CallHeader<'_>, cache: &'a mut AuthCache) -> AuthVerdict<'a>;
 }
 
 /// The last AUTH_SYS credential that a connection brought: nearly always the next one, too.
@@ -51,7 +52,7 @@ pub struct AuthCache {
 pub struct StandardAuth;
 
 impl ServerAuth for StandardAuth {
-    fn accept(&self, call: &CallHeader<'_>, cache: &mut AuthCache) -> AuthVerdict {
+    fn accept<'a>(&self, call: &CallHeader<'_>, cache: &'a mut AuthCache) -> AuthVerdict<'a> {
         match call.credential.flavor {
             flavor::NONE => AuthVerdict::Accept(None),
             flavor::SYS => match cache.identity(call.credential.body) {
@@ -67,17 +68,13 @@ impl AuthCache {
     /// Who the body of an AUTH_SYS credential names; `None` if it is malformed.
     ///
     /// Bytes behind the last field are ignored, as libtirpc does.
-    fn identity(&mut self, body: &[u8]) -> Option<Arc<Identity>> {
-        match &self.identity {
-            Some(identity) if self.body == body => Some(identity.clone()),
-            _ => {
-                let parms = AuthsysParms::decode(&mut Reader::new(body)).ok()?;
-                let identity = Arc::new(Identity::Sys(parms));
-                self.body.clear();
-                self.body.extend_from_slice(body);
-                self.identity = Some(identity.clone());
-                Some(identity)
-            }
+    fn identity(&mut self, body: &[u8]) -> Option<&Arc<Identity>> {
+        if self.identity.is_none() || self.body != body {
+            let parms = AuthsysParms::decode(&mut Reader::new(body)).ok()?;
+            self.body.clear();
+            self.body.extend_from_slice(body);
+            self.identity = Some(Arc::new(Identity::Sys(parms)));
         }
+        self.identity.as_ref()
     }
 }

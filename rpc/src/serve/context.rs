@@ -25,6 +25,16 @@ impl CallContext {
         }
     }
 
+    /// Makes this one like `other`, which mostly is of the same peer, whose references need not be counted again.
+    #[inline]
+    pub(crate) fn become_like(&mut self, other: &Self) {
+        if !Arc::ptr_eq(&self.origin, &other.origin) {
+            self.origin.clone_from(&other.origin);
+        }
+        set_shared(&mut self.identity, other.identity.as_ref());
+        self.xid = other.xid;
+    }
+
     /// Where the call came from, and to which of our addresses.
     pub fn peer(&self) -> &Peer {
         self.origin.peer()
@@ -74,5 +84,13 @@ impl CallContext {
             Some(reverse) => reverse.gone().await,
             None => std::future::pending().await,
         }
+    }
+}
+
+/// Makes `held` the same as `wanted`; nothing is counted if it is already.
+#[inline]
+pub(crate) fn set_shared<T>(held: &mut Option<Arc<T>>, wanted: Option<&Arc<T>>) {
+    if held.as_ref().map(Arc::as_ptr) != wanted.map(Arc::as_ptr) {
+        *held = wanted.cloned();
     }
 }

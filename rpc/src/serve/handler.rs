@@ -17,20 +17,47 @@ use crate::serve::reply::{Framing, Reject, Reply};
 use crate::serve::service::Call;
 use crate::serve::step::{Answer, Step};
 
-/// A future's place on the heap, used again for the next call of the same procedure.
-type Cell<F> = Pin<Box<Option<F>>>;
+/// A future's place on the heap, used again for the next call of the same procedure. What has ended stays in it until
+/// then: nothing is left in a future that was ready.
+type Cell<F> = Pin<Box<F>>;
 
 /// Runs the handler of procedure `P` of a server `S`: `make` makes its future of a call.
 ///
 /// The future is polled once in place, with a waker that does nothing. Most handlers are ready then: their
-/// results are encoded straight into the connection's output, and the future's place is used again, so that
-/// such a call allocates nothing. A handler that waits is given away whole, to be polled by a task of its
-/// own; that poll is the one whose waker counts. A handler that panics costs its caller a SYSTEM_ERR.
+/// results are encoded straight into the connection's output, and the future's place and what it was lent are used
+/// again, so that such a call allocates nothing and counts no references. A handler that waits is given away whole, to
+/// be polled by a task of its own; that poll is the one whose waker counts. A handler that panics costs its caller a
+/// SYSTEM_ERR.
 pub struct Handler<P, S, M, F> {
     server: Arc<S>,
     make: M,
     cell: Option<Cell<F>>,
+    lent: Option<Lent<S>>,
     procedure: PhantomData<P>,
+}
+
+/// What the future of a handler has of its server and its call, and gives back when it is ready.
+///
+/// It may go on after the call it was made of is forgotten, so it cannot borrow; and to count two references up and
+/// down for each call would cost as much as all checks of the call together.
+#[derive(Debug)]
+pub struct Lent<S> {
+    server: Arc<S>,
+    context: CallContext,
+}
+
+impl<S> Lent<S> {
+    /// Whose handler it is.
+    #[inline]
+    pub fn server(&self) -> &Arc<S> {
+        &self.server
+    }
+
+    /// What it may know of the call.
+    #[inline]
+    pub fn context(&self) -> &CallContext {
+        &self.context
+    }
 }
 
 /// Bytes of a reply with its mark and header and a few results.
@@ -42,8 +69,9 @@ const KEPT_CELL: usize = 4096;
 impl<P, S, M, F> Handler<P, S, M, F>
 where
     P: Procedure,
-    M: Fn(Arc<S>, CallContext, Args<P>) -> F,
-    F: Future<Output = Result<Results<P>, Reject>> + Send + 'static,
+    M: Fn(Lent<S>, Args<P>) -> F,
+    F: Future<Output = Ready<P, S>> + Send + 'static,
+    S: Send + Sync + 'static,
 {
     /// A handler of `_procedure` for one dispatcher.
     pub fn new(_procedure: P, server: &Arc<S>, make: M) -> Self {
@@ -51,6 +79,7 @@ where
             server: server.clone(),
             make,
             cell: None,
+            lent: None,
             procedure: PhantomData,
         }
     }
@@ -64,48 +93,77 @@ where
                 return reply.reject(Reject::GarbageArgs);
             }
         };
-        let mut cell = self.cell.take().unwrap_or_else(|| Box::pin(None));
-        let context = call.context.clone();
-        let polled = guarded::<P, _>(|| {
-            cell.set(Some((self.make)(self.server.clone(), context, args)));
-            poll(&mut cell, &mut Context::from_waker(Waker::noop()))
-        });
-        match polled {
-            Poll::Ready(outcome) => {
-                cell.set(None);
-                if size_of::<F>() <= KEPT_CELL {
-                    self.cell = Some(cell);
-                }
-                reply.finish::<P::Results>(outcome)
+        let lent = self.lend(call.context);
+        let future = (self.make)(lent, args);
+        let mut cell = match self.cell.take() {
+            Some(mut cell) => {
+                cell.set(future);
+                cell
             }
-            Poll::Pending => Step::Later(Box::pin(Waiting::<P, F> {
+            None => Box::pin(future),
+        };
+        let Poll::Ready(ended) = poll::<P, F>(&mut cell, &mut Context::from_waker(Waker::noop()))
+        else {
+            return Step::Later(Box::pin(Waiting::<P, S, F> {
                 cell,
                 framing: reply.framing(),
                 xid: call.context.xid,
                 procedure: PhantomData,
-            })),
+            }));
+        };
+        if size_of::<F>() <= KEPT_CELL {
+            self.cell = Some(cell);
+        }
+        match ended {
+            Ok((lent, outcome)) => {
+                self.lent = Some(lent);
+                reply.finish::<P::Results>(outcome)
+            }
+            Err(Panicked) => reply.reject(Reject::SystemErr),
+        }
+    }
+
+    /// What the future of a call is lent: what the last one gave back, if this call comes from the same peer.
+    #[inline]
+    fn lend(&mut self, context: &CallContext) -> Lent<S> {
+        match self.lent.take() {
+            Some(mut lent) => {
+                lent.context.become_like(context);
+                lent
+            }
+            None => Lent {
+                server: self.server.clone(),
+                context: context.clone(),
+            },
         }
     }
 }
 
+/// What the future of a handler comes to: what it was lent, and its results.
+pub type Ready<P, S> = (Lent<S>, Result<Results<P>, Reject>);
+
 /// A handler that waits, on its way to a task of its own.
-struct Waiting<P, F> {
+struct Waiting<P, S, F> {
     cell: Cell<F>,
     framing: Framing,
     xid: u32,
-    procedure: PhantomData<fn() -> P>,
+    procedure: PhantomData<fn() -> (P, S)>,
 }
 
-impl<P, F> Future for Waiting<P, F>
+impl<P, S, F> Future for Waiting<P, S, F>
 where
     P: Procedure,
-    F: Future<Output = Result<Results<P>, Reject>>,
+    F: Future<Output = Ready<P, S>>,
 {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
-        let Poll::Ready(outcome) = guarded::<P, _>(|| poll(&mut self.cell, cx)) else {
+        let Poll::Ready(ended) = poll::<P, F>(&mut self.cell, cx) else {
             return Poll::Pending;
+        };
+        let outcome = match ended {
+            Ok((_, outcome)) => outcome,
+            Err(Panicked) => Err(Reject::SystemErr),
         };
         let mut out = Writer::from_vec(Vec::with_capacity(SMALL_REPLY));
         let step = Reply::new(&mut out, self.framing, self.xid).finish::<P::Results>(outcome);
@@ -117,26 +175,28 @@ where
     }
 }
 
-/// Polls the future in `cell`.
-fn poll<F: Future>(cell: &mut Cell<F>, cx: &mut Context<'_>) -> Poll<F::Output> {
-    match cell.as_mut().as_pin_mut() {
-        Some(future) => future.poll(cx),
-        None => Poll::Pending,
+/// A handler panicked, as the log says.
+struct Panicked;
+
+/// Polls the future in `cell`; a panic ends it.
+#[inline]
+fn poll<P: Procedure, F: Future>(
+    cell: &mut Cell<F>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<F::Output, Panicked>> {
+    match catch_unwind(AssertUnwindSafe(|| cell.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => {
+            log_panic(P::INFO.name, &*panic);
+            Poll::Ready(Err(Panicked))
+        }
     }
 }
 
-/// Runs a step of a handler; a panic becomes SYSTEM_ERR.
-fn guarded<P: Procedure, T>(
-    step: impl FnOnce() -> Poll<Result<T, Reject>>,
-) -> Poll<Result<T, Reject>> {
-    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|panic| {
-        log::error!(
-            "the handler of {} panicked: {}",
-            P::INFO.name,
-            panic_message(&*panic)
-        );
-        Poll::Ready(Err(Reject::SystemErr))
-    })
+#[cold]
+fn log_panic(procedure: &str, panic: &(dyn Any + Send)) {
+    let message = panic_message(panic);
+    log::error!("the handler of {procedure} panicked: {message}");
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {

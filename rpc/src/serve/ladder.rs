@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use oncrpc_xdr::Writer;
 
 use crate::auth::{AuthCache, AuthVerdict, ServerAuth, StandardAuth};
 use crate::call::error::Refusal;
-use crate::message::{CallFault, CallHeader, RPC_VERSION};
-use crate::serve::context::CallContext;
+use crate::message::{CallFault, CallHeader, Message, RPC_VERSION};
+use crate::serve::context::{CallContext, set_shared};
 use crate::serve::reply::{Framing, Reply};
 use crate::serve::reverse::Origin;
 use crate::serve::service::{Call, Dispatch, Service};
@@ -124,14 +123,24 @@ impl Ladder {
     }
 
     /// Takes one message up the ladder and writes the reply, if there is one yet, behind what `out` holds.
-    pub fn answer(
+    pub fn answer<'m>(
         &mut self,
         session: &mut Session,
-        message: &Bytes,
+        message: impl Into<Message<'m>>,
         framing: Framing,
         out: &mut Writer,
     ) -> Step {
-        let header = match CallHeader::parse(message) {
+        self.answer_lent(session, message.into(), framing, out)
+    }
+
+    fn answer_lent(
+        &mut self,
+        session: &mut Session,
+        message: Message<'_>,
+        framing: Framing,
+        out: &mut Writer,
+    ) -> Step {
+        let header = match CallHeader::parse(&message) {
             Ok(header) => header,
             Err(CallFault::NotACall) => return Step::Close,
             Err(CallFault::RpcMismatch { xid }) => {
@@ -147,8 +156,8 @@ impl Ladder {
         };
         let mut reply = Reply::new(out, framing, header.xid);
         session.context.xid = header.xid;
-        session.context.identity = match self.services.auth.accept(&header, &mut session.auth) {
-            AuthVerdict::Accept(identity) => identity,
+        match self.services.auth.accept(&header, &mut session.auth) {
+            AuthVerdict::Accept(identity) => set_shared(&mut session.context.identity, identity),
             AuthVerdict::Deny(stat) => return reply.refuse(&Refusal::Auth(stat)),
             AuthVerdict::Drop => return Step::Silent,
         };

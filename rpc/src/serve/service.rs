@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use oncrpc_xdr::{DecodeError, Reader, Wire};
+use oncrpc_xdr::{DecodeError, Wire};
 
 use crate::call::caller::{ProcedureId, ProcedureInfo};
-use crate::message::CallHeader;
+use crate::message::{CallHeader, Message};
 use crate::serve::context::CallContext;
 use crate::serve::reply::{Reject, Reply};
 use crate::serve::step::Step;
@@ -51,7 +51,7 @@ impl<F: FnMut(&Call<'_>, &mut Reply<'_>) -> Step + Send> Dispatch for F {
 #[derive(Debug)]
 pub struct Call<'a> {
     pub(crate) header: &'a CallHeader<'a>,
-    pub(crate) message: &'a Bytes,
+    pub(crate) message: Message<'a>,
     pub(crate) context: &'a CallContext,
 }
 
@@ -83,12 +83,13 @@ impl Call<'_> {
 
     /// The arguments as they came.
     pub fn raw_args(&self) -> Bytes {
-        self.message.slice(self.header.body..)
+        let args = self.message.get(self.header.body..).unwrap_or_default();
+        self.message.share(args)
     }
 
     /// The arguments. Bytes behind them are ignored, as libtirpc and Linux do.
     pub fn args<W: Wire>(&self) -> Result<W::Value, DecodeError> {
-        let mut r = Reader::of(self.message);
+        let mut r = self.message.reader();
         r.take(self.header.body)?;
         W::decode(&mut r)
     }
@@ -128,7 +129,7 @@ impl OwnedCall {
         };
         let call = Call {
             header: &header,
-            message: &self.message,
+            message: (&self.message).into(),
             context: &self.context,
         };
         dispatch.call(&call, reply)
@@ -138,7 +139,7 @@ impl OwnedCall {
 impl From<&Call<'_>> for OwnedCall {
     fn from(call: &Call<'_>) -> Self {
         Self {
-            message: call.message.clone(),
+            message: call.message.to_bytes(),
             id: call.id(),
             body: call.header.body,
             context: call.context.clone(),
@@ -208,8 +209,9 @@ macro_rules! service {
                 $procedure::$type,
                 &server,
                 #[allow(unused_parens)]
-                |server, context, ($($arg),*)| async move {
-                    $trait::$method(&**server, &context, $($arg),*).await
+                |lent, ($($arg),*)| async move {
+                    let outcome = $trait::$method(&***lent.server(), lent.context(), $($arg),*).await;
+                    (lent, outcome)
                 },
             );)*
             ::std::boxed::Box::new(

@@ -141,21 +141,21 @@ impl Program {
 }
 
 fn open(program: Arc<Program>) -> Box<dyn Dispatch> {
-    let mut null = Handler::new(Null, &program, |program, _, ()| async move {
-        take_time(program.unnumbered.fetch_add(1, Ordering::Relaxed)).await;
-        Ok(())
+    let mut null = Handler::new(Null, &program, |program, ()| async move {
+        take_time(program.server().unnumbered.fetch_add(1, Ordering::Relaxed)).await;
+        (program, Ok(()))
     });
-    let mut get_addr = Handler::new(GetAddr, &program, |program, _, args: Bytes| async move {
-        program.execute(number_of(&args)).await;
-        Ok(args)
+    let mut get_addr = Handler::new(GetAddr, &program, |program, args: Bytes| async move {
+        program.server().execute(number_of(&args)).await;
+        (program, Ok(args))
     });
-    let mut dump = Handler::new(Dump, &program, |program, _, number| async move {
-        program.execute(number).await;
-        Ok(filled(number, DUMP_BYTES))
+    let mut dump = Handler::new(Dump, &program, |program, number| async move {
+        program.server().execute(number).await;
+        (program, Ok(filled(number, DUMP_BYTES)))
     });
-    let mut echo = Handler::new(Echo, &program, |program, _, args: Bytes| async move {
-        program.execute(number_of(&args)).await;
-        Ok(args)
+    let mut echo = Handler::new(Echo, &program, |program, args: Bytes| async move {
+        program.server().execute(number_of(&args)).await;
+        (program, Ok(args))
     });
     Box::new(
         move |call: &Call<'_>, reply: &mut Reply<'_>| match call.procedure() {

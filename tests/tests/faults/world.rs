@@ -194,7 +194,9 @@ impl World {
         for (end, _) in ends {
             let mut end = end.again();
             holes.spawn(async move {
-                while let Ok(Some(_)) = poll_fn(|cx| end.poll_message(cx)).await {}
+                while poll_fn(|cx| end.poll_message(cx).map(|next| matches!(next, Ok(Some(_)))))
+                    .await
+                {}
             });
         }
     }

@@ -13,7 +13,7 @@ use tokio::net::UdpSocket;
 
 use super::MAX_DATAGRAM;
 use super::refusals::Refusals;
-use crate::{Link, worker};
+use crate::{Arrived, Link, worker};
 
 /// A connected UDP socket: the kernel keeps strangers' datagrams away from it.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct DatagramLink {
     /// The message that is being written.
     current: Writer,
     queue: VecDeque<Bytes>,
+    /// The message that arrived last.
+    arrived: Bytes,
 }
 
 impl DatagramLink {
@@ -35,6 +37,7 @@ impl DatagramLink {
             refusals,
             current: Writer::new(),
             queue: VecDeque::new(),
+            arrived: Bytes::new(),
         }
     }
 
@@ -77,7 +80,8 @@ impl Link for DatagramLink {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Arrived<'_>>>> {
+        self.arrived = Bytes::new();
         loop {
             ready!(self.socket.poll_recv_ready(cx))?;
             let received = worker::with_input(worker::READ, |buffer| -> io::Result<Bytes> {
@@ -85,12 +89,19 @@ impl Link for DatagramLink {
                 Ok(buffer.split().freeze())
             });
             match received {
-                Ok(datagram) => return Poll::Ready(Ok(Some(datagram))),
+                Ok(datagram) => {
+                    self.arrived = datagram;
+                    break;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if is_passing(&error) => log::debug!("no datagram: {error}"),
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
+        Poll::Ready(Ok(Some(Arrived {
+            message: (&self.arrived).into(),
+            output: &mut self.current,
+        })))
     }
 
     fn poll_refused(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {

@@ -6,11 +6,12 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, Bytes};
 use oncrpc::Framing;
-use oncrpc::record::{RecordLimits, RecordReader};
+use oncrpc::message::Message;
+use oncrpc::record::{Record, RecordLimits, RecordReader};
 use oncrpc_xdr::Writer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use crate::{Link, worker};
+use crate::{Arrived, Link, worker};
 
 /// A byte stream that records travel on: a TCP or Unix socket, a pipe, a TLS session.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -33,8 +34,12 @@ pub struct StreamLink<S> {
     records: RecordReader,
     /// Bytes that one read takes at most: where records are short, so is what is kept of a read when replies stand still.
     read: usize,
-    /// What was read and not yet cut into records.
+    /// What was read last.
     input: Bytes,
+    /// How much of it is cut into records.
+    cut: usize,
+    /// The record that was cut last, if it had to be put together.
+    gathered: Bytes,
     /// Whether the memory of it is its own, and not the worker's.
     is_aside: bool,
     output: Writer,
@@ -51,10 +56,33 @@ impl<S: ByteStream> StreamLink<S> {
             records,
             read: (limits.record as usize).clamp(LEAST_READ, worker::READ),
             input: Bytes::new(),
+            cut: 0,
+            gathered: Bytes::new(),
             is_aside: false,
             output: Writer::new(),
             written: 0,
         }
+    }
+
+    /// Bytes of the input that are not cut into records.
+    fn uncut(&self) -> usize {
+        self.input.len() - self.cut
+    }
+
+    /// Reads once; gives back how many bytes that were, none at the end of the stream.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let (stream, most) = (&mut self.stream, self.read);
+        // What belongs to a long record in any case goes to where the record is.
+        if self.records.held().min(self.records.missing()) >= most {
+            return self
+                .records
+                .read_on(|rest| pin!(stream.read_buf(rest)).poll(cx));
+        }
+        worker::with_input(most, |buffer| {
+            let read = ready!(pin!(stream.read_buf(&mut (&mut *buffer).limit(most))).poll(cx));
+            self.input = buffer.split().freeze();
+            Poll::Ready(read)
+        })
     }
 }
 
@@ -64,9 +92,7 @@ impl<S: ByteStream> Link for StreamLink<S> {
     }
 
     fn output(&mut self) -> &mut Writer {
-        if self.output.is_empty() && self.output.capacity() == 0 {
-            self.output = worker::take_writer();
-        }
+        worker::lend_memory(&mut self.output);
         &mut self.output
     }
 
@@ -78,53 +104,65 @@ impl<S: ByteStream> Link for StreamLink<S> {
     }
 
     fn held(&self) -> usize {
-        self.unsent() + self.records.held() + self.input.len()
+        self.unsent() + self.records.held() + self.uncut() + self.gathered.len()
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.unsent() > 0 {
-            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-            let used = unwritten(&self.output, self.written, &mut slices);
             let stream = Pin::new(&mut self.stream);
-            match ready!(stream.poll_write_vectored(cx, &slices[..used]))? {
+            let mut chunks = unwritten(&self.output, self.written);
+            let first = chunks.next().unwrap_or_default();
+            let written = match chunks.next() {
+                None => stream.poll_write(cx, first),
+                Some(second) => {
+                    let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+                    let chunks = [first, second].into_iter().chain(chunks);
+                    let filled = slices.iter_mut().zip(chunks);
+                    let used = filled
+                        .map(|(slice, chunk)| *slice = IoSlice::new(chunk))
+                        .count();
+                    stream.poll_write_vectored(cx, &slices[..used])
+                }
+            };
+            match ready!(written)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 written => self.written += written,
             }
         }
-        if self.written > 0 {
-            self.written = 0;
+        self.written = 0;
+        if self.output.capacity() > 0 {
             worker::give_writer(std::mem::take(&mut self.output));
         }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
-        loop {
-            if !self.input.is_empty() {
-                let record = self
-                    .records
-                    .next_record(&mut self.input)
-                    .map_err(invalid_data)?;
-                if record.is_some() {
-                    return Poll::Ready(Ok(record));
-                }
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Arrived<'_>>>> {
+        let record = loop {
+            let record = self.records.next_in(&self.input, &mut self.cut);
+            if let Some(record) = record.map_err(invalid_data)? {
+                break record;
             }
             // Nothing but the rest of a record is kept between reads, not the buffer it came in.
             self.input = Bytes::new();
+            self.cut = 0;
             self.is_aside = false;
-            let (stream, most) = (&mut self.stream, self.read);
-            self.input = ready!(worker::with_input(most, |buffer| {
-                pin!(stream.read_buf(&mut (&mut *buffer).limit(most)))
-                    .poll(cx)
-                    .map_ok(|_| buffer.split().freeze())
-            }))?;
-            if self.input.is_empty() {
+            self.gathered = Bytes::new();
+            if ready!(self.poll_read(cx))? == 0 {
                 return Poll::Ready(match self.records.is_mid_record() {
                     true => Err(io::ErrorKind::UnexpectedEof.into()),
                     false => Ok(None),
                 });
             }
-        }
+        };
+        let message = match record {
+            Record::Within(places) => Message::within(&self.input, places),
+            Record::Gathered(record) => {
+                self.gathered = record;
+                (&self.gathered).into()
+            }
+        };
+        let output = &mut self.output;
+        Poll::Ready(Ok(Some(Arrived { message, output })))
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -142,8 +180,10 @@ impl<S: ByteStream> Link for StreamLink<S> {
     }
 
     fn set_aside(&mut self) {
+        self.gathered = Bytes::new();
         if !self.is_aside {
-            self.input = Bytes::copy_from_slice(&self.input);
+            self.input = Bytes::copy_from_slice(&self.input[self.cut..]);
+            self.cut = 0;
             self.is_aside = true;
         }
     }
@@ -158,21 +198,12 @@ fn invalid_data(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> i
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// Fills `slices` with what comes behind the first `written` bytes of `output`; gives back how many it
-/// filled.
-fn unwritten<'a>(output: &'a Writer, written: usize, slices: &mut [IoSlice<'a>]) -> usize {
+/// What comes behind the first `written` bytes of `output`, in as few slices as it takes.
+fn unwritten(output: &Writer, written: usize) -> impl Iterator<Item = &[u8]> {
     let mut skip = written;
-    let mut used = 0;
-    for chunk in output.chunks() {
-        if used == slices.len() {
-            break;
-        }
+    output.chunks().filter_map(move |chunk| {
         let skipped = skip.min(chunk.len());
         skip -= skipped;
-        if skipped < chunk.len() {
-            slices[used] = IoSlice::new(&chunk[skipped..]);
-            used += 1;
-        }
-    }
-    used
+        Some(&chunk[skipped..]).filter(|rest| !rest.is_empty())
+    })
 }

@@ -16,8 +16,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::way::Way;
 use super::{Dice, Stall};
-use crate::Link;
 use crate::datagram::MAX_DATAGRAM;
+use crate::{Arrived, Link};
 
 /// What happens to datagrams on their way in one direction: how often in a thousand, and how late they come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct Faults {
 #[derive(Debug)]
 pub struct MemoryLink {
     current: Writer,
+    /// The datagram that arrived last.
+    arrived: Bytes,
     inbox: Arc<Mutex<Inbox>>,
     peer: Arc<Mutex<Inbox>>,
     /// When the next datagram arrives.
@@ -149,6 +151,7 @@ impl MemoryLink {
         lock(&peer).senders += 1;
         Self {
             current: Writer::new(),
+            arrived: Bytes::new(),
             inbox,
             peer,
             timer: Box::pin(sleep_until(Instant::now())),
@@ -190,15 +193,17 @@ impl Link for MemoryLink {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
-        loop {
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Arrived<'_>>>> {
+        self.arrived = loop {
             let next = {
                 let mut inbox = lock(&self.inbox);
                 inbox.reader = Some(cx.waker().clone());
                 match inbox.arriving.peek() {
                     Some(Reverse((at, _, _))) if *at <= Instant::now() => {
-                        let arrived = inbox.arriving.pop();
-                        return Poll::Ready(Ok(arrived.map(|Reverse((_, _, message))| message)));
+                        match inbox.arriving.pop() {
+                            Some(Reverse((_, _, message))) => break message,
+                            None => return Poll::Ready(Ok(None)),
+                        }
                     }
                     Some(Reverse((at, _, _))) => *at,
                     None if inbox.senders == 0 => return Poll::Ready(Ok(None)),
@@ -209,7 +214,11 @@ impl Link for MemoryLink {
             if self.timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-        }
+        };
+        Poll::Ready(Ok(Some(Arrived {
+            message: (&self.arrived).into(),
+            output: &mut self.current,
+        })))
     }
 
     fn poll_refused(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {

@@ -173,7 +173,7 @@ mod tests {
             };
             let call = Call {
                 header: &CallHeader::parse(&message).unwrap(),
-                message: &message,
+                message: (&message).into(),
                 context: &CallContext::new(peer, identity, self.xid),
             };
             CallKey::of(&call, by_port, hasher)

@@ -54,8 +54,8 @@ pub const HAZARDS: &[Hazard] = &[
         name: "mark_one_less",
         guards: Guard {
             file: "rpc/src/record.rs",
-            code: "Ok(Some(input.split_to(len as usize)))",
-            mutant: "Ok(Some(std::mem::take(input)))",
+            code: "*at = start.saturating_add(len);",
+            mutant: "*at = start.max(input.len());",
         },
         make: Make::Stream(|_, message| marked(LAST | (len(message) - 1), message)),
     },
@@ -201,8 +201,8 @@ pub const HAZARDS: &[Hazard] = &[
         name: "records_one_upon_the_other",
         guards: Guard {
             file: "rpc/src/record.rs",
-            code: "Ok(Some(input.split_to(len as usize)))",
-            mutant: "Ok(Some(std::mem::take(input)))",
+            code: "*at = start.saturating_add(len);",
+            mutant: "*at = start.max(input.len());",
         },
         make: Make::Stream(|_, message| marked(LAST | len(message), message).repeat(16)),
     },

@@ -32,8 +32,8 @@ pub const HAZARDS: &[Hazard] = &[
         name: "one_more",
         guards: Guard {
             file: "rpc/src/auth/server.rs",
-            code: "if self.body == body =>",
-            mutant: "if self.body.len() == body.len() =>",
+            code: "self.body != body {",
+            mutant: "self.body.len() != body.len() {",
         },
         make: Make::Field(|shape, at| with_number(shape, at, |found| found.wrapping_add(1))),
     },
