@@ -14,7 +14,7 @@ use oncrpc::netid::Family;
 use oncrpc::uaddr::Uaddr;
 use oncrpc_xdr::XdrString;
 
-use crate::registry::{c_string, split_port};
+use crate::registry::{Address, c_string, split_port};
 
 /// An address of this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct Asked {
 /// The interfaces are asked for only where they are needed, which is rare: a hint is nearly always the
 /// address that was asked.
 pub fn merge<I: AsRef<[Interface]>>(
-    uaddr: &XdrString,
+    uaddr: &Address,
     hint: &XdrString,
     asked: Asked,
     interfaces: impl FnOnce() -> I,
@@ -60,13 +60,20 @@ pub fn merge<I: AsRef<[Interface]>>(
         SocketAddr::V4(_) => Family::Inet,
         SocketAddr::V6(_) => Family::Inet6,
     };
-    let (host, port) = read(c_string(uaddr), family)?;
+    let (is_wildcard, port) = match uaddr {
+        Address::Wildcard { ipv6, port } if *ipv6 == from.is_ipv6() => (true, *port),
+        Address::Wildcard { .. } => return None,
+        Address::Text(text) => {
+            let (host, port) = read(text, family)?;
+            (host.is_unspecified(), port)
+        }
+    };
     let hint = match c_string(hint) {
         b"" => None,
         hint => Some(read(hint, family)?.0),
     };
-    if !host.is_unspecified() {
-        return Some(uaddr.clone());
+    if !is_wildcard {
+        return Some(uaddr.text());
     }
     let at = asked
         .at
@@ -79,7 +86,7 @@ pub fn merge<I: AsRef<[Interface]>>(
     };
     match address {
         Some(address) => Some((&Uaddr::from(SocketAddr::new(address, port))).into()),
-        None => Some(uaddr.clone()),
+        None => Some(uaddr.text()),
     }
 }
 
@@ -190,7 +197,8 @@ mod tests {
             from: Some(from.parse().unwrap()),
             at: at.map(|at| at.parse().unwrap()),
         };
-        let told = merge(&uaddr.into(), &hint.into(), asked, interfaces)?;
+        let uaddr = Address::of(&uaddr.into());
+        let told = merge(&uaddr, &hint.into(), asked, interfaces)?;
         Some(told.to_string())
     }
 
@@ -233,7 +241,7 @@ mod tests {
         let uaddr = XdrString::from("0.0.0.0.8.1");
         let merged = |count| {
             let interfaces = || interfaces()[..count].to_vec();
-            merge(&uaddr, &"".into(), asked, interfaces)
+            merge(&Address::of(&uaddr), &"".into(), asked, interfaces)
         };
         assert_eq!(merged(0), Some(uaddr.clone()), "nothing to put in");
         assert_eq!(merged(1), Some("127.0.0.1.8.1".into()));
@@ -279,7 +287,7 @@ mod tests {
             at: None,
         };
         let path = XdrString::from("/run/x.sock");
-        assert_eq!(merge(&path, &path, unix, interfaces), None);
+        assert_eq!(merge(&Address::of(&path), &path, unix, interfaces), None);
     }
 
     #[test]

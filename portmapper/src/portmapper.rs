@@ -21,7 +21,7 @@ use crate::keeper::Keeper;
 use crate::merge::{Asked, merge};
 use crate::policy::{Caller, Policy, TooWeak};
 use crate::registry::{
-    Change, Entry, Origin, Owner, Place, Process, Quota, Registry, Set, c_string, port,
+    self, Change, Entry, Origin, Owner, Place, Process, Quota, Registry, Set, c_string, port,
 };
 use crate::request_log::RequestLog;
 use crate::state::StateDirectory;
@@ -290,9 +290,12 @@ impl Portmapper {
         } else {
             registry.find(program, version, &netid)
         };
-        let uaddr = found.map(|entry| entry.uaddr).unwrap_or_default();
+        let told = found.map(|found| {
+            let merged = self.merge(found.uaddr, hint, peer);
+            merged.unwrap_or_else(|| found.uaddr.text())
+        });
+        let told = told.unwrap_or_default();
         let service = (program, version);
-        let told = self.merge(&uaddr, hint, peer).unwrap_or(uaddr);
         let is_found = !told.is_empty();
         books
             .statistics
@@ -308,7 +311,10 @@ impl Portmapper {
         let mut books = self.books();
         let mapping = books.registry.find_mapping(program, version, protocol);
         let port = mapping.map_or(0, |mapping| mapping.port);
-        let netid = Netid::from(protocol.name());
+        let netid = match protocol {
+            Protocol::Tcp => Netid::Tcp,
+            Protocol::Udp => Netid::Udp,
+        };
         let (service, found) = ((program, version), port != 0);
         books
             .statistics
@@ -333,7 +339,7 @@ impl Portmapper {
                 if Some(network.transport.family) != family {
                     return None;
                 }
-                let uaddr = self.merge(&entry.uaddr, hint, peer);
+                let uaddr = self.merge(&registry::Address::of(&entry.uaddr), hint, peer);
                 is_found = uaddr.is_some();
                 let network = network.clone();
                 uaddr.map(|uaddr| Found { uaddr, network })
@@ -378,7 +384,7 @@ impl Portmapper {
         let mut books = self.books();
         let registry = &books.registry;
         let found = match registry.find_version(service.0, service.1, &netid) {
-            Some(entry) => Ok(entry.uaddr),
+            Some(there) => Ok(there.uaddr.text()),
             None => Err(match registry.range(service.0, &netid) {
                 Some((low, high)) => Reject::ProgMismatch { low, high },
                 None => Reject::ProgUnavail,
@@ -397,7 +403,7 @@ impl Portmapper {
 
     /// The address of a service that is registered at `uaddr`, as the caller is told.
     pub fn told(&self, peer: &Peer, uaddr: &XdrString) -> Option<XdrString> {
-        self.merge(uaddr, &XdrString::new(), peer)
+        self.merge(&registry::Address::of(uaddr), &XdrString::new(), peer)
     }
 
     /// Where on this host a service that is registered at `uaddr` is called for somebody.
@@ -461,7 +467,7 @@ impl Portmapper {
     }
 
     /// The address of a service that is registered at `uaddr`, fit for the caller.
-    fn merge(&self, uaddr: &XdrString, hint: &XdrString, peer: &Peer) -> Option<XdrString> {
+    fn merge(&self, uaddr: &registry::Address, hint: &XdrString, peer: &Peer) -> Option<XdrString> {
         let at = match peer.local {
             Address::Inet(local) => Some(local.ip()),
             _ => None,

@@ -4,10 +4,10 @@
 //! [`MAX_ROWS`] rows for all of it, first come first served; what finds none is counted in one row more,
 //! of program 0 and netid `other`.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use oncrpc::netid::Netid;
-use oncrpc_xdr::{Bytes, Writer, XdrString};
+use oncrpc_xdr::{Bytes, Writer};
 
 /// Rows for look-ups and calls through CALLIT, of all versions together; rpcbind has no limit.
 pub const MAX_ROWS: usize = 256;
@@ -46,17 +46,17 @@ struct Counters {
 /// Rows in the order in which they were first needed.
 #[derive(Debug, Default)]
 struct Rows {
-    index: HashMap<Key, usize>,
+    index: BTreeMap<Key, usize>,
     rows: Vec<(Key, Row)>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     program: u32,
     version: u32,
     /// Of calls through CALLIT only.
     procedure: u32,
-    netid: XdrString,
+    netid: Netid,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -145,18 +145,23 @@ impl Statistics {
 
 impl Rows {
     fn row(&mut self, key: Key, taken: &mut usize) -> &mut Row {
-        let key = if *taken < MAX_ROWS || self.index.contains_key(&key) {
-            key
-        } else {
-            Key::other()
+        let at = match self.index.get(&key) {
+            Some(at) => *at,
+            None => self.add(key, taken),
         };
+        &mut self.rows[at].1
+    }
+
+    #[cold]
+    fn add(&mut self, key: Key, taken: &mut usize) -> usize {
+        let key = if *taken < MAX_ROWS { key } else { Key::other() };
         let next = self.rows.len();
         let at = *self.index.entry(key.clone()).or_insert(next);
         if at == next {
             self.rows.push((key, Row::default()));
             *taken += 1;
         }
-        &mut self.rows[at].1
+        at
     }
 
     /// `rpcbs_addrlist` or `rpcbs_rmtcalllist`, the latest row first.
@@ -175,7 +180,7 @@ impl Rows {
             }
             // INVARIANT: a netid of ours is short, and the list sets no bound.
             #[expect(clippy::expect_used, reason = "a netid is short")]
-            w.string(&key.netid, u32::MAX).expect("no bound");
+            w.string(&(&key.netid).into(), u32::MAX).expect("no bound");
         }
         w.bool(false);
     }
@@ -198,7 +203,7 @@ impl Key {
             program,
             version,
             procedure,
-            netid: netid.into(),
+            netid: netid.clone(),
         }
     }
 

@@ -14,7 +14,7 @@ use oncrpc_xdr::XdrString;
 /// assert_eq!(Netid::Tcp6.transport().map(|t| t.family), Some(Family::Inet6));
 /// assert_eq!(Netid::from("sctp").transport(), None);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Netid {
     /// `udp`: datagrams over IPv4.
     Udp,

@@ -9,7 +9,7 @@
 //! is wrong. (The portmapper itself keeps whatever text a service registers.)
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 use std::str;
 
 use oncrpc_xdr::XdrString;
@@ -187,10 +187,36 @@ impl From<SocketAddr> for Uaddr {
 impl From<&Uaddr> for XdrString {
     fn from(uaddr: &Uaddr) -> Self {
         match uaddr {
-            Uaddr::Inet(_) => uaddr.to_string().into(),
+            Uaddr::Inet(SocketAddr::V4(address)) => inet(*address),
+            Uaddr::Inet(SocketAddr::V6(_)) => uaddr.to_string().into(),
             Uaddr::Local(path) => path.clone(),
         }
     }
+}
+
+/// What [`Display`](fmt::Display) prints of an IPv4 address, without its machinery: each GETADDR needs one.
+fn inet(address: SocketAddrV4) -> XdrString {
+    let mut text = [0; "255.255.255.255.255.255".len()];
+    let mut len = 0;
+    let mut push = |byte| {
+        text[len] = byte;
+        len += 1;
+    };
+    let [high, low] = address.port().to_be_bytes();
+    let [a, b, c, d] = address.ip().octets();
+    for (at, octet) in [a, b, c, d, high, low].into_iter().enumerate() {
+        if at > 0 {
+            push(b'.');
+        }
+        if octet >= 100 {
+            push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            push(b'0' + octet / 10 % 10);
+        }
+        push(b'0' + octet % 10);
+    }
+    text[..len].into()
 }
 
 /// The universal address; of a path, what is not printable ASCII is escaped.
@@ -346,6 +372,7 @@ mod tests {
             };
             let uaddr = Uaddr::from(address);
             let text = XdrString::from(&uaddr);
+            prop_assert_eq!(text.to_string(), uaddr.to_string());
             prop_assert_eq!(Uaddr::parse(text.as_bytes(), family), Ok(uaddr));
         }
 

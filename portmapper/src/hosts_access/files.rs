@@ -1,6 +1,6 @@
 //! The files, read again when they have changed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::net::IpAddr;
@@ -33,7 +33,7 @@ struct Known {
     /// The names of hosts, where the tables ask for any.
     names: HashMap<IpAddr, String>,
     /// Who was judged by these tables, so many addresses at most.
-    judged: HashMap<IpAddr, bool>,
+    judged: BTreeMap<IpAddr, bool>,
     looked_at: Instant,
     /// The files that all this was read from, as they were.
     read_from: Vec<(PathBuf, Option<Stamp>)>,
@@ -148,7 +148,7 @@ impl HostsAccess {
             allow,
             deny,
             names,
-            judged: HashMap::new(),
+            judged: BTreeMap::new(),
             looked_at: now,
             read_from,
         }

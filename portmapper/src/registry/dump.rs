@@ -2,17 +2,17 @@
 
 use oncrpc_xdr::{Writer, XdrString};
 
-use super::{Entry, Mapping};
+use super::{Entry, Mapping, Registered};
 
 /// `rpcblist_ptr` of versions 3 and 4, which will be `len` bytes long.
-pub(super) fn encode(entries: impl Iterator<Item = Entry>, len: u64) -> Vec<u8> {
+pub(super) fn encode<'a>(entries: impl Iterator<Item = Registered<'a>>, len: u64) -> Vec<u8> {
     let room = usize::try_from(len).unwrap_or(0);
     let mut w = Writer::from_vec(Vec::with_capacity(room));
     for entry in entries {
         w.bool(true);
         w.u32(entry.program);
         w.u32(entry.version);
-        for text in [&entry.netid, &entry.uaddr, &entry.owner.to_text()] {
+        for text in [entry.netid, &entry.uaddr.text(), &entry.owner.to_text()] {
             string(text, &mut w);
         }
     }

@@ -114,17 +114,21 @@ impl Entry {
 
     /// What version 2 sees: only `tcp` and `udp`, spelled exactly so, and only with a port.
     pub fn mapping(&self) -> Option<Mapping> {
-        let protocol = match self.netid.as_bytes() {
-            b"tcp" => Protocol::Tcp,
-            b"udp" => Protocol::Udp,
-            _ => return None,
-        };
         Some(Mapping {
             program: self.program,
             version: self.version,
-            protocol,
+            protocol: protocol(self.netid.as_bytes())?,
             port: port(self.uaddr.as_bytes())?,
         })
+    }
+}
+
+/// The protocol of a transport that version 2 sees.
+pub(super) fn protocol(netid: &[u8]) -> Option<Protocol> {
+    match netid {
+        b"tcp" => Some(Protocol::Tcp),
+        b"udp" => Some(Protocol::Udp),
+        _ => None,
     }
 }
 

@@ -31,7 +31,8 @@ use index::Groups;
 pub use index::Place;
 use shared::{Half, Id, Shared};
 use snapshot::Snapshot;
-use stored::{Address, Stored};
+use stored::Stored;
+pub use stored::{Address, Registered};
 
 /// Most registrations that there can be; rpcbind has no limit.
 pub const MAX_ENTRIES: usize = 65_536;
@@ -232,23 +233,20 @@ impl Registry {
         }
     }
 
-    /// The entry that is stored so.
-    fn entry(&self, stored: &Stored) -> Entry {
-        let netid = self.netids.get(stored.netid);
-        let owner = self.owners.get(stored.owner);
-        Entry {
+    /// What is stored so. (What a stored entry names is in use for as long as it is there.)
+    fn registered_as<'a>(&'a self, stored: &'a Stored) -> Option<Registered<'a>> {
+        Some(Registered {
             program: stored.program,
             version: stored.version,
-            netid: netid.cloned().unwrap_or_default(),
-            uaddr: stored.uaddr.text(),
-            // INVARIANT: an entry's owner is in use as long as the entry is there.
-            owner: owner.cloned().unwrap_or(Owner::Superuser),
+            netid: self.netids.get(stored.netid)?,
+            uaddr: &stored.uaddr,
+            owner: self.owners.get(stored.owner)?,
             origin: stored.origin,
-        }
+        })
     }
 
-    fn at(&self, place: Place) -> Option<Entry> {
-        self.entries.get(&place).map(|stored| self.entry(stored))
+    fn at(&self, place: Place) -> Option<Registered<'_>> {
+        self.registered_as(self.entries.get(&place)?)
     }
 
     /// Removes a service from one transport, or from all if `netid` is empty: every entry, or none if one
@@ -299,10 +297,12 @@ impl Registry {
     }
 
     fn remove(&mut self, place: Place) {
+        let Some(entry) = self.at(place).map(|there| there.entry()) else {
+            return;
+        };
         let Some(stored) = self.entries.remove(&place) else {
             return;
         };
-        let entry = self.entry(&stored);
         let (program, version) = (entry.program, entry.version);
         if let Some(netid) = self.netids.id(&folded(&entry.netid)) {
             self.exact.remove(&(program, netid, version));
@@ -329,7 +329,7 @@ impl Registry {
 
     /// The service of this version, or else the one of the program on this transport that was registered
     /// last: GETADDR.
-    pub fn find(&self, program: u32, version: u32, netid: &XdrString) -> Option<Entry> {
+    pub fn find(&self, program: u32, version: u32, netid: &XdrString) -> Option<Registered<'_>> {
         self.find_version(program, version, netid).or_else(|| {
             let netid = self.netids.id(&folded(netid))?;
             let last = |seen| self.of_program.last((program, netid.half(seen)));
@@ -338,9 +338,13 @@ impl Registry {
     }
 
     /// The service of exactly this version: GETVERSADDR.
-    pub fn find_version(&self, program: u32, version: u32, netid: &XdrString) -> Option<Entry> {
-        let stored = self.exactly(program, version, netid)?;
-        Some(self.entry(stored))
+    pub fn find_version(
+        &self,
+        program: u32,
+        version: u32,
+        netid: &XdrString,
+    ) -> Option<Registered<'_>> {
+        self.registered_as(self.exactly(program, version, netid)?)
     }
 
     /// The lowest and the highest version of a program on this transport.
@@ -357,7 +361,7 @@ impl Registry {
     pub fn find_mapping(&self, program: u32, version: u32, protocol: Protocol) -> Option<Mapping> {
         let netid = XdrString::from_static(protocol.name());
         let exact = self.find_version(program, version, &netid);
-        exact.as_ref().and_then(Entry::mapping).or_else(|| {
+        exact.and_then(|exact| exact.mapping()).or_else(|| {
             let netid = self.netids.id(&netid)?;
             let last = self.of_program.last((program, netid.half(true)))?;
             self.at(last)?.mapping()
@@ -367,18 +371,23 @@ impl Registry {
     /// The entries of exactly this version on all transports, in order: GETADDRLIST.
     pub fn versions(&self, program: u32, version: u32) -> impl Iterator<Item = Entry> {
         let places = self.of_version.of((program, version));
-        places.filter_map(|place| self.at(place))
+        places.filter_map(|place| Some(self.at(place)?.entry()))
     }
 
     /// All entries, in order.
     pub fn iter(&self) -> impl Iterator<Item = Entry> {
-        self.entries.values().map(|stored| self.entry(stored))
+        self.as_they_stand().map(|there| there.entry())
+    }
+
+    fn as_they_stand(&self) -> impl Iterator<Item = Registered<'_>> {
+        let entries = self.entries.values();
+        entries.filter_map(|stored| self.registered_as(stored))
     }
 
     /// The entries from this place on with their places, in order: what is looked at piece by piece.
     pub fn from(&self, place: Place) -> impl Iterator<Item = (Place, Entry)> {
         let entries = self.entries.range(place..);
-        entries.map(|(&place, stored)| (place, self.entry(stored)))
+        entries.filter_map(|(&place, stored)| Some((place, self.registered_as(stored)?.entry())))
     }
 
     /// The entries that were registered, without the daemon's own, in order.
@@ -388,7 +397,7 @@ impl Registry {
 
     /// What version 2 sees, in order.
     pub fn mappings(&self) -> impl Iterator<Item = Mapping> {
-        self.iter().filter_map(|entry| entry.mapping())
+        self.as_they_stand().filter_map(|there| there.mapping())
     }
 
     /// How many entries there are.
@@ -409,7 +418,7 @@ impl Registry {
     /// The answer to DUMP of versions 3 and 4, encoded once after a change and then shared.
     pub fn dump(&mut self) -> Bytes {
         let mut dumped = std::mem::take(&mut self.dumped);
-        let list = dumped.get(|| dump::encode(self.iter(), self.dump_len()));
+        let list = dumped.get(|| dump::encode(self.as_they_stand(), self.dump_len()));
         self.dumped = dumped;
         list
     }
@@ -502,8 +511,8 @@ mod tests {
         registry.unset(400_000, version, &netid.into(), caller)
     }
 
-    fn uaddr(found: Option<Entry>) -> XdrString {
-        found.map(|entry| entry.uaddr).unwrap_or_default()
+    fn uaddr(found: Option<Registered<'_>>) -> XdrString {
+        found.map(|there| there.uaddr.text()).unwrap_or_default()
     }
 
     #[test]

@@ -149,8 +149,9 @@ proptest! {
         prop_assert_eq!(registry.mappings().collect::<Vec<_>>(), model.mappings());
         for (program, version) in (0..3).flat_map(|program| (0..5).map(move |version| (program, version))) {
             for netid in ["tcp", "udp", "TCP", "local", "bogus", ""] {
+                let found = registry.find(program, version, &XdrString::from(netid));
                 prop_assert_eq!(
-                    registry.find(program, version, &XdrString::from(netid)),
+                    found.map(|there| there.entry()),
                     model.find(program, version, netid).cloned()
                 );
             }

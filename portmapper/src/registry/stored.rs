@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use oncrpc::uaddr::Uaddr;
 use oncrpc_xdr::XdrString;
 
+use super::entry::{self, Mapping, protocol};
 use super::shared::Id;
-use super::{Origin, split_port};
+use super::{Entry, Origin, Owner, split_port};
 
 /// An entry in 48 bytes, where the [`Entry`](super::Entry) that it stands for takes 128 and its address.
 #[derive(Debug)]
@@ -20,17 +21,64 @@ pub(super) struct Stored {
     pub(super) origin: Option<Origin>,
 }
 
-/// A universal address: two for the same text are the same.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Address {
+/// A registration where it stands: an [`Entry`] that nothing was copied for.
+#[derive(Clone, Copy, Debug)]
+pub struct Registered<'a> {
+    /// The program number.
+    pub program: u32,
+    /// The version of the program.
+    pub version: u32,
+    /// The transport, in the letters of the registrant.
+    pub netid: &'a XdrString,
+    /// The universal address.
+    pub uaddr: &'a Address,
+    /// Who registered it.
+    pub owner: &'a Owner,
+    /// How it came to be there.
+    pub origin: Option<Origin>,
+}
+
+impl Registered<'_> {
+    /// The same as a value of its own.
+    pub fn entry(&self) -> Entry {
+        Entry {
+            program: self.program,
+            version: self.version,
+            netid: self.netid.clone(),
+            uaddr: self.uaddr.text(),
+            owner: self.owner.clone(),
+            origin: self.origin,
+        }
+    }
+
+    /// What version 2 sees, see [`Entry::mapping`].
+    pub fn mapping(&self) -> Option<Mapping> {
+        Some(Mapping {
+            program: self.program,
+            version: self.version,
+            protocol: protocol(self.netid.as_bytes())?,
+            port: self.uaddr.port()?,
+        })
+    }
+}
+
+/// A universal address as it is kept: two for the same text are the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
     /// What nearly all services have, `0.0.0.0` or `::` and a port, written as usual.
-    Wildcard { ipv6: bool, port: u16 },
+    Wildcard {
+        /// Whether it is `::`.
+        ipv6: bool,
+        /// The port.
+        port: u16,
+    },
     /// Any other text.
     Text(Box<[u8]>),
 }
 
 impl Address {
-    pub(super) fn of(uaddr: &XdrString) -> Self {
+    /// This text as it is kept.
+    pub fn of(uaddr: &XdrString) -> Self {
         let bytes = uaddr.as_bytes();
         let wildcard = split_port(bytes).and_then(|(host, high, low)| {
             let ipv6 = match host {
@@ -48,7 +96,16 @@ impl Address {
         }
     }
 
-    pub(super) fn text(&self) -> XdrString {
+    /// The port as rpcbind reads it, see [`port`](entry::port()).
+    pub fn port(&self) -> Option<u32> {
+        match self {
+            Self::Wildcard { port, .. } => Some((*port).into()),
+            Self::Text(text) => entry::port(text),
+        }
+    }
+
+    /// The text.
+    pub fn text(&self) -> XdrString {
         match self {
             Self::Wildcard { ipv6, port } => {
                 let host = if *ipv6 {
@@ -94,7 +151,9 @@ mod tests {
             "/run/p.sock",
         ] {
             let text = XdrString::from(text);
-            assert_eq!(Address::of(&text).text(), text);
+            let kept = Address::of(&text);
+            assert_eq!(kept.text(), text);
+            assert_eq!(kept.port(), entry::port(text.as_bytes()), "{text}");
         }
         let wildcard = Address::of(&"::.8.1".into());
         assert_eq!(
