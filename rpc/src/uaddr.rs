@@ -196,27 +196,21 @@ impl From<&Uaddr> for XdrString {
 
 /// What [`Display`](fmt::Display) prints of an IPv4 address, without its machinery: each GETADDR needs one.
 fn inet(address: SocketAddrV4) -> XdrString {
-    let mut text = [0; "255.255.255.255.255.255".len()];
-    let mut len = 0;
-    let mut push = |byte| {
-        text[len] = byte;
-        len += 1;
-    };
+    let mut text = Vec::with_capacity("255.255.255.255.255.255.".len());
     let [high, low] = address.port().to_be_bytes();
     let [a, b, c, d] = address.ip().octets();
-    for (at, octet) in [a, b, c, d, high, low].into_iter().enumerate() {
-        if at > 0 {
-            push(b'.');
+    for octet in [a, b, c, d, high, low] {
+        let [hundreds, tens, ones] =
+            [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' | digit);
+        match octet {
+            0..10 => text.extend([ones, b'.']),
+            10..100 => text.extend([tens, ones, b'.']),
+            100.. => text.extend([hundreds, tens, ones, b'.']),
         }
-        if octet >= 100 {
-            push(b'0' + octet / 100);
-        }
-        if octet >= 10 {
-            push(b'0' + octet / 10 % 10);
-        }
-        push(b'0' + octet % 10);
     }
-    text[..len].into()
+    // The dot behind the last one.
+    text.pop();
+    text.into()
 }
 
 /// The universal address; of a path, what is not printable ASCII is escaped.

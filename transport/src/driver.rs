@@ -333,7 +333,7 @@ impl<L: Link> Driver<L> {
         let room = self.room();
         let held = self.serving.as_ref().is_some_and(Serving::has_held);
         let reads_on = room != Room::None && read.end != End::Input;
-        !reads_on && !(held && room == Room::Answers)
+        !(reads_on || held && room == Room::Answers)
     }
 
     /// Takes note of how far reading came.
