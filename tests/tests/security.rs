@@ -1,8 +1,8 @@
 //! SECURITY.md names tests: they are there.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// How the attributes of tests begin.
 const TEST: [&str; 2] = ["#[test]", "#[tokio::test"];
@@ -12,20 +12,18 @@ fn root() -> PathBuf {
 }
 
 /// The names of the tests in the Rust files below `folder`.
-fn collect_tests(folder: &Path, tests: &mut HashSet<String>) {
-    let entries =
-        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    for entry in entries {
-        let path = entry.expect("a folder can be read").path();
+fn collect_tests(folder: &Path, tests: &mut HashSet<String>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
         if path.is_dir() {
             if !path.ends_with("target") {
-                collect_tests(&path, tests);
+                collect_tests(&path, tests)?;
             }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).expect("Rust is text");
-            tests.extend(tests_of(&text));
+            tests.extend(tests_of(&fs::read_to_string(&path)?));
         }
     }
+    Ok(())
 }
 
 /// The names of the functions that stand behind an attribute of a test, and whatever other attributes.
@@ -71,7 +69,7 @@ fn every_test_that_security_md_names_is_there_and_every_row_names_one() {
         "tests",
         "interop",
     ] {
-        collect_tests(&root().join(room), &mut tests);
+        collect_tests(&root().join(room), &mut tests).expect("the sources can be read");
     }
     let rows = rows(&page);
     for number in 1..=17 {
