@@ -5,11 +5,24 @@
 mod instance;
 
 use std::fs;
+use std::future::pending;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpStream, UdpSocket};
+use std::sync::Arc;
 use std::time::Duration;
 
 use instance::{Place, ask, call, rpcb, words};
+use oncrpc::netid::Netid;
+use oncrpc::peer::{Address, Peer};
+use oncrpc::{Call, Reply, Services, service};
+use oncrpc_portmapper::limits;
+use oncrpc_portmapper::settings::Settings;
+use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink};
+use tokio::io::{AsyncWriteExt, duplex};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+const PROGRAM: u32 = 0x2000_0001;
 
 /// Longest message in, and longest datagram out, in bytes.
 const MOST_BYTES: usize = 9000;
@@ -102,6 +115,65 @@ fn a_datagram_has_9000_bytes_in_and_out_and_no_more() {
         (MOST_BYTES - entry..=MOST_BYTES).contains(&longest),
         "{longest}"
     );
+}
+
+/// After how many seconds a server ends a connection to which it grants this, when it was sent this; `None` if not in a day.
+async fn ended_after(limits: Limits, sent: &[u8]) -> Option<u64> {
+    let null = service(PROGRAM, 1, &[], Arc::new(()), |_| {
+        Box::new(|_: &Call<'_>, reply: &mut Reply<'_>| reply.success::<()>(&()))
+    });
+    let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([null]))));
+    let peer = Peer {
+        netid: Netid::Local,
+        remote: Address::Local,
+        local: Address::Local,
+        interface: None,
+    };
+    // Replies that nobody takes stand still when there are so many bytes of them.
+    let (mut ours, theirs) = duplex(1000);
+    let (_stop, stopped) = watch::channel(false);
+    let driver = Driver::new(StreamLink::new(theirs, limits.record), limits);
+    let mut driven = tokio::spawn(driver.serving(ladders, peer, stopped).run());
+    let begun = Instant::now();
+    let day = Duration::from_secs(24 * 3600);
+    let sending = timeout(day, async {
+        // As much as is taken.
+        let _ = ours.write_all(sent).await;
+        pending::<()>().await;
+    });
+    tokio::select! {
+        ended = &mut driven => {
+            assert_eq!(ended.unwrap().unwrap_err().kind(), ErrorKind::TimedOut);
+            Some(begun.elapsed().as_secs())
+        }
+        _ = sending => None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_has_its_time_and_one_by_the_unix_socket_all_of_it() {
+    let granted = limits::of(&Settings::default());
+    let call = words(&[7, 0, 2, PROGRAM, 1, 0, 0, 0, 0, 0]);
+    let record = fragments(&call, 1);
+    for (what, sent, tcp, unix) in [
+        ("nothing", vec![], Some(10), None),
+        ("a record", record.clone(), Some(60), None),
+        ("half a mark", record[..3].to_vec(), Some(2), Some(2)),
+        ("half a record", record[..36].to_vec(), Some(2), Some(2)),
+        (
+            "calls whose replies are not taken",
+            record.repeat(1000),
+            Some(5),
+            Some(5),
+        ),
+    ] {
+        assert_eq!(ended_after(granted.connection, &sent).await, tcp, "{what}");
+        assert_eq!(
+            ended_after(granted.unix_connection, &sent).await,
+            unix,
+            "{what} by the Unix socket"
+        );
+    }
 }
 
 #[test]

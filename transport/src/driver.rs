@@ -172,9 +172,9 @@ impl<L: Link> Driver<L> {
                 break;
             }
         }
-        // There is more, but others first.
+        // There is more, but others first, and what is due: a peer that never pauses keeps no call from its deadline.
         cx.waker().wake_by_ref();
-        Poll::Pending
+        self.poll_timers(cx).map(Err)
     }
 
     /// Bytes that are held for the peer.

@@ -1,7 +1,9 @@
 //! Both ends of a connection: what becomes of calls, whatever becomes of the connection.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +15,7 @@ use oncrpc::{
 };
 use oncrpc_transport::stream::ByteStream;
 use oncrpc_transport::{Connection, Driver, LadderPool, Limits, StreamLink, socket};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -112,6 +114,57 @@ async fn a_call_that_is_out_of_time_leaves_the_connection_to_the_next() {
     );
     let args = Bytes::from_static(b"next");
     assert_eq!(echo(&connection, args.clone()).await.unwrap(), args);
+}
+
+/// A server that answers calls which nobody has made, without a pause.
+struct Flood;
+
+impl AsyncRead for Flood {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        //           mark              xid type accepted verf  success
+        let reply = [0x8000_0000 | 24, 99, 1, 0, 0, 0, 0].map(u32::to_be_bytes);
+        // Whole ones, so that each read ends between two.
+        for _ in 0..buf.remaining() / reply.as_flattened().len() {
+            buf.put_slice(reply.as_flattened());
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Flood {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Where no such call ended, this test would not either.
+#[tokio::test]
+async fn a_call_ends_by_its_deadline_though_replies_to_others_never_end() {
+    let (connection, driver) = connect(Flood);
+    let driver = tokio::spawn(driver.run());
+    let connection = connection.with_timeout(Duration::from_millis(50));
+    let ended = echo(&connection, Bytes::new()).await;
+    assert!(
+        matches!(ended, Err(CallError::TimedOut { sent: 1, .. })),
+        "{ended:?}"
+    );
+    driver.abort();
 }
 
 #[tokio::test]
