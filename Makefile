@@ -71,7 +71,7 @@ counts:
 	cargo test --quiet --release --locked --package oncrpc-tests --test allocations -- --nocapture | grep 'allocations per call'
 
 bench:
-	sh interop/install.sh
+	sh interop/install.sh libntirpc-dev nghttp2-client strace
 	ROUNDS=$(ROUNDS) cargo bench --package oncrpc-interop --bench peers -- $(ROWS)
 
 deb:

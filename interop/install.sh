@@ -3,14 +3,14 @@
 # register, of NFS (rpc.statd, rpc.mountd, rpc.rquotad, nfs-ganesha), of NIS and others; a C compiler, and one for the C++ of libFuzzer; libnfs; groff and
 # mandoc, which check the manual pages; systemd, which checks the units; dpkg-dev, which the package of rpcbind is made with;
 # valgrind, which counts instructions.
-# Run as root; does nothing when everything is there. Nothing that it installs is started: the tests start their own daemons
+# What is named on the command line is installed, too. Run as root; does nothing when everything is there. Nothing that it installs is started: the tests start their own daemons
 # in private namespaces, and the machine's port 111 is none of their business.
 set -eu
 
 packages="rpcbind nfs-common libtirpc-dev rpcsvc-proto gcc g++ libc6-dev pkg-config make iproute2 util-linux coreutils dpkg-dev groff-base mandoc systemd libnfs-utils nfs-ganesha nfs-ganesha-vfs nfs-kernel-server quota rstatd rusers rusersd rwalld openbsd-inetd ypserv ypbind-mt yp-tools valgrind"
 
 missing=""
-for package in $packages; do
+for package in $packages "$@"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

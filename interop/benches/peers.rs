@@ -1,14 +1,18 @@
-//! How fast servers answer: bare ones of a few lines of C, libtirpc's, Debian's rpcbind, and ours, by turns in one run.
+//! How fast ours are beside others, by turns in one run: servers (bare ones of a few lines of C, libtirpc's, ntirpc's, tonic's),
+//! Debian's rpcbind, clients (libtirpc's clnt_call, tonic's, one written by hand) and libtirpc's codec.
 //!
 //! ```text
-//! make bench                                  # as root; some minutes
+//! make bench                                  # as root; a quarter of an hour
 //! make bench ROWS="'TCP null' echo" ROUNDS=3  # only the rows with one of these in their name, three times
 //! ```
 //!
-//! The load is `rpcping`'s, the same for all. The server has one processor, the first, and the load the last two. Of each row
-//! every server is measured once a round; what is said is the median over the rounds of the ratio within a round, and the least
-//! and the greatest of them: the other work on the machine changes within minutes, and a round takes seconds. Where rpcping was
-//! busy for more than 77 % of its time it could not have seen a server that is 1.3 times as fast, and the row says so.
+//! The load of servers is `rpcping`'s, the same for all. A server has one processor, the first, or the first two where the row says
+//! so; what calls has the last two, and a client of one thread one of these. Of each row everybody is measured once a round; what is
+//! said is the median over the rounds of the ratio within a round, and the least and the greatest of them: the other work on the
+//! machine changes within minutes, and a round takes seconds.
+//!
+//! A row of servers counts only if rpcping, with the same load, sees 1.3 times as many calls answered by a bare server, which has
+//! both of the first processors for this: otherwise it may be rpcping that was measured.
 //!
 //! RESULTS.md, beside this file, is what the last run came to, unless rows were left out.
 #![expect(clippy::expect_used, reason = "a measurement that cannot go on ends")]
@@ -16,18 +20,26 @@
 use std::path::Path;
 use std::process::Command;
 
+use self::measure::{LOAD, SECONDS};
+use self::programs::Programs;
 use self::rows::rows;
-use self::samples::{LOAD, SECONDS};
-use self::servers::{SERVER, Servers};
+use self::servers::Servers;
+use self::table::{HEAD, line};
 
+#[path = "peers/measure.rs"]
+mod measure;
+#[path = "peers/programs.rs"]
+mod programs;
 #[path = "peers/registrations.rs"]
 mod registrations;
 #[path = "peers/rows.rs"]
 mod rows;
-#[path = "peers/samples.rs"]
-mod samples;
 #[path = "peers/servers.rs"]
 mod servers;
+#[path = "peers/start.rs"]
+mod start;
+#[path = "peers/table.rs"]
+mod table;
 
 fn main() {
     // cargo itself passes --bench.
@@ -44,23 +56,27 @@ fn main() {
         assert!(!rows.is_empty(), "no row is named like {wanted:?}");
     }
     let before = load_average();
-    let mut servers = Servers::new();
+    let programs = Programs::new();
+    let mut servers = Servers::default();
     let mut table = String::from(HEAD);
     print!("{HEAD}");
     for row in rows {
-        let peers: Vec<_> = row.peers.iter().map(|peer| servers.get(*peer)).collect();
-        let mut samples = vec![Vec::new(); peers.len()];
+        let mut samples = vec![Vec::new(); row.sides.len()];
+        let mut proof = Vec::new();
         for _ in 0..rounds {
-            for (served, samples) in peers.iter().zip(&mut samples) {
-                samples.push(samples::load(served, servers.rpcping(), &row.load));
+            for ((_, measure), samples) in row.sides.iter().zip(&mut samples) {
+                samples.push(measure.sample(&mut servers, &programs));
+            }
+            if let Some(measure) = &row.proof {
+                proof.push(measure.sample(&mut servers, &programs));
             }
         }
-        let line = samples::line(&row, &samples);
+        let line = line(&row, &samples, &proof);
         print!("{line}");
         table.push_str(&line);
     }
     if wanted.is_empty() {
-        let report = format!("{}\n{table}", machine(&before, rounds));
+        let report = format!("{}\n{table}{TAIL}", machine(&before, rounds));
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/RESULTS.md");
         std::fs::write(path, report).expect("the sources are writable");
     }
@@ -77,13 +93,22 @@ fn machine(before: &str, rounds: usize) -> String {
     let model = said("sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1");
     let processors = said("nproc --all");
     let kernel = said("uname -sr");
-    let peers = said("dpkg-query -W -f '${Package} ${Version}; ' libtirpc3 rpcbind");
+    let rustc = said("rustc --version");
+    let peers = said(
+        "dpkg-query -W -f '${Package} ${Version}; ' libtirpc3 libntirpc4.3 rpcbind nghttp2-client",
+    );
+    let tonic = include_str!("rust/Cargo.lock");
+    let tonic = tonic.split_once("name = \"tonic\"\nversion = \"");
+    let tonic = tonic
+        .and_then(|(_, rest)| rest.split('"').next())
+        .unwrap_or_default();
     let date = said("date -u +'%Y-%m-%d %H:%M UTC'");
     let after = load_average();
     format!(
         "# What `make bench` measured\n\n\
-         {date}, {processors} processors of {model}, {kernel}; {peers} load average {before} before and {after} after.\n\
-         The servers had processor {SERVER}, the load {LOAD}; {rounds} rounds of {SECONDS} s.\n"
+         {date}, {processors} processors of {model}, {kernel}; {peers} tonic {tonic}; {rustc}.\n\
+         Load average {before} before and {after} after. The servers had processor 0, or 0 and 1; the load {LOAD}; {rounds} rounds of \
+         {SECONDS} s.\n"
     )
 }
 
@@ -92,9 +117,13 @@ fn load_average() -> String {
     load.split(' ').next().unwrap_or_default().to_owned()
 }
 
-const HEAD: &str = "\
-| what | ours to each, of what is to be reached (least-greatest; theirs a second); ours a second | rpcping busy | reached |
-|---|---|--:|---|
+/// What is behind the table.
+const TAIL: &str = "
+- c4k64: 4 connections, 64 calls in flight on each. *bare*: a few lines of C that answer whatever is asked (`c/`). *by hand*: a client
+  of a few lines on tokio (`rust/`).
+- Goals of several rows are of bare servers and of libtirpc at once; *no* means that one of them is missed.
+- Not here: instructions and allocations of a call (`make counts`), busy polling (our clients have none), the time to build what
+  rpcgen writes for a long .x (rpcgen/tests).
 ";
 
 /// How often everything is measured, unless ROUNDS says otherwise.

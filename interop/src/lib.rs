@@ -33,7 +33,7 @@ pub use daemon::{Daemon, Ready, wait_for_edits};
 pub use host::{Host, Output};
 pub use machine::Machine;
 pub use probe::{PROBE, PROBE_PORT, probe};
-pub use programs::{Which, ours};
+pub use programs::{Which, ours, ours_example};
 pub use root::{compile_or_note, run_or_note};
 pub use socket::{Answer, Caller, Line, Transport};
 pub use wire::{Message, PMAPPROG, Reply, call, words};

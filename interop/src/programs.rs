@@ -60,6 +60,16 @@ pub fn ours(variable: &str, package: &str, bin: &str) -> PathBuf {
         );
         return path;
     }
+    built(package, "--bin", bin)
+}
+
+/// An example of this workspace, which cargo builds.
+pub fn ours_example(package: &str, example: &str) -> PathBuf {
+    built(package, "--example", example)
+}
+
+/// What cargo builds of a package: a `--bin` or an `--example`.
+fn built(package: &str, kind: &str, name: &str) -> PathBuf {
     let built = Command::new(env!("CARGO"))
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
         .args([
@@ -68,8 +78,8 @@ pub fn ours(variable: &str, package: &str, bin: &str) -> PathBuf {
             "--message-format=json",
             "--package",
             package,
-            "--bin",
-            bin,
+            kind,
+            name,
         ])
         .args(if cfg!(debug_assertions) {
             &[][..]
@@ -81,7 +91,7 @@ pub fn ours(variable: &str, package: &str, bin: &str) -> PathBuf {
         .expect("cargo runs");
     assert!(
         built.status.success(),
-        "{bin} of {package} cannot be built (set {variable} to use another):\n{}",
+        "{name} of {package} cannot be built:\n{}",
         String::from_utf8_lossy(&built.stderr),
     );
     // One JSON object a line; the one of the program names it.
@@ -90,6 +100,6 @@ pub fn ours(variable: &str, package: &str, bin: &str) -> PathBuf {
         .lines()
         .filter_map(|line| line.split_once("\"executable\":\"")?.1.split_once('"'))
         .map(|(path, _)| PathBuf::from(path))
-        .find(|path| path.file_name().is_some_and(|name| name == bin));
+        .find(|path| path.file_name().is_some_and(|file| file == name));
     executable.expect("cargo names the program that it built")
 }

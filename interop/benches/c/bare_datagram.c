@@ -1,10 +1,10 @@
 /*
  * bare_datagram.c: the least that a server of null calls over UDP can do, and so the limit for every other.
  *
- *     bare_datagram PORT
+ *     bare_datagram PORT [PROCESSES]
  *
- * One thread that takes up to 64 calls with one recvmmsg, answers each, whatever it asks, and sends all answers with one
- * sendmmsg. Prints "ready" when it is bound.
+ * Each process takes up to 64 calls with one recvmmsg, answers each, whatever it asks, and sends all answers with one
+ * sendmmsg. Several have a socket each, between which the kernel shares the peers. Prints "ready" when it is bound.
  */
 #define _GNU_SOURCE /* recvmmsg */
 #include <arpa/inet.h>
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define BATCH 64
 #define CALL 1500	/* bytes; all but the xid, the first 4, are left unread */
@@ -27,13 +28,17 @@ main(int argc, char **argv)
 	static struct mmsghdr asked[BATCH], answered[BATCH];
 	struct sockaddr_in address = { .sin_family = AF_INET };
 	uint32_t reply = htonl(1);
-	int fd, i, n, sent, buffer = 4 << 20;
+	int fd, i, n, sent, processes, buffer = 4 << 20, on = 1;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: bare_datagram PORT\n");
+	if (argc != 2 && argc != 3) {
+		fprintf(stderr, "usage: bare_datagram PORT [PROCESSES]\n");
 		return (2);
 	}
+	processes = argc > 2 ? atoi(argv[2]) : 1;
+	while (--processes > 0 && fork() != 0)
+		;
 	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
 	address.sin_port = htons((uint16_t)atoi(argv[1]));
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {

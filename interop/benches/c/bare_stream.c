@@ -1,14 +1,16 @@
 /*
- * bare_stream.c: the least that a server of null calls over TCP or a Unix socket can do, and so the limit for every other.
+ * bare_stream.c: the least that a server over TCP or a Unix socket can do, and so the limit for every other.
  *
- *     bare_stream PORT | PATH
+ *     bare_stream PORT | PATH [PROCESSES [RESULTS]]
  *
- * One thread, one epoll loop, no library: every call of one read is answered, whatever it asks, and all answers leave in one
- * write. Prints "ready" when it listens.
+ * One epoll loop in each process, no library: every call of one read is answered, whatever it asks, with the bytes of the file
+ * RESULTS as its results (none without one), and all answers leave in one write. Prints "ready" when it listens.
  */
 #define _GNU_SOURCE /* accept4 */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,25 +20,44 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BUFFER 262144	/* bytes of calls that are answered at once */
-#define MARK 4		/* the record mark, RFC 5531 section 11 */
+#define BUFFER 262144	/* bytes that are read at once, and of answers that leave in one write */
+#define HEAD 8		/* of a call: the record mark (RFC 5531 section 11) and the xid */
 #define ANSWER 28	/* the mark, xid, REPLY, MSG_ACCEPTED, AUTH_NONE, no verifier, SUCCESS */
 #define EVENTS 256
+#define CONNECTIONS 65536
 
-/* What a connection has begun to send: of a small call, never more than one. */
-struct rest {
-	size_t length;
-	char bytes[4096];
+/* What has come of a connection's call. */
+struct call {
+	uint32_t have;		/* bytes of the head */
+	uint32_t rest;		/* bytes behind the head that are still to come */
+	char head[HEAD];
 };
 
-static struct rest *rests[65536];
-static char in[BUFFER], out[BUFFER];
+static struct call calls[CONNECTIONS];
+static char in[BUFFER], out[BUFFER + ANSWER];
+static char *results;
+static size_t results_length;
 
 static void
 fail(const char *what)
 {
 	perror(what);
 	exit(1);
+}
+
+static void
+read_results(const char *path)
+{
+	FILE *file = fopen(path, "r");
+
+	if (file == NULL || fseek(file, 0, SEEK_END) != 0)
+		fail(path);
+	results_length = (size_t)ftell(file);
+	results = malloc(results_length + 1);
+	rewind(file);
+	if (fread(results, 1, results_length, file) != results_length)
+		fail(path);
+	fclose(file);
 }
 
 static int
@@ -59,95 +80,116 @@ listening(const char *where)
 		if (bind(fd, (struct sockaddr *)&inet, sizeof(inet)) != 0)
 			fail("bind");
 	}
-	if (listen(fd, 1024) != 0)
+	if (listen(fd, 4096) != 0)
 		fail("listen");
 	return (fd);
 }
 
-static void
-end(int fd)
+/* Writes it all; false when nobody takes it. */
+static int
+send_all(int fd, const char *bytes, size_t length)
 {
-	close(fd);
-	free(rests[fd]);
-	rests[fd] = NULL;
+	struct pollfd taken = { .fd = fd, .events = POLLOUT };
+	ssize_t n;
+
+	while (length > 0) {
+		n = write(fd, bytes, length);
+		if (n < 0 && errno == EAGAIN)
+			poll(&taken, 1, -1);
+		else if (n < 0)
+			return (0);
+		else {
+			bytes += n;
+			length -= (size_t)n;
+		}
+	}
+	return (1);
 }
 
 /* Reads once and answers what came whole; false when the connection is to end. */
 static int
 answer(int fd)
 {
-	static const uint32_t words[] = { 0x80000018, 0, 1, 0, 0, 0, 0 };
-	struct rest *rest = rests[fd];
-	size_t i, have = rest->length, at = 0, written = 0;
-	char reply[ANSWER];
-	ssize_t n;
+	uint32_t reply[ANSWER / 4] = { htonl(0x80000000 | (uint32_t)(ANSWER - 4 + results_length)), 0, htonl(1) };
+	struct call *call = &calls[fd];
+	size_t take, at = 0, length, written = 0;
+	ssize_t n = read(fd, in, sizeof(in));
 
-	for (i = 0; i < 7; i++)
-		((uint32_t *)reply)[i] = htonl(words[i]);
-	memcpy(in, rest->bytes, have);
-	n = read(fd, in + have, sizeof(in) - have);
 	if (n <= 0)
-		return (0);
-	have += (size_t)n;
-	while (have - at >= MARK + 4) {
-		uint32_t mark;
-
-		memcpy(&mark, in + at, sizeof(mark));
-		mark = ntohl(mark) & 0x7fffffff;
-		if (have - at < MARK + mark)
+		return (n < 0 && errno == EAGAIN);
+	length = (size_t)n;
+	while (at < length || (call->have == HEAD && call->rest == 0)) {
+		if (call->have < HEAD) {
+			take = HEAD - call->have < length - at ? HEAD - call->have : length - at;
+			memcpy(call->head + call->have, in + at, take);
+			call->have += (uint32_t)take;
+			at += take;
+			if (call->have < HEAD)
+				break;
+			memcpy(&call->rest, call->head, sizeof(call->rest));
+			call->rest = (ntohl(call->rest) & 0x7fffffff) - 4;
+		}
+		take = call->rest < length - at ? call->rest : length - at;
+		call->rest -= (uint32_t)take;
+		at += take;
+		if (call->rest > 0)
 			break;
-		memcpy(reply + MARK, in + at + MARK, 4);
+		call->have = 0;
+		memcpy(&reply[1], call->head + 4, sizeof(reply[1]));
 		memcpy(out + written, reply, ANSWER);
 		written += ANSWER;
-		at += MARK + mark;
+		if (results_length > 0 || written > BUFFER - ANSWER) {
+			if (!send_all(fd, out, written) || !send_all(fd, results, results_length))
+				return (0);
+			written = 0;
+		}
 	}
-	rest->length = have - at;
-	if (rest->length > sizeof(rest->bytes))
-		return (0);
-	memcpy(rest->bytes, in + at, rest->length);
-	for (at = 0; at < written; at += (size_t)n) {
-		n = write(fd, out + at, written - at);
-		if (n < 0)
-			return (0);
-	}
-	return (1);
+	return (send_all(fd, out, written));
 }
 
 int
 main(int argc, char **argv)
 {
 	struct epoll_event event = { .events = EPOLLIN }, events[EVENTS];
-	int listener, poller, i, n, fd, on = 1;
+	int listener, poller, i, n, fd, processes, on = 1;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: bare_stream PORT | PATH\n");
+	if (argc < 2 || argc > 4) {
+		fprintf(stderr, "usage: bare_stream PORT | PATH [PROCESSES [RESULTS]]\n");
 		return (2);
 	}
+	processes = argc > 2 ? atoi(argv[2]) : 1;
+	if (argc > 3)
+		read_results(argv[3]);
 	listener = listening(argv[1]);
-	poller = epoll_create1(0);
-	event.data.fd = listener;
-	epoll_ctl(poller, EPOLL_CTL_ADD, listener, &event);
 	printf("ready\n");
 	fflush(stdout);
+	while (--processes > 0 && fork() != 0)
+		;
+	poller = epoll_create1(0);
+	event.data.fd = listener;
+	/* One of the processes is woken by a new connection. */
+	event.events = EPOLLIN | EPOLLEXCLUSIVE;
+	epoll_ctl(poller, EPOLL_CTL_ADD, listener, &event);
+	event.events = EPOLLIN;
 	for (;;) {
 		n = epoll_wait(poller, events, EVENTS, -1);
 		for (i = 0; i < n; i++) {
 			fd = events[i].data.fd;
 			if (fd != listener) {
 				if (!answer(fd))
-					end(fd);
+					close(fd);
 				continue;
 			}
 			fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
 			if (fd < 0)
 				continue;
-			if (fd >= 65536) {
+			if (fd >= CONNECTIONS) {
 				close(fd);
 				continue;
 			}
 			/* Of a Unix socket there is nothing to set. */
 			(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-			rests[fd] = calloc(1, sizeof(struct rest));
+			memset(&calls[fd], 0, sizeof(calls[fd]));
 			event.data.fd = fd;
 			epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);
 		}

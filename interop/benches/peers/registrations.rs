@@ -30,6 +30,9 @@ const SET_FIRST: u32 = 600_000;
 
 /// Registers so many.
 pub(crate) fn make(host: &Host, rpcping: &Path, count: u32) {
+    if count == 0 {
+        return;
+    }
     write(host, "there", FIRST, count);
     let rpcping = rpcping.display();
     let line = format!(
@@ -41,11 +44,10 @@ pub(crate) fn make(host: &Host, rpcping: &Path, count: u32) {
         .run("/usr/sbin/rpcinfo | grep -c ' 0.0.0.0.8.1 '")
         .stdout;
     assert_eq!(listed.trim(), count.to_string());
-    write(host, "set", SET_FIRST, 2_000);
 }
 
 /// The questions: which port, and which address, programs have that are spread over those `count`, since rpcbind looks through its
-/// list from one end.
+/// list from one end; and what is SET.
 pub(crate) fn write_questions(host: &Host, count: u32) {
     for folder in ["getport", "getaddr"] {
         fs::create_dir_all(host.path(&format!("/run/{folder}"))).expect("/run is writable");
@@ -57,13 +59,27 @@ pub(crate) fn write_questions(host: &Host, count: u32) {
         put(host, &format!("/run/getport/{program}"), &mapping);
         put(host, &format!("/run/getaddr/{program}"), &rpcb(program));
     }
+    write(host, "set", SET_FIRST, 2_000);
 }
 
-/// The arguments of an echo of 1 MiB.
-pub(crate) fn write_blob(host: &Host) {
+/// Where the arguments of an echo of 1 MiB are, and its results.
+pub(crate) const BLOB: &str = "/run/blob";
+
+/// Where the results of a DUMP of 10,000 registrations are.
+pub(crate) const DUMP: &str = "/run/dump";
+
+/// Writes [`BLOB`] and [`DUMP`].
+pub(crate) fn write_results(host: &Host) {
     let mut blob = (1u32 << 20).to_be_bytes().to_vec();
     blob.resize(4 + (1 << 20), 7);
-    put(host, "/run/blob", &blob);
+    put(host, BLOB, &blob);
+    let mut dump = Vec::new();
+    for program in FIRST..FIRST + 10_000 {
+        dump.extend_from_slice(&[0, 0, 0, 1]);
+        dump.extend_from_slice(&rpcb(program));
+    }
+    dump.extend_from_slice(&[0, 0, 0, 0]);
+    put(host, DUMP, &dump);
 }
 
 fn write(host: &Host, folder: &str, first: u32, count: u32) {
