@@ -197,10 +197,11 @@ impl From<&Uaddr> for XdrString {
 /// What [`Display`](fmt::Display) prints of an IPv4 address, without its machinery: each GETADDR needs one.
 fn inet(address: SocketAddrV4) -> XdrString {
     let mut text = [0; "255.255.255.255.255.255".len()];
-    let mut len = 0;
+    let mut places = text.iter_mut();
     let mut push = |byte| {
-        text[len] = byte;
-        len += 1;
+        if let Some(place) = places.next() {
+            *place = byte;
+        }
     };
     let [high, low] = address.port().to_be_bytes();
     let [a, b, c, d] = address.ip().octets();
@@ -209,14 +210,16 @@ fn inet(address: SocketAddrV4) -> XdrString {
             push(b'.');
         }
         if octet >= 100 {
-            push(b'0' + octet / 100);
+            push(b'0' | (octet / 100));
         }
         if octet >= 10 {
-            push(b'0' + octet / 10 % 10);
+            push(b'0' | (octet / 10 % 10));
         }
-        push(b'0' + octet % 10);
+        push(b'0' | (octet % 10));
     }
-    text[..len].into()
+    let unused = places.len();
+    let len = text.len().saturating_sub(unused);
+    text.get(..len).unwrap_or_default().into()
 }
 
 /// The universal address; of a path, what is not printable ASCII is escaped.
