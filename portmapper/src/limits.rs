@@ -117,6 +117,85 @@ mod tests {
     }
 
     #[test]
+    fn what_is_granted_is_what_is_set() {
+        let mut settings = Settings::default();
+        settings.udp_calls_per_network.value = 7;
+        settings.udp_calls_per_second.value = 95;
+        settings.idle_seconds.value = 11;
+        settings.connections.value = 12;
+        settings.connections_reserved.value = 3;
+        settings.connections_per_address.value = 4;
+        let granted = of(&settings);
+        let rate = |per_second, at_once| Rate {
+            per_second,
+            at_once,
+        };
+        let rates = granted.datagram.rates.unwrap();
+        assert_eq!(
+            (rates.per_source, rates.in_all),
+            (rate(7, 14), rate(95, 10))
+        );
+        assert_eq!(granted.connection.idle, Some(Duration::from_secs(11)));
+        assert_eq!(
+            (granted.connections, granted.reserved, granted.per_address),
+            (12, 3, 4)
+        );
+    }
+
+    #[test]
+    fn what_is_not_set_is_what_the_security_page_says() {
+        let granted = of(&Settings::default());
+        let Limits {
+            record,
+            in_flight,
+            unsent,
+            first_record,
+            header,
+            mid_record,
+            pace,
+            write_stall,
+            idle,
+        } = granted.connection;
+        assert_eq!((record.record, record.fragments), (9_000, 64));
+        assert_eq!((in_flight, unsent), (64, 16_384));
+        let seconds = Duration::from_secs;
+        assert_eq!([header, mid_record, write_stall], [5, 10, 5].map(seconds));
+        assert_eq!([first_record, idle], [10, 60].map(seconds).map(Some));
+        let grace = seconds(2);
+        let bytes_per_second = 1_024;
+        let expected = Pace {
+            grace,
+            bytes_per_second,
+        };
+        assert_eq!(pace, Some(expected));
+
+        let unix = granted.unix_connection;
+        assert_eq!((unix.first_record, unix.idle), (None, None));
+        assert_eq!(unix.record, granted.connection.record);
+        assert_eq!((unix.in_flight, unix.unsent), (in_flight, unsent));
+
+        let DatagramLimits {
+            receive,
+            send,
+            in_flight,
+            in_flight_per_source,
+            rates,
+            refuse_odd_sources,
+        } = granted.datagram;
+        assert_eq!((receive, send), (9_000, 9_000));
+        assert_eq!((in_flight, in_flight_per_source), (1_024, 64));
+        assert_eq!(rates, Some(RATES));
+        assert!(refuse_odd_sources);
+        assert_eq!(granted.bytes, 33_554_432);
+        assert_eq!(granted.evict_after, Some(seconds(10)));
+        assert_eq!(
+            (granted.connections, granted.reserved, granted.per_address),
+            (4_096, 64, 64)
+        );
+        assert_eq!(granted.per_uid, usize::MAX);
+    }
+
+    #[test]
     fn no_more_networks_can_have_spent_anything_than_there_are_rows() {
         // What one of them has spent is forgotten when it is there again, here after 5 ms.
         let Bounds {
