@@ -25,7 +25,7 @@ use crate::interfaces::{Changes, Interfaces};
 use crate::limits;
 use crate::lock::Lock;
 use crate::netconfig;
-use crate::notify::ServiceManager;
+use crate::notify::{ServiceManager, keep_alive};
 use crate::passed::{self, Passed};
 use crate::plan::{self, Addresses, At, NotAllowed, Place, Wanted};
 use crate::portmapper::Portmapper;
@@ -385,18 +385,6 @@ async fn until_a_signal(
         log::warn!("calls at hand were given up");
     }
     Ok(())
-}
-
-/// Tells the service manager that we are not stuck, for ever. It is the loop that answers calls which says so.
-async fn keep_alive(manager: Option<&ServiceManager>) {
-    let Some((manager, interval)) = manager.and_then(|m| Some((m, m.interval()?))) else {
-        return std::future::pending().await;
-    };
-    let mut interval = tokio::time::interval(interval);
-    loop {
-        interval.tick().await;
-        manager.alive();
-    }
 }
 
 async fn start(

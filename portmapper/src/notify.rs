@@ -7,6 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+use tokio::time::MissedTickBehavior;
+
 /// The service manager that waits for news of us.
 #[derive(Debug)]
 pub struct ServiceManager {
@@ -47,9 +49,10 @@ impl ServiceManager {
         self.patience.map(|patience| patience / 2)
     }
 
-    /// We serve.
+    /// We serve, and from now on wait for nobody: news that the manager does not take in time is none.
     pub fn ready(&self) {
-        if let Err(error) = self.tell("READY=1") {
+        let told = self.tell("READY=1");
+        if let Err(error) = told.and_then(|()| self.socket.set_nonblocking(true)) {
             log::warn!("cannot tell the service manager that we are ready: {error}");
         }
     }
@@ -78,6 +81,19 @@ impl ServiceManager {
     }
 }
 
+/// Tells the service manager that we are not stuck, for ever. It is the loop that answers calls which says so.
+pub async fn keep_alive(manager: Option<&ServiceManager>) {
+    let Some((manager, interval)) = manager.and_then(|m| Some((m, m.interval()?))) else {
+        return std::future::pending().await;
+    };
+    let mut interval = tokio::time::interval(interval);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        interval.tick().await;
+        manager.alive();
+    }
+}
+
 /// The time after which a service manager kills this process, unless it means another.
 fn watchdog(micros: &str, process: Option<&str>, own: &str) -> Option<Duration> {
     let for_us = process.is_none_or(|process| process == own);
@@ -87,6 +103,8 @@ fn watchdog(micros: &str, process: Option<&str>, own: &str) -> Option<Duration> 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
@@ -111,6 +129,51 @@ mod tests {
             }
         }
         std::fs::remove_file(path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_loop_that_is_blocked_is_not_called_alive() {
+        let name = format!("oncrpc-watchdog-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let socket = Arc::new(UnixDatagram::bind_addr(&address).unwrap());
+        let patience = Duration::from_millis(2);
+        let manager = ServiceManager::at(OsStr::new(&format!("@{name}")), Some(patience));
+        let manager = manager.unwrap();
+        manager.ready();
+        assert_eq!(socket.recv(&mut [0; 16]).unwrap(), "READY=1".len());
+        tokio::spawn(async move { keep_alive(Some(&manager)).await });
+        let hears = || {
+            let socket = socket.clone();
+            tokio::task::spawn_blocking(move || {
+                let mut news = [0; 16];
+                let len = socket.recv(&mut news).unwrap();
+                assert_eq!(&news[..len], b"WATCHDOG=1");
+            })
+        };
+        for _ in 0..3 {
+            hears().await.unwrap();
+        }
+        // Whoever listens here blocks the loop, and hears no more than what was said before, however patient he is.
+        socket.set_nonblocking(true).unwrap();
+        while socket.recv(&mut [0; 16]).is_ok() {}
+        socket.set_nonblocking(false).unwrap();
+        socket.set_read_timeout(Some(31 * patience)).unwrap();
+        let silence = socket.recv(&mut [0; 16]).unwrap_err();
+        assert_eq!(silence.kind(), io::ErrorKind::WouldBlock);
+        socket.set_read_timeout(None).unwrap();
+        hears().await.unwrap();
+    }
+
+    #[test]
+    fn a_manager_that_does_not_listen_is_not_waited_for() {
+        let name = format!("oncrpc-deaf-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let socket = UnixDatagram::bind_addr(&address).unwrap();
+        let manager = ServiceManager::at(OsStr::new(&format!("@{name}")), None).unwrap();
+        manager.ready();
+        while manager.tell("WATCHDOG=1").is_ok() {}
+        manager.alive();
+        assert_eq!(socket.recv(&mut [0; 16]).unwrap(), "READY=1".len());
     }
 
     #[test]

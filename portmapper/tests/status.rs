@@ -177,6 +177,25 @@ fn calls_and_changes_are_counted_by_what_became_of_them() {
 }
 
 #[test]
+fn a_connection_that_is_ended_for_another_is_counted() {
+    let place = Place::new("status-evicted");
+    let metrics = place.path.join("metrics");
+    let flags = ["--set", "connections = 2", "--metrics"];
+    let _instance = place.start(&[&flags[..], &[metrics.to_str().unwrap()]].concat());
+    let connect = || TcpStream::connect(("127.0.0.1", place.port)).unwrap();
+    let silent = [connect(), connect()];
+    // Whoever comes when all places are taken has that of one who has said nothing.
+    assert!(ask(&mut connect(), 0, &[]).is_empty());
+    assert_eq!(json(&place)["connections"]["evicted"], 1);
+    let page = say(&place, SCRAPE);
+    assert!(
+        page.contains("\nrpcbind_connections_evicted_total 1\n"),
+        "{page}"
+    );
+    drop(silent);
+}
+
+#[test]
 fn calls_for_others_are_counted_while_they_are_at_hand() {
     let place = Place::new("status-forward");
     let instance = place.start(&["-r"]);

@@ -29,6 +29,7 @@ pub fn status(status: &Status, registrations: &[Registration], names: &ProgramNa
         "connections": {
             "accepted": status.connections.accepted,
             "refused": status.connections.refused,
+            "evicted": status.connections.evicted,
         },
         "dropped_datagrams": status.dropped_datagrams,
         "forwarded_calls": status.forwarded.as_ref().map(|counts| json!({
@@ -102,6 +103,7 @@ mod tests {
         assert_eq!(value["changes"]["set"]["declined"], 2);
         assert_eq!(value["changes"]["unset"]["foreign"], 1);
         assert_eq!(value["limits"]["registrations"]["most"], 65_536);
+        assert_eq!(value["connections"]["evicted"], 5);
         assert_eq!(value["journal"]["records"], 6);
         assert_eq!(value["forwarded_calls"]["given_up"], 1);
     }

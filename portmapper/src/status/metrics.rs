@@ -117,7 +117,7 @@ mod tests {
         let (mut slow, server) = tokio::io::duplex(64);
         tokio::spawn(async move {
             while slow.write_all(b"x").await.is_ok() {
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::advance(Duration::from_millis(100)).await;
             }
         });
         assert_eq!(given_up(server).await, DEADLINE);

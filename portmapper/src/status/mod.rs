@@ -80,6 +80,7 @@ pub(crate) mod tests {
             connections: Connections {
                 accepted: 12,
                 refused: 1,
+                evicted: 5,
             },
             dropped_datagrams: Some(4),
             forwarded: Some(Forwarded {

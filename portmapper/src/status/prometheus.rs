@@ -51,6 +51,11 @@ pub fn page(status: &Status) -> String {
         [bare(status.connections.refused)],
     );
     page.counter(
+        "connections_evicted_total",
+        "Connections that were ended, since nobody used them and others needed their places.",
+        [bare(status.connections.evicted)],
+    );
+    page.counter(
         "dropped_datagrams_total",
         "Datagrams that came faster than they were read, as the kernel counts.",
         status.dropped_datagrams.map(bare),
@@ -182,6 +187,7 @@ mod tests {
             "rpcbind_calls_total{version=\"4\",procedure=\"other\",outcome=\"refused\"} 3\n",
             "rpcbind_changes_total{request=\"set\",outcome=\"declined\"} 2\n",
             "rpcbind_connections_refused_total 1\n",
+            "rpcbind_connections_evicted_total 5\n",
             "rpcbind_dropped_datagrams_total 4\n",
             "rpcbind_forwarded_calls_total{event=\"too_many\"} 2\n",
             "rpcbind_journal_bytes 4096\n",

@@ -198,6 +198,7 @@ oncrpc_xdr::structure!(Limit: { name: wire::Text<STATUS_MAX_WORD>, used: u64, mo
 /// struct connections {
 ///         unsigned hyper accepted;
 ///         unsigned hyper refused;
+///         unsigned hyper evicted;
 /// };
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -206,9 +207,11 @@ pub struct Connections {
     pub accepted: u64,
     /// Those that were closed, since their peer had as many as it may have.
     pub refused: u64,
+    /// Those that were ended, since nobody used them and others needed their places.
+    pub evicted: u64,
 }
 
-oncrpc_xdr::structure!(Connections: { accepted: u64, refused: u64 });
+oncrpc_xdr::structure!(Connections: { accepted: u64, refused: u64, evicted: u64 });
 
 /// Calls for others since the start.
 ///

@@ -69,8 +69,8 @@ fn push_counts(text: &mut String, status: &Status) {
     line(
         "connections",
         format!(
-            "{} accepted, {} refused",
-            connections.accepted, connections.refused
+            "{} accepted, {} refused, {} ended for the sake of others",
+            connections.accepted, connections.refused, connections.evicted
         ),
     );
     line(
@@ -211,7 +211,7 @@ limit          used   most
 registrations     3  65536
 connections       2   4096
 
-connections: 12 accepted, 1 refused
+connections: 12 accepted, 1 refused, 5 ended for the sake of others
 datagrams dropped by the kernel: 4
 calls for others: 9 made, 1 of them given up; 3 repeated, 2 too many
 journal: 4096 bytes, 6 records added, 1 times written anew
@@ -224,7 +224,7 @@ journal: 4096 bytes, 6 records added, 1 times written anew
         let text = super::status(&Status::default(), &[], &ProgramNames::default());
         assert!(!text.contains("procedure"), "{text}");
         let end = "\
-connections: 0 accepted, 0 refused
+connections: 0 accepted, 0 refused, 0 ended for the sake of others
 datagrams dropped by the kernel: not known
 calls for others: off
 journal: none: registrations end with the daemon

@@ -65,6 +65,7 @@ impl View {
             connections: Connections {
                 accepted: connections.accepted,
                 refused: connections.refused,
+                evicted: connections.evicted,
             },
             dropped_datagrams: self.drops.count(),
             forwarded: forwarder.map(forwarded),
