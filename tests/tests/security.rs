@@ -1,5 +1,4 @@
 //! SECURITY.md names tests: they are there.
-#![expect(clippy::expect_used, reason = "a helper of a test may fail it")]
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
