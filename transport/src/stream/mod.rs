@@ -24,6 +24,9 @@ const MAX_SLICES: usize = 64;
 /// Fewest bytes that are asked for in one read: some hundred small calls.
 const LEAST_READ: usize = 16 * 1024;
 
+/// Bytes of one record that are read before it is looked at whether the connection may hold more.
+const LONG_READ: usize = 256 * 1024;
+
 /// A byte stream, cut into records.
 ///
 /// The stream is never split into halves: one task reads and writes it, so a reply is in the output
@@ -137,6 +140,7 @@ impl<S: ByteStream> Link for StreamLink<S> {
     }
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Arrived<'_>>>> {
+        let mut read = 0;
         let record = loop {
             let record = self.records.next_in(&self.input, &mut self.cut);
             if let Some(record) = record.map_err(invalid_data)? {
@@ -147,11 +151,16 @@ impl<S: ByteStream> Link for StreamLink<S> {
             self.cut = 0;
             self.is_aside = false;
             self.gathered = Bytes::new();
-            if ready!(self.poll_read(cx))? == 0 {
-                return Poll::Ready(match self.records.is_mid_record() {
-                    true => Err(io::ErrorKind::UnexpectedEof.into()),
-                    false => Ok(None),
-                });
+            if read >= LONG_READ {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            match ready!(self.poll_read(cx))? {
+                0 if self.records.is_mid_record() => {
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                }
+                0 => return Poll::Ready(Ok(None)),
+                more => read += more,
             }
         };
         let message = match record {
