@@ -33,7 +33,7 @@ fn rates(settings: &Settings) -> Bounds {
     Bounds {
         per_source: Rate {
             per_second: per_source,
-            at_once: 2 * per_source,
+            at_once: per_source.saturating_mul(2),
         },
         in_all: Rate {
             per_second: in_all,

@@ -609,6 +609,36 @@ mod tests {
     }
 
     #[test]
+    fn no_number_is_set_that_is_out_of_its_bounds_whoever_sets_it() {
+        // Each bound, what is next to it, and what no number of this machine holds.
+        for (at, (name, field)) in Settings::default().fields().into_iter().enumerate() {
+            let (low, high) = match field {
+                Field::Number(_, low, high) => (low as i128, high as i128),
+                Field::Port(_) => (1, 65_535),
+                _ => continue,
+            };
+            let near = [low, high, 0, 1 << 16, 1 << 32, 1 << 63, 1 << 64];
+            for value in near.into_iter().flat_map(|near| near - 1..=near + 1) {
+                let is_bounded = (low..=high).contains(&value);
+                let line = format!("{name} = {value}");
+                let by_option = Settings::read(&Options {
+                    config: Some("/dev/null".into()),
+                    set: vec![line.clone()],
+                    ..Options::default()
+                });
+                let by_option = by_option.map_err(|error| error.to_string());
+                for settings in [from_file(&line), by_option] {
+                    assert_eq!(settings.is_ok(), is_bounded, "{line}");
+                    if let Ok(settings) = settings {
+                        let (_, shown, _) = &settings.list()[at];
+                        assert_eq!(*shown, value.to_string(), "{line}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_command_line_wins() {
         let name = format!("oncrpc-settings-{}", std::process::id());
         let path = std::env::temp_dir().join(name);

@@ -2,6 +2,16 @@
 //!
 //! Both go by the family of the transport that was used for asking, and both are as lenient as libtirpc: a
 //! socket address is read by its length alone, whatever family it claims.
+// What reads what others have written computes nothing that could overflow and indexes nothing that could be missing.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::indexing_slicing,
+        clippy::unwrap_used
+    )
+)]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -27,8 +37,8 @@ const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
 // Sizes of `sockaddr_in`, `sockaddr_in6` and `sockaddr_un`, in bytes.
-const SOCKADDR_IN: usize = 16;
-const SOCKADDR_IN6: usize = 28;
+const SOCKADDR_IN: u32 = 16;
+const SOCKADDR_IN6: u32 = 28;
 const SOCKADDR_UN: u32 = 110;
 
 /// The socket address of a universal one; of text that is none, the empty one.
@@ -48,8 +58,8 @@ fn inet(host: Ipv4Addr, port: u16) -> SocketAddress {
     let mut bytes = AF_INET.to_ne_bytes().to_vec();
     bytes.extend(port.to_be_bytes());
     bytes.extend(host.octets());
-    bytes.resize(SOCKADDR_IN, 0);
-    let max = SOCKADDR_IN as u32;
+    bytes.resize(SOCKADDR_IN as usize, 0);
+    let max = SOCKADDR_IN;
     SocketAddress { max, bytes }
 }
 
@@ -58,8 +68,8 @@ fn inet6(host: Ipv6Addr, port: u16) -> SocketAddress {
     bytes.extend(port.to_be_bytes());
     bytes.extend([0; 4]);
     bytes.extend(host.octets());
-    bytes.resize(SOCKADDR_IN6, 0);
-    let max = SOCKADDR_IN6 as u32;
+    bytes.resize(SOCKADDR_IN6 as usize, 0);
+    let max = SOCKADDR_IN6;
     SocketAddress { max, bytes }
 }
 
@@ -73,7 +83,7 @@ fn unix(uaddr: &[u8]) -> SocketAddress {
     let Some(path) = path else {
         return SocketAddress::default();
     };
-    let path = &path[..path.len().min(MAX_PATH)];
+    let path = path.get(..MAX_PATH).unwrap_or(path);
     SocketAddress {
         max: SOCKADDR_UN,
         bytes: [&AF_UNIX.to_ne_bytes(), path].concat(),
@@ -93,7 +103,7 @@ pub fn to_uaddr(address: &[u8], family: Family) -> XdrString {
 }
 
 fn to_inet(address: &[u8]) -> Option<XdrString> {
-    let address: &[u8; SOCKADDR_IN] = address.first_chunk()?;
+    let address: &[u8; SOCKADDR_IN as usize] = address.first_chunk()?;
     let [_, _, high, low, a, b, c, d, ..] = *address;
     let port = u16::from_be_bytes([high, low]);
     let uaddr = Uaddr::from(SocketAddr::from(([a, b, c, d], port)));
@@ -101,9 +111,9 @@ fn to_inet(address: &[u8]) -> Option<XdrString> {
 }
 
 fn to_inet6(address: &[u8]) -> Option<XdrString> {
-    let address: &[u8; SOCKADDR_IN6] = address.first_chunk()?;
-    let (&[_, _, high, low], rest) = address.split_first_chunk()?;
-    let host = Ipv6Addr::from(*rest[4..].first_chunk::<16>()?);
+    let address: &[u8; SOCKADDR_IN6 as usize] = address.first_chunk()?;
+    let (&[_, _, high, low, _, _, _, _], rest) = address.split_first_chunk()?;
+    let host = Ipv6Addr::from(*rest.first_chunk::<16>()?);
     // glibc writes the IPv4 address in an address of the deprecated kind `::192.0.2.1` with dots.
     if matches!(host.segments(), [0, 0, 0, 0, 0, 0, 1..=u16::MAX, _]) {
         let [.., a, b, c, d] = host.octets();

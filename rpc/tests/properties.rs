@@ -4,14 +4,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use oncrpc::auth::{AuthSys, MAX_AUTH_BODY};
+use oncrpc::message::ReplyHeader;
 use oncrpc::netid::Netid;
 use oncrpc::peer::Peer;
+use oncrpc::proto::rpc_msg::{AuthFlavor, AuthStat, AuthsysParms, OpaqueAuth};
 use oncrpc::record::{RecordError, RecordLimits, RecordReader};
 use oncrpc::{
     Call, CallContext, Dispatch, Framing, Handler, Ladder, Procedure, ProcedureInfo, Reject, Reply,
     Service, Services, Session, service,
 };
-use oncrpc_xdr::Writer;
+use oncrpc_xdr::{Enumeration, Writer, from_bytes, to_bytes};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -155,6 +158,88 @@ fn records<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Bytes>, Option<Re
         assert!(reader.held() <= LIMITS.record as usize);
     }
     (records, None)
+}
+
+/// A length of at most `bound` or a little more, the lengths about the bound more often than others.
+fn about(bound: usize) -> impl Strategy<Value = usize> {
+    prop_oneof![0..=bound + 50, bound - 1..=bound + 2]
+}
+
+/// The words of `opaque<>` of so many bytes.
+fn opaque(len: usize) -> Vec<u8> {
+    let data = vec![b'x'; len];
+    to_bytes(&Bytes::from(data)).unwrap().to_vec()
+}
+
+/// What a server makes of a call of the null procedure with this credential and verifier.
+fn judged(credential: &[u8], verifier: &[u8]) -> Bytes {
+    let (mut ladder, mut session) = fresh();
+    let call = [&bytes(&[7, 0, 2, P, 2, 0])[..], credential, verifier].concat();
+    outcome(&mut ladder, &mut session, &call.into()).1
+}
+
+/// The reply to it.
+fn said(refused: Option<AuthStat>) -> Bytes {
+    match refused {
+        None => bytes(&[7, 1, 0, 0, 0, 0]),
+        Some(stat) => bytes(&[7, 1, 1, 1, stat.value().cast_unsigned()]),
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn bodies_of_credentials_and_verifiers_keep_their_bound(
+        len in about(MAX_AUTH_BODY as usize),
+        flavor in select(vec![0, 2, 7, 400]),
+    ) {
+        let is_bounded = len <= 400;
+        let body = Bytes::from(vec![b'x'; len]);
+        let auth = OpaqueAuth { flavor: AuthFlavor::from_value(flavor), body };
+        let written = [&flavor.to_be_bytes()[..], &opaque(len)].concat();
+        match to_bytes(&auth) {
+            Ok(bounded) => prop_assert!(is_bounded && bounded == written),
+            Err(_) => prop_assert!(!is_bounded),
+        }
+        let read = from_bytes::<OpaqueAuth>(&Bytes::from(written.clone()));
+        prop_assert_eq!(read.ok(), is_bounded.then_some(auth));
+
+        // A server refuses it as a credential and as a verifier, each by its name; a client in a reply.
+        let bad = |stat| said((!is_bounded).then_some(stat));
+        prop_assert_eq!(judged(&bytes(&[0, 0]), &written), bad(AuthStat::Badverf));
+        if !is_bounded {
+            prop_assert_eq!(judged(&written, &bytes(&[0, 0])), bad(AuthStat::Badcred));
+        }
+        let reply = [&bytes(&[7, 1, 0])[..], &written, &[0; 4]].concat();
+        prop_assert_eq!(ReplyHeader::parse(&reply).is_ok(), is_bounded);
+    }
+
+    #[test]
+    fn names_and_groups_of_auth_sys_keep_their_bounds(name in about(255), groups in about(16)) {
+        let parms = AuthsysParms {
+            stamp: 1,
+            machinename: "x".repeat(name).into(),
+            uid: 2,
+            gid: 3,
+            gids: vec![4; groups],
+        };
+        let is_bounded = name <= 255 && groups <= 16;
+        prop_assert_eq!(AuthSys::new(&parms).is_ok(), is_bounded);
+        prop_assert_eq!(to_bytes(&parms).is_ok(), is_bounded);
+
+        let count = u32::try_from(groups).unwrap();
+        let numbers = [&[2, 3, count], &vec![4; groups][..]].concat();
+        let body = [&bytes(&[1])[..], &opaque(name), &bytes(&numbers)].concat();
+        let read = from_bytes::<AuthsysParms>(&Bytes::from(body.clone()));
+        prop_assert_eq!(read.ok(), is_bounded.then_some(parms));
+
+        let len = u32::try_from(body.len()).unwrap();
+        let credential = [&bytes(&[1, len])[..], &body].concat();
+        let is_accepted = is_bounded && len <= MAX_AUTH_BODY;
+        let refused = (!is_accepted).then_some(AuthStat::Badcred);
+        prop_assert_eq!(judged(&credential, &bytes(&[0, 0])), said(refused));
+    }
 }
 
 proptest! {

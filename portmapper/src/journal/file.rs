@@ -118,7 +118,7 @@ impl Journal {
                         "cannot shorten {}: {error}",
                         path(&self.directory).display()
                     );
-                    self.put_off = 2 * self.len;
+                    self.put_off = self.len.saturating_mul(2);
                 }
             }
         }
@@ -132,8 +132,8 @@ impl Journal {
         let bytes = record(self.len);
         let written = write_once(&mut **file, &bytes);
         if written.is_ok() {
-            self.len += bytes.len() as u64;
-            self.written.records += 1;
+            self.len = self.len.saturating_add(bytes.len() as u64);
+            self.written.records = self.written.records.saturating_add(1);
         } else if file.cut(self.len).is_err() {
             // Half a record is at its end, and nothing may follow it.
             self.file = None;
@@ -150,23 +150,24 @@ impl Journal {
     }
 
     fn is_overgrown(&self, registry: &Registry) -> bool {
-        self.len > self.put_off && self.len > 2 * snapshot_len(registry) + SLACK
+        let of_use = snapshot_len(registry).saturating_mul(2);
+        self.len > self.put_off && self.len > of_use.saturating_add(SLACK)
     }
 
     /// Replaces what is there by what is registered now.
     fn write_anew(&mut self, registry: &Registry) -> io::Result<Box<dyn OpenFile>> {
-        let mut len = 0;
+        let mut len = 0_u64;
         let file = self.directory.replace(NAME, |file| {
             let mut out = BufWriter::with_capacity(PIECE, file);
             for part in snapshot(registry, self.files) {
                 out.write_all(&part)?;
-                len += part.len() as u64;
+                len = len.saturating_add(part.len() as u64);
             }
             out.flush()
         })?;
         self.len = len;
         self.put_off = 0;
-        self.written.renewals += 1;
+        self.written.renewals = self.written.renewals.saturating_add(1);
         Ok(file)
     }
 }

@@ -25,6 +25,16 @@
 //!
 //! When more than half of it is of no use any more, it is written anew as a FILES and the SETs of all that is
 //! registered. [`record`] and [`replay`] know bytes only, [`file`](mod@file) the file.
+// What reads what others have written computes nothing that could overflow and indexes nothing that could be missing.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::indexing_slicing,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod file;
 pub mod record;

@@ -102,7 +102,7 @@ fn framed(body: Writer, at: u64) -> Vec<u8> {
     let body = body.into_bytes();
     #[expect(clippy::cast_possible_truncation, reason = "bodies keep MAX_BODY")]
     let length = body.len() as u16;
-    let mut record = Vec::with_capacity(HEAD + body.len());
+    let mut record = Vec::with_capacity(body.len().saturating_add(HEAD));
     record.extend(length.to_be_bytes());
     record.extend((!length).to_be_bytes());
     record.extend(checksum(at, length, &body).to_be_bytes());
@@ -172,10 +172,10 @@ fn decode_entry(r: &mut Reader<'_>) -> Result<Entry, DecodeError> {
 pub fn snapshot(registry: &Registry, files: Fingerprint) -> impl Iterator<Item = Vec<u8>> {
     let mut at = MAGIC.len() as u64;
     let files = encode_files(files, at);
-    at += files.len() as u64;
+    at = at.saturating_add(files.len() as u64);
     let sets = registry.registered().map(move |entry| {
         let set = encode_change(&Change::Set(Cow::Owned(entry)), at);
-        at += set.len() as u64;
+        at = at.saturating_add(set.len() as u64);
         set
     });
     [MAGIC.to_vec(), files].into_iter().chain(sets)
@@ -184,8 +184,11 @@ pub fn snapshot(registry: &Registry, files: Fingerprint) -> impl Iterator<Item =
 /// The length of such a journal in bytes, at most.
 pub fn snapshot_len(registry: &Registry) -> u64 {
     // A SET is a node of the answer to DUMP behind a head: both have a word before the five fields.
-    let records = registry.dump_len() + (HEAD * registry.len()) as u64;
-    MAGIC.len() as u64 + FILES_LEN + records
+    let heads = registry.len().saturating_mul(HEAD) as u64;
+    registry
+        .dump_len()
+        .saturating_add(heads)
+        .saturating_add(START)
 }
 
 fn checksum(at: u64, length: u16, body: &[u8]) -> u32 {
@@ -227,15 +230,24 @@ fn unknown(r: &Reader<'_>, found: u32) -> DecodeError {
 }
 
 // The bounds of what bodies hold, for the codec.
-const NETID: u32 = MAX_NETID as u32;
-const UADDR: u32 = MAX_UADDR as u32;
-const OWNER: u32 = MAX_OWNER as u32;
+const NETID: u32 = bound(MAX_NETID);
+const UADDR: u32 = bound(MAX_UADDR);
+const OWNER: u32 = bound(MAX_OWNER);
+
+#[expect(clippy::cast_possible_truncation, reason = "it has been compared")]
+const fn bound(max: usize) -> u32 {
+    assert!(max <= u32::MAX as usize);
+    max as u32
+}
 
 /// Most netids of one UNSET: version 2 removes from `tcp` and `udp` at once.
 const NETIDS: u32 = 2;
 
 /// Longest FILES with its head, in bytes.
 const FILES_LEN: u64 = (HEAD + 4 + 2 * 12) as u64;
+
+/// Longest start of a snapshot, before the first SET, in bytes.
+const START: u64 = MAGIC.len() as u64 + FILES_LEN;
 
 /// Length, complement and checksum, in bytes.
 const HEAD: usize = 8;

@@ -58,10 +58,12 @@ impl Replay {
     /// that is. The rest has to be there again, with more behind it, or at the [`end`](Self::end).
     pub fn take(&mut self, bytes: &[u8]) -> usize {
         let before = self.at;
-        let taken = |replay: &Self| usize::try_from(replay.at - before).unwrap_or(bytes.len());
+        let taken = |replay: &Self| {
+            usize::try_from(replay.at.saturating_sub(before)).unwrap_or(bytes.len())
+        };
         while self.told.damage.is_none() {
-            match self.next(&bytes[taken(self)..]) {
-                Ok(len) => self.at += len as u64,
+            match self.next(bytes.get(taken(self)..).unwrap_or_default()) {
+                Ok(len) => self.at = self.at.saturating_add(len as u64),
                 Err(Fault::Record(BadRecord::Cut { .. })) => break,
                 Err(fault) => self.damaged(fault),
             }
@@ -83,7 +85,7 @@ impl Replay {
 
     fn next(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
         if self.at == 0 {
-            let start = &bytes[..bytes.len().min(MAGIC.len())];
+            let start = bytes.get(..MAGIC.len()).unwrap_or(bytes);
             return match MAGIC.strip_prefix(start) {
                 Some([]) => Ok(MAGIC.len()),
                 Some(_) => Err(Fault::Record(BadRecord::Cut {

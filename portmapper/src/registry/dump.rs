@@ -24,8 +24,8 @@ pub(super) fn encode<'a>(entries: impl Iterator<Item = Registered<'a>>, len: u64
 /// The length of one entry in such a list, in bytes.
 pub(super) fn node_len(entry: &Entry) -> u64 {
     let texts = [&entry.netid, &entry.uaddr, &entry.owner.to_text()];
-    let padded = texts.map(|text| 4 + text.len().next_multiple_of(4));
-    (12 + padded.iter().sum::<usize>()) as u64
+    let padded = texts.map(|text| text.len().next_multiple_of(4).saturating_add(4));
+    padded.iter().sum::<usize>().saturating_add(12) as u64
 }
 
 /// The length of the word that ends a list, in bytes.

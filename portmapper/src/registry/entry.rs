@@ -150,10 +150,9 @@ pub fn port(uaddr: &[u8]) -> Option<u32> {
 
 /// What stands before the last two dots, and the two numbers of the port.
 pub fn split_port(uaddr: &[u8]) -> Option<(&[u8], i32, i32)> {
-    let low_dot = uaddr.iter().rposition(|&byte| byte == b'.')?;
-    let high_dot = uaddr[..low_dot].iter().rposition(|&byte| byte == b'.')?;
-    let (high, low) = (&uaddr[high_dot + 1..low_dot], &uaddr[low_dot + 1..]);
-    Some((&uaddr[..high_dot], atoi(high), atoi(low)))
+    let mut parts = uaddr.rsplitn(3, |&byte| byte == b'.');
+    let (low, high, host) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((host, atoi(high), atoi(low)))
 }
 
 /// A decimal number as C's `atoi` finds it on Linux: behind white space and one sign, up to the first byte
@@ -172,13 +171,17 @@ fn atoi(text: &[u8]) -> i32 {
             .fold(0_i64, |number, digit| {
                 number
                     .saturating_mul(10)
-                    .saturating_add(i64::from(digit - b'0'))
+                    .saturating_add(i64::from(digit & 0xf))
             });
     #[expect(
         clippy::cast_possible_truncation,
         reason = "that is what atoi does with the result of strtol"
     )]
-    let low = if negative { -number } else { number } as i32;
+    let low = if negative {
+        number.wrapping_neg()
+    } else {
+        number
+    } as i32;
     low
 }
 

@@ -6,6 +6,16 @@
 //!
 //! Nothing here knows who may do what (that is [`policy`](crate::policy)) beyond ownership, and nothing
 //! does I/O.
+// What reads what others have written computes nothing that could overflow and indexes nothing that could be missing.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::indexing_slicing,
+        clippy::unwrap_used
+    )
+)]
 
 mod change;
 mod dump;
@@ -142,7 +152,7 @@ impl Registry {
     /// Registers the daemon's own service, in front of all others.
     pub fn announce(&mut self, entry: Entry) -> Set {
         self.add(entry, |registry| {
-            registry.front -= 1;
+            registry.front = registry.front.saturating_sub(1);
             registry.front
         })
     }
@@ -156,7 +166,7 @@ impl Registry {
                 registry.move_up();
             }
             let place = registry.end;
-            registry.end += 1;
+            registry.end = registry.end.saturating_add(1);
             place
         })
     }
@@ -207,7 +217,7 @@ impl Registry {
         let group = (program, netid.half(entry.mapping().is_some()));
         self.of_program.insert(group, place);
         self.of_version.insert((program, version), place);
-        self.nodes_len += dump::node_len(&entry);
+        self.nodes_len = self.nodes_len.saturating_add(dump::node_len(&entry));
         let stored = Stored {
             program,
             version,
@@ -311,7 +321,7 @@ impl Registry {
             self.netids.give_back(netid);
         }
         self.of_version.remove((program, version), place);
-        self.nodes_len -= dump::node_len(&entry);
+        self.nodes_len = self.nodes_len.saturating_sub(dump::node_len(&entry));
         self.netids.give_back(stored.netid);
         self.owners.give_back(stored.owner);
         self.changed();
@@ -425,7 +435,7 @@ impl Registry {
 
     /// The length of the answer to DUMP of versions 3 and 4, in bytes, encoded or not.
     pub fn dump_len(&self) -> u64 {
-        self.nodes_len + dump::END_LEN
+        self.nodes_len.saturating_add(dump::END_LEN)
     }
 
     /// The answer to DUMP of version 2, encoded once after a change and then shared.
@@ -437,7 +447,7 @@ impl Registry {
     }
 
     fn changed(&mut self) {
-        self.changes += 1;
+        self.changes = self.changes.saturating_add(1);
         self.dumped = Snapshot::default();
         self.dumped_v2 = Snapshot::default();
     }

@@ -12,7 +12,7 @@ pub(super) struct Half(u32);
 
 impl Id {
     pub(super) fn half(self, upper: bool) -> Half {
-        Half(2 * self.0 + u32::from(upper))
+        Half(self.0 << 1 | u32::from(upper))
     }
 }
 
@@ -54,21 +54,26 @@ impl<T: Clone + Ord> Shared<T> {
     pub(super) fn take(&mut self, value: &T) -> Id {
         if let Some(id) = self.id(value) {
             if let Some((_, uses)) = self.slot_mut(id) {
-                *uses += 1;
+                *uses = uses.saturating_add(1);
             }
             return id;
         }
-        let slot = Some((value.clone(), 1));
-        let id = self.free.pop().unwrap_or_else(|| {
-            self.values.push(None);
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "there are no more values than entries"
-            )]
-            let last = self.values.len() as u32 - 1;
-            Id(last)
-        });
-        self.values[id.0 as usize] = slot;
+        let first = Some((value.clone(), 1));
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.put(id, first);
+                id
+            }
+            None => {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "there are no more values than entries"
+                )]
+                let id = Id(self.values.len() as u32);
+                self.values.push(first);
+                id
+            }
+        };
         self.ids.insert(value.clone(), id);
         id
     }
@@ -78,12 +83,18 @@ impl<T: Clone + Ord> Shared<T> {
         let Some((value, uses)) = self.slot_mut(id) else {
             return;
         };
-        *uses -= 1;
+        *uses = uses.saturating_sub(1);
         if *uses == 0 {
             let value = value.clone();
             self.ids.remove(&value);
-            self.values[id.0 as usize] = None;
+            self.put(id, None);
             self.free.push(id);
+        }
+    }
+
+    fn put(&mut self, id: Id, slot: Option<(T, usize)>) {
+        if let Some(there) = self.values.get_mut(id.0 as usize) {
+            *there = slot;
         }
     }
 

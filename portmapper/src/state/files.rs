@@ -63,7 +63,7 @@ pub(super) const RPCBIND: &str = "rpcbind.xdr";
 pub(super) const PORTMAP: &str = "portmap.xdr";
 
 /// Longest file that is read, in bytes: a full registry of the longest entries.
-const MAX_FILE: u32 = (MAX_ENTRIES * (12 + 3 * 4 + MAX_NETID + MAX_UADDR + MAX_OWNER) + 4) as u32;
+const MAX_FILE: u64 = (MAX_ENTRIES * (12 + 3 * 4 + MAX_NETID + MAX_UADDR + MAX_OWNER) + 4) as u64;
 
 impl Files {
     /// Reads the files of this directory.
@@ -126,11 +126,11 @@ impl Found {
 
 /// The bytes of a file that only we, or root, can have written; `None` if there is none.
 fn read(directory: &StateDirectory, name: &str) -> Result<Option<Bytes>, StateError> {
-    let Some(file) = directory.open(name, u64::from(MAX_FILE))? else {
+    let Some(file) = directory.open(name, MAX_FILE)? else {
         return Ok(None);
     };
     let mut contents = Vec::new();
-    match file.take(u64::from(MAX_FILE)).read_to_end(&mut contents) {
+    match file.take(MAX_FILE).read_to_end(&mut contents) {
         Ok(_) => Ok(Some(contents.into())),
         Err(error) => Err(StateError::io(&directory.path().join(name), error)),
     }

@@ -55,7 +55,7 @@ fn each(
             Some((service, netid, uaddr, owner)) => {
                 match Entry::new(service, &netid, &uaddr, owner) {
                     Some(entry) => state.entries.push(entry),
-                    None => state.too_long += 1,
+                    None => state.too_long = state.too_long.saturating_add(1),
                 }
             }
         }

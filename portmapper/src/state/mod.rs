@@ -7,6 +7,16 @@
 //!
 //! The registrations are trusted, owners and all; so are the files only if nobody else can have written
 //! them, and the directory only if nobody else can have put them there.
+// What reads what others have written computes nothing that could overflow and indexes nothing that could be missing.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::indexing_slicing,
+        clippy::unwrap_used
+    )
+)]
 
 mod disk;
 mod files;
