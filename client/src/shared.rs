@@ -94,6 +94,14 @@ impl Shared {
         }
     }
 
+    /// The connection, if there is one.
+    pub(crate) fn connected(&self) -> Option<Connection> {
+        match &self.state().stage {
+            Stage::Connected(connection) if !connection.is_ended() => Some(connection.clone()),
+            _ => None,
+        }
+    }
+
     /// The connection, made if there is none.
     ///
     /// Where the channel waits for its server, attempts are made until there is a connection or the time is

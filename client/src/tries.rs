@@ -20,6 +20,8 @@ pub(crate) struct Tries<'a> {
     deadline: Instant,
     /// Tries that were never sent.
     unsent: u32,
+    /// None of the time has passed yet.
+    fresh: bool,
 }
 
 impl<'a> Tries<'a> {
@@ -31,11 +33,18 @@ impl<'a> Tries<'a> {
             timeout,
             deadline: Instant::now() + timeout,
             unsent: 0,
+            fresh: true,
         }
     }
 
     /// A connection for the next try, and how to call on it.
     pub(crate) async fn next(&mut self) -> Result<(Connection, &CallOptions), CallError> {
+        if std::mem::take(&mut self.fresh)
+            && let Some(connection) = self.shared.connected()
+        {
+            self.options.timeout = Some(self.timeout);
+            return Ok((connection, &self.options));
+        }
         let connection = self.shared.connection(self.deadline, self.timeout).await?;
         self.options.timeout = Some(self.deadline.saturating_duration_since(Instant::now()));
         Ok((connection, &self.options))

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use oncrpc::auth::ClientAuth;
@@ -12,7 +12,7 @@ use oncrpc::{CallError, CallTable, Framing, ProcedureId, record};
 use oncrpc_xdr::{EncodeError, Writer};
 use tokio::sync::Notify;
 
-use crate::{Link, clock};
+use crate::Link;
 
 /// What callers and the driver share: the table, and the messages that are on their way from one to the
 /// other.
@@ -42,10 +42,11 @@ struct State {
     abandoned: bool,
 }
 
-/// Who calls, and how long that may take.
+/// Who calls, from when on, and how long that may take.
 pub(crate) struct Caller {
     pub(crate) auth: Arc<dyn ClientAuth>,
-    pub(crate) deadline: Instant,
+    pub(crate) now: Instant,
+    pub(crate) timeout: Duration,
 }
 
 impl Calls {
@@ -78,9 +79,7 @@ impl Calls {
         encode: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
         caller: Caller,
     ) -> Result<u32, CallError> {
-        let now = clock::now();
-        let Caller { auth, deadline } = caller;
-        let timeout = deadline.saturating_duration_since(now);
+        let Caller { auth, now, timeout } = caller;
         let mut state = self.lock();
         let xid = state.enqueue(self.framing, encode, |table, args, message| {
             let call = NewCall {

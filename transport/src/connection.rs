@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use oncrpc::auth::{AuthNone, ClientAuth};
@@ -107,12 +107,6 @@ impl Connection {
     pub async fn ended(&self) {
         self.handle.calls.ended().await;
     }
-
-    /// The time that a call has, and its end.
-    fn deadline(&self, options: &CallOptions) -> (Duration, Instant) {
-        let timeout = options.timeout_or(self.timeout);
-        (timeout, clock::now() + timeout)
-    }
 }
 
 /// An xid to begin with, which the connection before this one did not have.
@@ -133,20 +127,25 @@ impl Carrier for Connection {
         args: &impl Arguments,
         options: &CallOptions,
     ) -> Result<Bytes, CallError> {
-        let (timeout, deadline) = self.deadline(options);
+        let given = options.timeout_or(self.timeout);
+        let (mut now, mut timeout) = (clock::now(), given);
         let permits = &self.handle.permits;
         let _permit = match permits.try_acquire() {
             Ok(permit) => permit,
             // INVARIANT: nobody closes the semaphore, so waiting ends with a permit or in time-out.
-            Err(_) => match tokio::time::timeout(timeout, permits.acquire()).await {
-                Ok(Ok(permit)) => permit,
-                Ok(Err(_)) | Err(_) => return Err(never_sent(timeout)),
+            Err(_) => match tokio::time::timeout(given, permits.acquire()).await {
+                Ok(Ok(permit)) => {
+                    let begun = std::mem::replace(&mut now, clock::now());
+                    timeout = given.saturating_sub(now.saturating_duration_since(begun));
+                    permit
+                }
+                Ok(Err(_)) | Err(_) => return Err(never_sent(given)),
             },
         };
         let auth = options.auth.as_ref().unwrap_or(&self.auth).clone();
         let calls = &*self.handle.calls;
         let write = |w: &mut Writer| args.write(w);
-        let xid = calls.begin(id, write, calls::Caller { auth, deadline })?;
+        let xid = calls.begin(id, write, calls::Caller { auth, now, timeout })?;
         let mut in_flight = InFlight {
             calls,
             xid: Some(xid),
@@ -164,7 +163,7 @@ impl Carrier for Connection {
         args: &impl Arguments,
         options: &CallOptions,
     ) -> Result<(), CallError> {
-        let (timeout, _) = self.deadline(options);
+        let timeout = options.timeout_or(self.timeout);
         let room = self.handle.calls.room(self.handle.unsent);
         if tokio::time::timeout(timeout, room).await.is_err() {
             return Err(never_sent(timeout));

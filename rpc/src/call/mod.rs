@@ -10,6 +10,7 @@ mod refusals;
 pub mod retransmit;
 mod round_trip;
 pub mod table;
+mod timers;
 
 pub use clnt_stat::ClntStat;
 pub use negotiate::negotiate;

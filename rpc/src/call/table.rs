@@ -1,6 +1,6 @@
 //! The calls that a connection has in flight.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -15,6 +15,7 @@ use crate::call::error::CallError;
 use crate::call::refusals::{Refusals, Verdict};
 use crate::call::retransmit::Retransmit;
 use crate::call::round_trip::RoundTrips;
+use crate::call::timers::{Timer, Timers};
 use crate::message::{self, ReplyHeader};
 
 /// The calls that a connection has in flight: by xid, with their deadlines and retransmissions.
@@ -26,7 +27,7 @@ use crate::message::{self, ReplyHeader};
 pub struct CallTable {
     calls: HashMap<u32, Entry, BuildHasherDefault<XidHasher>>,
     /// When each waiting call expires or is sent again, the earliest first.
-    timers: BTreeSet<(Instant, u32)>,
+    timers: Timers,
     next_xid: u32,
     /// When calls are repeated; `None` on a stream, where nothing is lost.
     round_trips: Option<RoundTrips>,
@@ -71,20 +72,25 @@ pub enum Refused {
 #[derive(Debug)]
 struct Entry {
     state: State,
-    id: ProcedureId,
     auth: Arc<dyn ClientAuth>,
-    /// Arguments for the next transmission; empty on a stream.
-    args: Writer,
     /// What the flavor remembers of each transmission, if anything.
     tokens: Vec<Token>,
+    timeout: Duration,
+    deadline: Instant,
+    timer: Timer,
+    /// What it is sent again with; nothing on a stream.
+    again: Option<Box<Again>>,
+}
+
+/// What a call is sent again with, where messages get lost.
+#[derive(Debug)]
+struct Again {
+    id: ProcedureId,
+    args: Writer,
     sent: u32,
     /// Times that the wait between transmissions has been doubled.
     backoff: u32,
     refusals: Refusals,
-    timeout: Duration,
-    deadline: Instant,
-    /// This call's entry among the timers.
-    timer: Instant,
 }
 
 #[derive(Debug)]
@@ -99,10 +105,9 @@ impl CallTable {
     /// `first_xid` should be random: a server that remembers replies for retransmissions could take a
     /// call of this process for one of the process before.
     pub fn new(first_xid: u32) -> Self {
-        let (calls, timers) = (HashMap::default(), BTreeSet::new());
         Self {
-            calls,
-            timers,
+            calls: HashMap::default(),
+            timers: Timers::default(),
             next_xid: first_xid,
             round_trips: None,
             heard: None,
@@ -151,26 +156,30 @@ impl CallTable {
         let token = auth.seal(xid, id, args, out)?;
         let timeout = timeout.min(MAX_TIMEOUT);
         let deadline = after(now, timeout);
+        let mut due = deadline;
+        let again = self.round_trips.as_ref().map(|round_trips| {
+            let backoff = round_trips.backoff(id);
+            due = deadline.min(after(now, round_trips.wait(id, backoff, xid)));
+            let mut kept = Writer::new();
+            kept.extend_from(args);
+            Box::new(Again {
+                id,
+                args: kept,
+                sent: 1,
+                backoff,
+                refusals: Refusals::default(),
+            })
+        });
         let mut entry = Entry {
             state: State::Waiting(None),
-            id,
             auth,
-            args: Writer::new(),
             tokens: Vec::new(),
-            sent: 1,
-            backoff: 0,
-            refusals: Refusals::default(),
             timeout,
             deadline,
-            timer: deadline,
+            timer: self.timers.insert(due, xid),
+            again,
         };
         entry.remember(token);
-        if let Some(round_trips) = &self.round_trips {
-            entry.args.extend_from(args);
-            entry.backoff = round_trips.backoff(id);
-            entry.timer = deadline.min(after(now, round_trips.wait(id, entry.backoff, xid)));
-        }
-        self.timers.insert((entry.timer, xid));
         self.calls.insert(xid, entry);
         Ok(xid)
     }
@@ -218,10 +227,10 @@ impl CallTable {
             }
             result => result,
         };
-        self.timers.remove(&(entry.timer, xid));
-        if let Some(round_trips) = &mut self.round_trips {
+        self.timers.remove(entry.timer, xid);
+        if let (Some(round_trips), Some(again)) = (&mut self.round_trips, &entry.again) {
             let after = now.saturating_duration_since(entry.begun());
-            round_trips.replied(entry.id, entry.sent, entry.backoff, after);
+            round_trips.replied(again.id, again.sent, again.backoff, after);
         }
         entry.finish(result)
     }
@@ -243,19 +252,19 @@ impl CallTable {
         let Some((xid, entry)) = xid.and_then(|xid| Some((xid, self.calls.get_mut(&xid)?))) else {
             return Refused::Noted;
         };
-        if !matches!(entry.state, State::Waiting(_)) {
+        let (State::Waiting(_), Some(again)) = (&entry.state, &mut entry.again) else {
             return Refused::Noted;
-        }
-        match entry.refusals.note(entry.sent) {
+        };
+        match again.refusals.note(again.sent) {
             Verdict::GoOn => Refused::Noted,
             Verdict::SendAgain => {
-                self.timers.remove(&(entry.timer, xid));
-                entry.timer = entry.timer.min(after(now, AFTER_REFUSAL));
-                self.timers.insert((entry.timer, xid));
+                self.timers.remove(entry.timer, xid);
+                let due = entry.timer.at.min(after(now, AFTER_REFUSAL));
+                entry.timer = self.timers.insert(due, xid);
                 Refused::Hastened(entry.waiter().cloned())
             }
             Verdict::GiveUp(error) => {
-                self.timers.remove(&(entry.timer, xid));
+                self.timers.remove(entry.timer, xid);
                 Refused::GivenUp(entry.finish(Err(error)))
             }
         }
@@ -287,14 +296,14 @@ impl CallTable {
     /// Forgets call `xid`, in flight or ended.
     pub fn cancel(&mut self, xid: u32) {
         if let Some(entry) = self.calls.remove(&xid) {
-            self.timers.remove(&(entry.timer, xid));
+            self.timers.remove(entry.timer, xid);
         }
     }
 
     /// Ends call `xid` with `error`, if it is in flight; gives back who waits for it.
     pub fn fail(&mut self, xid: u32, error: &CallError) -> Option<Waker> {
         let call = self.calls.get_mut(&xid)?;
-        self.timers.remove(&(call.timer, xid));
+        self.timers.remove(call.timer, xid);
         match call.state {
             State::Waiting(_) => call.finish(Err(error.clone())),
             State::Done(_) => None,
@@ -315,43 +324,45 @@ impl CallTable {
 
     /// When [`next_due`](Self::next_due) has something to do next.
     pub fn next_timer(&self) -> Option<Instant> {
-        self.timers.first().map(|&(at, _)| at)
+        self.timers.first().map(|(at, _)| at)
     }
 
     /// When call `xid` is sent again or its time is up; `None` if it has ended.
     pub fn timer(&self, xid: u32) -> Option<Instant> {
         let entry = self.calls.get(&xid)?;
-        matches!(entry.state, State::Waiting(_)).then_some(entry.timer)
+        matches!(entry.state, State::Waiting(_)).then_some(entry.timer.at)
     }
 
     /// One thing that is due at `now`; ask again until there is none.
     pub fn next_due(&mut self, now: Instant) -> Option<Due> {
-        let &(at, xid) = self.timers.first()?;
+        let (at, xid) = self.timers.first()?;
         if at > now {
             return None;
         }
-        self.timers.remove(&(at, xid));
         let entry = self.calls.get_mut(&xid)?;
+        self.timers.remove(entry.timer, xid);
         if entry.deadline <= now {
-            let repeated = self.round_trips.is_some() && entry.sent > 1;
+            let repeated = entry.again.as_ref().is_some_and(|again| again.sent > 1);
             let begun = entry.begun();
             self.silent |= repeated && self.heard.is_none_or(|heard| heard <= begun);
             let error = entry.out_of_time();
             return Some(Due::Expired(entry.finish(Err(error))));
         }
         let round_trips = self.round_trips.as_ref()?;
+        let again = entry.again.as_mut()?;
         let mut out = Writer::new();
-        message::write_call(&mut out, xid, entry.id);
-        match entry.auth.seal(xid, entry.id, &entry.args, &mut out) {
+        message::write_call(&mut out, xid, again.id);
+        let sealed = entry.auth.seal(xid, again.id, &again.args, &mut out);
+        again.sent = again.sent.saturating_add(1);
+        again.refusals.resent();
+        again.backoff = again.backoff.saturating_add(1);
+        let wait = round_trips.wait(again.id, again.backoff, xid);
+        match sealed {
             Ok(token) => entry.remember(token),
             Err(error) => return Some(Due::Expired(entry.finish(Err(error.into())))),
         }
-        entry.sent = entry.sent.saturating_add(1);
-        entry.refusals.resent();
-        entry.backoff = entry.backoff.saturating_add(1);
-        let wait = round_trips.wait(entry.id, entry.backoff, xid);
-        entry.timer = entry.deadline.min(after(now, wait));
-        self.timers.insert((entry.timer, xid));
+        let due = entry.deadline.min(after(now, wait));
+        entry.timer = self.timers.insert(due, xid);
         Some(Due::Resend(out))
     }
 }
@@ -381,8 +392,12 @@ impl Entry {
 
     /// What the caller is told at the deadline.
     fn out_of_time(&self) -> CallError {
-        let (after, sent) = (self.timeout, self.sent);
-        let refused = self.refusals.error(sent);
+        let after = self.timeout;
+        let Some(again) = &self.again else {
+            return CallError::TimedOut { after, sent: 1 };
+        };
+        let sent = again.sent;
+        let refused = again.refusals.error(sent);
         refused.unwrap_or(CallError::TimedOut { after, sent })
     }
 
