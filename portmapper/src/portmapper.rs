@@ -417,12 +417,12 @@ impl Portmapper {
         self.books().statistics.called(by, procedure);
     }
 
-    /// The answer to DUMP.
-    pub fn dump(&self, by: Version) -> Bytes {
+    /// The answer to DUMP; none where those who read slowly hold so many older ones that there is no room for it.
+    pub fn dump(&self, by: Version) -> Option<Bytes> {
         let registry = &mut self.books().registry;
         match by {
-            Version::V2 => registry.dump_v2(),
-            Version::V3 | Version::V4 => registry.dump(),
+            Version::V2 => registry.may_dump_v2().then(|| registry.dump_v2()),
+            Version::V3 | Version::V4 => registry.may_dump().then(|| registry.dump()),
         }
     }
 

@@ -40,12 +40,16 @@ pub use entry::{
 use index::Groups;
 pub use index::Place;
 use shared::{Half, Id, Shared};
-use snapshot::Snapshot;
+use snapshot::{Held, Snapshot};
 use stored::Stored;
 pub use stored::{Address, Registered};
 
 /// Most registrations that there can be; rpcbind has no limit.
 pub const MAX_ENTRIES: usize = 65_536;
+
+/// Most bytes that all of them take in the answer to DUMP: 128 for each of so many, where services of NFS have 56. The
+/// longest entry has 408, and so many of those would not fit into the memory that a portmapper may have.
+pub const MAX_BYTES: u64 = 128 * MAX_ENTRIES as u64;
 
 /// All registrations. SET, UNSET and look-ups walk down trees: none costs more than the logarithm of how
 /// many there are.
@@ -71,6 +75,8 @@ pub struct Registry {
     nodes_len: u64,
     dumped: Snapshot,
     dumped_v2: Snapshot,
+    /// Both, and what was told before the last change and is still being read.
+    held: Held,
 }
 
 /// How many registrations there may be, the daemon's own among them.
@@ -176,7 +182,7 @@ impl Registry {
         match self.exactly(entry.program, entry.version, &entry.netid) {
             Some(there) if there.uaddr == Address::of(&entry.uaddr) => Set::Kept,
             Some(_) => Set::Taken,
-            None if self.is_full_for(&entry.owner) => Set::Full,
+            None if self.is_full_for(entry) => Set::Full,
             None => Set::Added,
         }
     }
@@ -195,14 +201,15 @@ impl Registry {
         }
     }
 
-    fn is_full_for(&self, owner: &Owner) -> bool {
-        let most = match owner {
+    fn is_full_for(&self, entry: &Entry) -> bool {
+        let most = match &entry.owner {
             Owner::Superuser => MAX_ENTRIES,
             Owner::Unknown => self.quota.of_unknown,
             Owner::User(_) | Owner::Other(_) => self.quota.per_user,
         };
-        let has = self.owners.uses(owner);
-        self.entries.len() >= self.quota.entries.min(MAX_ENTRIES) || has >= most
+        self.entries.len() >= self.quota.entries.min(MAX_ENTRIES)
+            || self.owners.uses(&entry.owner) >= most
+            || self.nodes_len.saturating_add(dump::node_len(entry)) > MAX_BYTES
     }
 
     fn add(&mut self, entry: Entry, place: impl FnOnce(&mut Self) -> Place) -> Set {
@@ -428,9 +435,21 @@ impl Registry {
     /// The answer to DUMP of versions 3 and 4, encoded once after a change and then shared.
     pub fn dump(&mut self) -> Bytes {
         let mut dumped = std::mem::take(&mut self.dumped);
-        let list = dumped.get(|| dump::encode(self.as_they_stand(), self.dump_len()));
+        let list = dumped.get(&self.held, || {
+            dump::encode(self.as_they_stand(), self.dump_len())
+        });
         self.dumped = dumped;
         list
+    }
+
+    /// Whether there is room for another answer to DUMP: those who read slowly hold older ones.
+    pub fn may_dump(&self) -> bool {
+        self.dumped.there().is_some() || self.held.has_room(self.dump_len())
+    }
+
+    /// The same for the answer to DUMP of version 2, which is shorter.
+    pub fn may_dump_v2(&self) -> bool {
+        self.dumped_v2.there().is_some() || self.held.has_room(self.dump_len())
     }
 
     /// The length of the answer to DUMP of versions 3 and 4, in bytes, encoded or not.
@@ -441,7 +460,7 @@ impl Registry {
     /// The answer to DUMP of version 2, encoded once after a change and then shared.
     pub fn dump_v2(&mut self) -> Bytes {
         let mut dumped = std::mem::take(&mut self.dumped_v2);
-        let list = dumped.get(|| dump::encode_v2(self.mappings()));
+        let list = dumped.get(&self.held, || dump::encode_v2(self.mappings()));
         self.dumped_v2 = dumped;
         list
     }

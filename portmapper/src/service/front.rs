@@ -77,7 +77,10 @@ impl Front {
             }
             (version, DUMP) => {
                 self.portmapper.log().request(peer, "dump", None);
-                reply.success_raw(&self.portmapper.dump(version))
+                match self.portmapper.dump(version) {
+                    Some(list) => reply.success_raw(&list),
+                    None => reply.reject(Reject::SystemErr),
+                }
             }
             (Version::V4, GETSTAT) => {
                 self.portmapper.log().request(peer, "getstat", None);

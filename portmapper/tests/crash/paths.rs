@@ -156,7 +156,7 @@ fn a_journal_that_others_may_have_written_is_refused_once_and_replaced() {
         // A directory is in the way of the next one, which is said, too.
         let is_replaced = trick.0 != "a directory";
         assert_eq!(said, [if is_replaced { 1 } else { 2 }; 2], "{}", trick.0);
-        let instance = place.start(&[]);
+        let (instance, _) = place.start_logged(&[]);
         assert_eq!(instance.lists(400_004), is_replaced, "{}", trick.0);
         assert!(!instance.lists(400_001));
     }
@@ -168,7 +168,7 @@ fn a_file_of_rpcbinds_own_that_others_may_have_written_is_refused_once_and_the_j
         let place = Place::new("path-rpcbind");
         let said = refused(&place, Signal::SIGTERM, "state/rpcbind.xdr", trick);
         assert_eq!(said, [1; 2], "{}", trick.0);
-        let instance = place.start(&[]);
+        let (instance, _) = place.start_logged(&[]);
         assert!(instance.lists(400_001) && instance.lists(400_004));
     }
 }
@@ -181,7 +181,7 @@ fn in_a_directory_that_others_can_write_in_nothing_is_read_and_nothing_kept() {
         // Where there is no directory at all, there is no --status either.
         let without = trick.0.starts_with("a directory of") || trick.0.starts_with("a file");
         assert_eq!(said, [if without { 2 } else { 1 }; 2], "{}", trick.0);
-        let instance = place.start(&[]);
+        let (instance, _) = place.start_logged(&[]);
         assert!(!instance.lists(400_001) && !instance.lists(400_004));
     }
 }
