@@ -21,6 +21,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for S {}
 /// Most slices in one vectored write.
 const MAX_SLICES: usize = 64;
 
+/// Bytes of a long record after which nothing more is read before somebody has looked whether there is room for it.
+const AT_ONCE: usize = 192 * 1024;
+
 /// Fewest bytes that are asked for in one read: some hundred small calls.
 const LEAST_READ: usize = 16 * 1024;
 
@@ -137,6 +140,7 @@ impl<S: ByteStream> Link for StreamLink<S> {
     }
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Arrived<'_>>>> {
+        let mut arrived = 0;
         let record = loop {
             let record = self.records.next_in(&self.input, &mut self.cut);
             if let Some(record) = record.map_err(invalid_data)? {
@@ -147,7 +151,13 @@ impl<S: ByteStream> Link for StreamLink<S> {
             self.cut = 0;
             self.is_aside = false;
             self.gathered = Bytes::new();
-            if ready!(self.poll_read(cx))? == 0 {
+            if arrived >= AT_ONCE {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let read = ready!(self.poll_read(cx))?;
+            arrived += read;
+            if read == 0 {
                 return Poll::Ready(match self.records.is_mid_record() {
                     true => Err(io::ErrorKind::UnexpectedEof.into()),
                     false => Ok(None),
