@@ -12,7 +12,8 @@ use tokio::sync::Notify;
 ///
 /// Half of it is dealt out beforehand, an equal share to each connection that there may be: whoever holds no more
 /// than that is never held up by others. The other half is for whoever needs more, first come, first served; when it
-/// is used up, a connection over its share is not read until there is some again.
+/// is used up, a connection over its share is not read until there is some again. Only who has all of it goes on: what it
+/// waits for would be itself.
 #[derive(Debug)]
 pub struct Budget {
     /// Bytes that each connection may hold whatever the others do.
@@ -43,8 +44,10 @@ impl Budget {
         self.taken.load(Ordering::Relaxed)
     }
 
-    fn is_used_up(&self) -> bool {
-        self.taken() >= self.pool
+    /// Whether there is none for who has taken so much, because of others.
+    fn is_used_up_for(&self, has: usize) -> bool {
+        let taken = self.taken();
+        taken >= self.pool && taken > has
     }
 
     fn give_back(&self, bytes: usize) {
@@ -87,7 +90,7 @@ impl Taken {
             budget.give_back(self.bytes - over);
         }
         self.bytes = over;
-        if over == 0 || !budget.is_used_up() {
+        if over == 0 || !budget.is_used_up_for(over) {
             self.freed = None;
             return true;
         }
@@ -98,7 +101,7 @@ impl Taken {
             });
             let again = freed.as_mut().poll(cx).is_ready();
             // What is given back after the poll wakes the task; what was before it shows here.
-            if !budget.is_used_up() {
+            if !budget.is_used_up_for(over) {
                 self.freed = None;
                 return true;
             }
@@ -146,11 +149,12 @@ mod tests {
         let budget = Arc::new(Budget::new(256 << 10, 16));
         let cx = &mut Context::from_waker(Waker::noop());
         let mut connections: Vec<_> = (0..16).map(|_| Taken::of(budget.clone())).collect();
-        assert!(!connections[0].hold(1 << 20, cx));
+        assert!(connections[0].hold(1 << 20, cx), "nobody else has any");
         for connection in &mut connections[1..] {
             assert!(connection.hold(8 << 10, cx));
             assert!(!connection.hold((8 << 10) + 1, cx));
         }
+        assert!(!connections[0].hold(1 << 20, cx), "others have some");
         drop(connections);
         assert_eq!(budget.taken(), 0);
     }

@@ -21,11 +21,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for S {}
 /// Most slices in one vectored write.
 const MAX_SLICES: usize = 64;
 
+/// Bytes of a long record after which nothing more is read before somebody has looked whether there is room for it.
+const AT_ONCE: usize = 192 * 1024;
+
 /// Fewest bytes that are asked for in one read: some hundred small calls.
 const LEAST_READ: usize = 16 * 1024;
-
-/// Bytes of one record that are read before it is looked at whether the connection may hold more.
-const LONG_READ: usize = 256 * 1024;
 
 /// A byte stream, cut into records.
 ///
@@ -140,7 +140,7 @@ impl<S: ByteStream> Link for StreamLink<S> {
     }
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Arrived<'_>>>> {
-        let mut read = 0;
+        let mut arrived = 0;
         let record = loop {
             let record = self.records.next_in(&self.input, &mut self.cut);
             if let Some(record) = record.map_err(invalid_data)? {
@@ -151,16 +151,17 @@ impl<S: ByteStream> Link for StreamLink<S> {
             self.cut = 0;
             self.is_aside = false;
             self.gathered = Bytes::new();
-            if read >= LONG_READ {
+            if arrived >= AT_ONCE {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            match ready!(self.poll_read(cx))? {
-                0 if self.records.is_mid_record() => {
-                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
-                }
-                0 => return Poll::Ready(Ok(None)),
-                more => read += more,
+            let read = ready!(self.poll_read(cx))?;
+            arrived += read;
+            if read == 0 {
+                return Poll::Ready(match self.records.is_mid_record() {
+                    true => Err(io::ErrorKind::UnexpectedEof.into()),
+                    false => Ok(None),
+                });
             }
         };
         let message = match record {
