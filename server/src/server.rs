@@ -8,7 +8,7 @@ use oncrpc::auth::ServerAuth;
 use oncrpc::uaddr::Uaddr;
 use oncrpc::{Service, Services};
 use oncrpc_client::{Mapping, Policy, RegisterError, Registration, RpcbindAt};
-use oncrpc_transport::datagram::DatagramLimits;
+use oncrpc_transport::datagram::{self, Admission, DatagramLimits};
 use oncrpc_transport::{Budget, LadderPool, Limits};
 use oncrpc_xdr::XdrString;
 use tokio::net::{TcpListener, UnixListener};
@@ -292,8 +292,9 @@ impl Server {
                 }
                 Listener::Udp(socket) => {
                     let (ladders, stop) = (ladders.clone(), stopped.clone());
-                    let serving =
-                        oncrpc_transport::datagram::serve(socket, ladders, limits.datagram, stop);
+                    let now = tokio::time::Instant::now().into_std();
+                    let admission = Arc::new(Admission::new(limits.datagram, now));
+                    let serving = datagram::serve(socket, ladders, admission, stop);
                     tasks.spawn(async move {
                         if let Err(error) = serving.await {
                             log::error!("a UDP socket failed: {error}");

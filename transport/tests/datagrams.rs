@@ -3,10 +3,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use oncrpc::{Answer, Call, Reply, Service, Services, Step, service};
-use oncrpc_transport::datagram::{DatagramLimits, serve};
+use oncrpc_transport::datagram::{Admission, DatagramLimits, serve};
 use oncrpc_transport::{LadderPool, socket};
 use oncrpc_xdr::Writer;
 use tokio::net::UdpSocket;
@@ -32,7 +33,8 @@ fn start_service(
     let address = socket.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
     let socket = UdpSocket::from_std(socket).unwrap();
-    tokio::spawn(serve(socket, ladders, limits, stopped));
+    let admission = Arc::new(Admission::new(limits, Instant::now()));
+    tokio::spawn(serve(socket, ladders, admission, stopped));
     (address, stop)
 }
 
@@ -209,7 +211,8 @@ async fn on_a_socket_for_both_families_a_caller_over_ipv4_is_one() {
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([who]))));
     let (_stop, stopped) = watch::channel(false);
     let socket = UdpSocket::from_std(socket).unwrap();
-    tokio::spawn(serve(socket, ladders, DatagramLimits::SERVER, stopped));
+    let admission = Admission::new(DatagramLimits::SERVER, Instant::now());
+    tokio::spawn(serve(socket, ladders, Arc::new(admission), stopped));
     for (asked, netid) in [("127.0.0.2", "udp"), ("::1", "udp6")] {
         let asked = SocketAddr::new(asked.parse().unwrap(), port);
         let client = client(asked).await;

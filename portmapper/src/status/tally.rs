@@ -35,10 +35,15 @@ const PROCEDURES: [&[ProcedureInfo]; 3] = [
     rpcbprog::v4::PROCEDURES,
 ];
 
+/// A procedure of ours.
+fn known(version: u32, procedure: u32) -> Option<&'static ProcedureInfo> {
+    let procedures = PROCEDURES.get(usize::try_from(version.checked_sub(2)?).ok()?)?;
+    procedures.iter().find(|info| info.number == procedure)
+}
+
 /// The name of a procedure of ours: `GETADDR`.
 pub fn procedure_name(version: u32, procedure: u32) -> Option<&'static str> {
-    let procedures = PROCEDURES.get(usize::try_from(version.checked_sub(2)?).ok()?)?;
-    let info = procedures.iter().find(|info| info.number == procedure)?;
+    let info = known(version, procedure)?;
     let without_prefix = info.name.split_once("PROC_").map(|(_, name)| name);
     Some(without_prefix.unwrap_or(info.name))
 }
@@ -49,7 +54,7 @@ impl Tally {
         let versions = self.0.iter().zip(2..);
         let rows = versions.flat_map(|(rows, version)| {
             rows.iter().zip(0..).map(move |(counts, procedure)| {
-                let has_name = procedure_name(version, procedure).is_some();
+                let has_name = known(version, procedure).is_some();
                 Calls {
                     version,
                     procedure: has_name.then_some(procedure),
@@ -64,7 +69,7 @@ impl Tally {
 
     fn row(&self, version: u32, procedure: u32) -> Option<&Counts> {
         let rows = self.0.get(usize::try_from(version.checked_sub(2)?).ok()?)?;
-        match procedure_name(version, procedure) {
+        match known(version, procedure) {
             Some(_) => rows.get(usize::try_from(procedure).ok()?),
             None => rows.last(),
         }

@@ -94,6 +94,16 @@ impl Session {
         }
     }
 
+    /// Makes it that of another peer, at no cost unless somebody still holds on to where the last call came from. What
+    /// was learned of credentials holds for every peer.
+    pub fn pass_to(&mut self, origin: Origin) {
+        match Arc::get_mut(&mut self.context.origin) {
+            Some(last) => *last = origin,
+            None => self.context.origin = Arc::new(origin),
+        }
+        self.context.identity = None;
+    }
+
     /// Where its calls come from.
     pub fn origin(&self) -> &Arc<Origin> {
         &self.context.origin

@@ -67,6 +67,12 @@ impl Origin {
         self.for_many
     }
 
+    /// Whether it is the same peer, neither of whom can be called.
+    pub fn is_as(&self, other: &Self) -> bool {
+        let cannot_be_called = self.reverse.is_none() && other.reverse.is_none();
+        cannot_be_called && (&self.peer, self.for_many) == (&other.peer, other.for_many)
+    }
+
     pub(crate) fn reverse(&self) -> Option<&Arc<dyn Reverse>> {
         self.reverse.as_ref()
     }

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::DatagramLimits;
@@ -18,11 +19,18 @@ const NEVER_ANSWERED: [u16; 5] = [0, 7, 13, 17, 19];
 /// include/net/flow.h.
 const LOOPBACK_INTERFACE: u32 = 1;
 
-/// What is let in of the datagrams of one socket, and what of it is at hand.
-pub(super) struct Admission {
+/// What is let in of the datagrams to one address, by whichever of its sockets they come, and what of it is at hand.
+#[derive(Debug)]
+pub struct Admission {
     limits: DatagramLimits,
+    elsewhere: Mutex<Elsewhere>,
+}
+
+/// What is known of callers elsewhere; those on this host are not counted.
+#[derive(Debug)]
+struct Elsewhere {
     rates: Option<Rates>,
-    /// Handlers at work for each network elsewhere; whoever has none is not in here.
+    /// Handlers at work for each network; whoever has none is not in here.
     at_work: HashMap<IpAddr, usize>,
 }
 
@@ -31,21 +39,24 @@ pub(super) struct Admission {
 pub(super) struct Source(Option<IpAddr>);
 
 impl Admission {
-    pub(super) fn new(limits: DatagramLimits, now: Instant) -> Self {
-        Self {
-            limits,
+    /// Lets in what these limits allow, all of it from `now` on.
+    pub fn new(limits: DatagramLimits, now: Instant) -> Self {
+        let elsewhere = Elsewhere {
             rates: limits.rates.map(|bounds| Rates::new(bounds, now)),
             at_work: HashMap::new(),
+        };
+        Self {
+            limits,
+            elsewhere: Mutex::new(elsewhere),
         }
     }
 
+    pub(super) fn limits(&self) -> &DatagramLimits {
+        &self.limits
+    }
+
     /// Whether a datagram that `interface` brought is looked at, and as whose.
-    pub(super) fn admit(
-        &mut self,
-        remote: SocketAddr,
-        interface: u32,
-        now: Instant,
-    ) -> Option<Source> {
+    pub(super) fn admit(&self, remote: SocketAddr, interface: u32, now: Instant) -> Option<Source> {
         if self.limits.refuse_odd_sources && is_odd(remote) {
             return None;
         }
@@ -54,11 +65,12 @@ impl Admission {
             return Some(Source(None));
         }
         let network = network(ip);
-        let at_work = self.at_work.get(&network).copied().unwrap_or(0);
+        let mut elsewhere = self.elsewhere();
+        let at_work = elsewhere.at_work.get(&network).copied().unwrap_or(0);
         if at_work >= self.limits.in_flight_per_source {
             return None;
         }
-        let rates = self.rates.as_mut();
+        let rates = elsewhere.rates.as_mut();
         if rates.is_some_and(|rates| !rates.admit(Some(network), now)) {
             return None;
         }
@@ -66,23 +78,31 @@ impl Admission {
     }
 
     /// Takes note that a handler is at work.
-    pub(super) fn begin(&mut self, source: Source) {
+    pub(super) fn begin(&self, source: Source) {
         if let Source(Some(network)) = source {
-            *self.at_work.entry(network).or_default() += 1;
+            *self.elsewhere().at_work.entry(network).or_default() += 1;
         }
     }
 
     /// Takes note that a handler is done.
-    pub(super) fn end(&mut self, source: Source) {
+    pub(super) fn end(&self, source: Source) {
         let Source(Some(network)) = source else {
             return;
         };
-        if let Some(at_work) = self.at_work.get_mut(&network) {
+        let mut elsewhere = self.elsewhere();
+        if let Some(at_work) = elsewhere.at_work.get_mut(&network) {
             *at_work -= 1;
             if *at_work == 0 {
-                self.at_work.remove(&network);
+                elsewhere.at_work.remove(&network);
             }
         }
+    }
+
+    fn elsewhere(&self) -> MutexGuard<'_, Elsewhere> {
+        // A panic while it was open left it as it was: each change is one step.
+        self.elsewhere
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -130,7 +150,7 @@ mod tests {
     /// How many of 10,000 datagrams are looked at.
     fn admitted(limits: DatagramLimits, remote: &str, interface: u32) -> usize {
         let now = Instant::now();
-        let mut admission = Admission::new(limits, now);
+        let admission = Admission::new(limits, now);
         (0..10_000)
             .filter(|_| admission.admit(at(remote), interface, now).is_some())
             .count()
@@ -192,7 +212,7 @@ mod tests {
     #[test]
     fn a_spread_of_a_million_sources_finds_twenty_thousand_a_second_and_rows_that_stay_as_many() {
         let start = Instant::now();
-        let mut admission = Admission::new(LIMITS, start);
+        let admission = Admission::new(LIMITS, start);
         let mut admitted = 0;
         // 100,000 in each second, each from a network of its own.
         for number in 0..1_000_000_u32 {
@@ -206,8 +226,8 @@ mod tests {
     #[test]
     fn handlers_of_one_network_leave_room_for_others() {
         let now = Instant::now();
-        let mut admission = Admission::new(LIMITS, now);
-        let mut begin = |remote| {
+        let admission = Admission::new(LIMITS, now);
+        let begin = |remote| {
             let source = admission.admit(at(remote), ELSEWHERE, now)?;
             admission.begin(source);
             Some(source)
@@ -224,7 +244,7 @@ mod tests {
         );
         admission.end(first);
         assert_eq!(
-            admission.at_work.len(),
+            admission.elsewhere().at_work.len(),
             1,
             "nothing is kept of who has none"
         );

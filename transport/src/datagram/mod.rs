@@ -1,11 +1,13 @@
 //! Messages as datagrams.
 
 mod admission;
+mod inbox;
 mod link;
-mod message;
+mod outbox;
 mod refusals;
 mod serve;
 
+pub use admission::Admission;
 pub use link::DatagramLink;
 pub use serve::{DatagramLimits, serve};
 

@@ -3,12 +3,12 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
-use oncrpc::{Answer, Framing, Origin, Session, Step};
-use oncrpc_xdr::Writer;
+use oncrpc::{Answer, Framing, Ladder, Origin, Session, Step};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
@@ -16,9 +16,10 @@ use tokio::task::JoinSet;
 
 use super::MAX_DATAGRAM;
 use super::admission::{Admission, Source};
-use super::message::{Arrived, receive, send};
+use super::inbox::{Arrived, BATCH, Inbox, with_inbox};
+use super::outbox::{Outbox, Way, send_one};
 use crate::rates::Bounds;
-use crate::{LadderPool, clock, stopped};
+use crate::{LadderPool, clock, stopped, worker};
 
 /// What serving one socket may hold.
 #[derive(Clone, Copy, Debug)]
@@ -52,32 +53,33 @@ impl DatagramLimits {
     };
 }
 
-/// Datagrams that are handled before other tasks get their turn.
-const TURN: usize = 64;
-
-/// Bytes of the buffer that datagrams are received into, one behind the other.
-const BUFFER: usize = 256 * 1024;
+/// Bytes of replies that are sent before the other datagrams of a batch are looked at.
+const UNSENT: usize = 64 * 1024;
 
 /// Answers the calls that arrive on `socket` until `stop` turns true, then what is at hand.
 ///
 /// The socket has to say which address of ours a datagram came to (see [`socket::udp`](crate::socket::udp)):
-/// the reply leaves from there, whatever addresses the host has.
+/// the reply leaves from there, whatever addresses the host has. Where several tasks answer at one address, they share its
+/// admission, too.
 pub async fn serve(
     socket: UdpSocket,
     ladders: Arc<LadderPool>,
-    limits: DatagramLimits,
+    admission: Arc<Admission>,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let local = socket.local_addr()?;
     let mut server = DatagramServer {
         socket,
-        netid: netid(local.ip()),
-        port: local.port(),
+        local,
         ladders,
-        limits,
-        admission: Admission::new(limits, clock::now()),
-        buffer: BytesMut::new(),
-        session: None,
+        admission,
+        session: Session::new(Peer {
+            netid: netid(local.ip()),
+            remote: Address::Local,
+            local: Address::Inet(local),
+            interface: None,
+        }),
+        unsent: Vec::new(),
         later: JoinSet::new(),
     };
     tokio::select! {
@@ -92,100 +94,117 @@ pub async fn serve(
 
 struct DatagramServer {
     socket: UdpSocket,
-    /// What the socket is called in the log. Callers over IPv4 are `udp` on a socket for both, too.
-    netid: Netid,
-    port: u16,
+    local: SocketAddr,
     ladders: Arc<LadderPool>,
-    limits: DatagramLimits,
-    admission: Admission,
-    buffer: BytesMut,
-    /// The last sender, who is often the next one, too.
-    session: Option<Session>,
+    admission: Arc<Admission>,
+    /// That of the last sender, who is often the next one, too.
+    session: Session,
+    /// Replies that the socket had no room for.
+    unsent: Vec<(Way, Bytes)>,
     later: JoinSet<(Answer, Arc<Origin>, Source)>,
 }
 
 impl DatagramServer {
     async fn run(&mut self) -> io::Result<()> {
         loop {
-            let full = self.later.len() >= self.limits.in_flight;
+            let full = self.later.len() >= self.admission.limits().in_flight;
             tokio::select! {
                 Some(answer) = self.later.join_next() => self.send_later(answer).await,
                 ready = self.socket.readable(), if !full => {
                     ready?;
-                    self.turn().await?;
+                    self.turn();
+                    for (way, reply) in std::mem::take(&mut self.unsent) {
+                        self.send(way, &reply).await;
+                    }
                 }
             }
         }
     }
 
-    /// Answers the datagrams that are there, up to a number.
-    async fn turn(&mut self) -> io::Result<()> {
-        let mut ladder = self.ladders.take();
-        let mut out = Writer::new();
+    /// Answers the datagrams that are there, up to a batch of them.
+    fn turn(&mut self) {
+        let longest = self.admission.limits().receive;
         let now = clock::now();
-        for _ in 0..TURN {
-            if self.later.len() >= self.limits.in_flight {
-                break;
+        let mut ladder = self.ladders.take();
+        let mut outbox = Outbox::new();
+        worker::lend_memory(&mut outbox.out);
+        // Each of them may need a handler.
+        let most = self.admission.limits().in_flight - self.later.len();
+        with_inbox(self.local.is_ipv6(), longest, |inbox| {
+            for at in 0..self.receive(inbox, most.min(BATCH)) {
+                self.answer(inbox, at, now, &mut ladder, &mut outbox);
             }
-            let arrived = match self.receive() {
-                Ok(Some(arrived)) => arrived,
-                Ok(None) => continue,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => {
-                    // What the kernel reports here is about datagrams we sent: nothing ends by it.
-                    log::debug!("{}: {error}", self.netid);
-                    continue;
-                }
-            };
-            let (remote, interface) = (arrived.remote, arrived.interface);
-            let Some(source) = self.admission.admit(remote, interface, now) else {
-                log::debug!("{}: datagram of {remote} dropped", self.netid);
-                continue;
-            };
-            let framing = Framing::Datagram {
-                max: self.limits.send,
-            };
-            let session = session(&mut self.session, self.port, &arrived);
-            let origin = session.origin().clone();
-            match ladder.answer(session, &arrived.message, framing, &mut out) {
-                Step::Done => {
-                    self.reply(std::mem::take(&mut out), origin.peer()).await;
-                }
-                Step::Silent | Step::Close => {}
-                Step::Later(answer) => {
-                    self.admission.begin(source);
-                    self.later
-                        .spawn(async move { (answer.await, origin, source) });
-                }
-            }
-        }
+        });
+        self.unsent.append(&mut outbox.send(&self.socket));
+        worker::give_writer(outbox.out);
         self.ladders.give(ladder);
-        Ok(())
     }
 
-    /// The next datagram, if it is not too long.
-    fn receive(&mut self) -> io::Result<Option<Arrived>> {
-        let room = self.limits.receive + 1;
-        if self.buffer.len() < room {
-            self.buffer.clear();
-            self.buffer.resize(BUFFER.max(room), 0);
+    /// Receives so many datagrams. Where there are fewer, those were all: the next one is an event of its own.
+    fn receive(&self, inbox: &mut Inbox, most: usize) -> usize {
+        let mut count = 0;
+        let received = self.socket.try_io(Interest::READABLE, || {
+            count = inbox.receive(&self.socket, most)?;
+            if count == most {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+        });
+        match received {
+            // What the kernel reports here is about datagrams we sent: nothing ends by it.
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                log::debug!("{}: {error}", self.name());
+            }
+            _ => {}
         }
-        let (socket, buffer) = (&self.socket, &mut self.buffer);
-        let Some(arrived) =
-            socket.try_io(Interest::READABLE, || receive(socket, &mut buffer[..room]))?
-        else {
-            return Ok(None);
+        count
+    }
+
+    /// Answers one datagram of a batch, if it is one to be looked at.
+    fn answer(
+        &mut self,
+        inbox: &mut Inbox,
+        at: usize,
+        now: Instant,
+        ladder: &mut Ladder,
+        outbox: &mut Outbox,
+    ) {
+        let Some(arrived) = inbox.arrived(at) else {
+            return;
         };
-        if arrived.len > self.limits.receive {
-            log::debug!(
-                "{}: datagram longer than {} dropped",
-                self.netid,
-                self.limits.receive
-            );
-            return Ok(None);
+        let limits = self.admission.limits();
+        if arrived.len > limits.receive {
+            let most = limits.receive;
+            return log::debug!("{}: datagram longer than {most} dropped", self.name());
         }
-        let message: Bytes = self.buffer.split_to(arrived.len).freeze();
-        Ok(Some(Arrived { message, ..arrived }))
+        let (remote, interface) = (arrived.remote, arrived.interface);
+        let Some(source) = self.admission.admit(remote, interface, now) else {
+            return log::debug!("{}: datagram of {remote} dropped", self.name());
+        };
+        let framing = Framing::Datagram { max: limits.send };
+        let message = inbox.message(at, arrived.len);
+        let origin = origin(&arrived, self.local.port());
+        if !self.session.origin().is_as(&origin) {
+            self.session.pass_to(origin);
+        }
+        match ladder.answer(&mut self.session, &message, framing, &mut outbox.out) {
+            Step::Done => {
+                if let Some(way) = Way::back_to(self.session.origin().peer()) {
+                    outbox.end_reply(way);
+                }
+                if outbox.out.len() >= UNSENT {
+                    self.unsent.append(&mut outbox.send(&self.socket));
+                }
+            }
+            Step::Silent | Step::Close => {}
+            Step::Later(answer) => {
+                let origin = self.session.origin().clone();
+                self.admission.begin(source);
+                self.later
+                    .spawn(async move { (answer.await, origin, source) });
+            }
+        }
     }
 
     async fn send_later(
@@ -197,21 +216,25 @@ impl DatagramServer {
             return;
         };
         self.admission.end(source);
-        if let Answer::Reply(reply) = answer {
-            self.reply(reply, origin.peer()).await;
+        if let (Answer::Reply(reply), Some(way)) = (answer, Way::back_to(origin.peer())) {
+            self.send(way, &reply.into_bytes()).await;
         }
     }
 
     /// Sends one reply to whom it is for, from the address that was asked.
-    async fn reply(&self, reply: Writer, peer: &Peer) {
-        let message = reply.into_bytes();
+    async fn send(&self, way: Way, reply: &[u8]) {
         let socket = &self.socket;
         let sent = socket
-            .async_io(Interest::WRITABLE, || send(socket, &message, peer))
+            .async_io(Interest::WRITABLE, || send_one(socket, way, reply))
             .await;
         if let Err(error) = sent {
-            log::debug!("{}: reply to {peer} not sent: {error}", self.netid);
+            log::debug!("{}: reply to {way} not sent: {error}", self.name());
         }
+    }
+
+    /// What the socket is called in the log. Callers over IPv4 are `udp` on a socket for both, too.
+    fn name(&self) -> Netid {
+        netid(self.local.ip())
     }
 }
 
@@ -223,31 +246,17 @@ fn netid(local: IpAddr) -> Netid {
     }
 }
 
-/// The session of whoever sent a datagram.
-fn session<'a>(last: &'a mut Option<Session>, port: u16, arrived: &Arrived) -> &'a mut Session {
-    let local = SocketAddr::new(arrived.local, port);
-    let same = last.as_ref().is_some_and(|session| {
-        let origin = session.origin();
-        let peer = origin.peer();
-        peer.remote == Address::Inet(arrived.remote)
-            && peer.local == Address::Inet(local)
-            && peer.interface == Some(arrived.interface)
-            && origin.is_for_many() == arrived.for_many
+/// Where a datagram came from.
+fn origin(arrived: &Arrived, port: u16) -> Origin {
+    let origin = Origin::new(Peer {
+        netid: netid(arrived.local),
+        remote: Address::Inet(arrived.remote),
+        local: Address::Inet(SocketAddr::new(arrived.local, port)),
+        interface: Some(arrived.interface),
     });
-    if !same {
-        *last = None;
+    if arrived.for_many {
+        origin.for_many()
+    } else {
+        origin
     }
-    last.get_or_insert_with(|| {
-        let origin = Origin::new(Peer {
-            netid: netid(arrived.local),
-            remote: Address::Inet(arrived.remote),
-            local: Address::Inet(local),
-            interface: Some(arrived.interface),
-        });
-        Session::new(if arrived.for_many {
-            origin.for_many()
-        } else {
-            origin
-        })
-    })
 }

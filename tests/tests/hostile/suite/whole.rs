@@ -64,8 +64,8 @@ pub const HAZARDS: &[Hazard] = &[
         name: "as_long_as_a_datagram",
         guards: Guard {
             file: "transport/src/datagram/serve.rs",
-            code: "if arrived.len > self.limits.receive {",
-            mutant: "if arrived.len >= self.limits.receive {",
+            code: "if arrived.len > limits.receive {",
+            mutant: "if arrived.len >= limits.receive {",
         },
         make: Make::Message(|program, message| filled(message, program.datagram)),
     },
