@@ -170,7 +170,8 @@ fn serve(prepared: Prepared, options: &Options) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(failed("cannot start"))?;
-    runtime.block_on(until_a_signal(&portmapper, bound.sockets, limits, desk))?;
+    let granted = (limits, settings.udp_threads.value);
+    runtime.block_on(until_a_signal(&portmapper, bound.sockets, granted, desk))?;
     portmapper.end();
     if let Some(socket) = bound.file
         && let Err(error) = std::fs::remove_file(&socket)
@@ -350,7 +351,7 @@ fn enter_sandbox(settings: &Settings, socket: Option<&Path>) {
 async fn until_a_signal(
     portmapper: &Arc<Portmapper>,
     sockets: Vec<Listen>,
-    limits: ServerLimits,
+    granted: (ServerLimits, usize),
     desk: Desk,
 ) -> Result<(), Failure> {
     let listen = |kind| signal(kind).map_err(failed("cannot listen to signals"));
@@ -363,7 +364,7 @@ async fn until_a_signal(
         listen(SignalKind::user_defined1())?,
         listen(SignalKind::user_defined2())?,
     ];
-    let running = start(portmapper, sockets, limits, desk.tally()).await?;
+    let running = start(portmapper, sockets, granted, desk.tally()).await?;
     let _staffed = desk.staff(portmapper, running.door()).await?;
     let manager = ServiceManager::from_environment().unwrap_or_else(|error| {
         log::warn!("NOTIFY_SOCKET: {error}");
@@ -390,11 +391,14 @@ async fn until_a_signal(
 async fn start(
     portmapper: &Arc<Portmapper>,
     sockets: Vec<Listen>,
-    limits: ServerLimits,
+    (limits, udp_threads): (ServerLimits, usize),
     tally: Tally,
 ) -> Result<Running, Failure> {
     follow_interfaces(portmapper.interfaces(), &sockets)?;
-    let mut server = Server::new().limits(limits).observe(tally);
+    let mut server = Server::new()
+        .limits(limits)
+        .datagram_threads(udp_threads)
+        .observe(tally);
     for service in service::services(portmapper) {
         server = server.service(service);
     }

@@ -78,6 +78,8 @@ pub struct Settings {
     pub connections_per_address: Setting<usize>,
     /// Seconds after which a silent TCP connection is closed.
     pub idle_seconds: Setting<usize>,
+    /// Threads that answer over UDP.
+    pub udp_threads: Setting<usize>,
     /// Calls of each network elsewhere that are looked at over UDP in a second.
     pub udp_calls_per_network: Setting<usize>,
     /// The same of all of them together.
@@ -256,6 +258,7 @@ impl Settings {
                 Number(&mut self.connections_per_address, 1, MANY),
             ),
             ("idle-seconds", Number(&mut self.idle_seconds, 1, 86_400)),
+            ("udp-threads", Number(&mut self.udp_threads, 1, 16)),
             (
                 "udp-calls-per-network",
                 Number(&mut self.udp_calls_per_network, 1, UDP_CALLS),
@@ -395,6 +398,7 @@ impl Default for Settings {
             connections_reserved: of(64),
             connections_per_address: of(64),
             idle_seconds: of(60),
+            udp_threads: of(1),
             udp_calls_per_network: of(limits::RATES.per_source.per_second as usize),
             udp_calls_per_second: of(limits::RATES.in_all.per_second as usize),
             udp_reply_factor: of(3),

@@ -224,6 +224,33 @@ fn a_quota_of_the_settings_holds() {
 }
 
 #[test]
+fn what_one_thread_has_registered_every_other_finds_at_once() {
+    let place = Place::new("threads");
+    let instance = place.start(&["--set", "udp-threads=4"]);
+    let tasks = format!("/proc/{}/task", instance.process.id());
+    assert_eq!(fs::read_dir(tasks).unwrap().count(), 4);
+    let clients = [0; 16].map(|_| {
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.connect(("127.0.0.1", place.port)).unwrap();
+        client
+    });
+    for program in 400_000..400_100 {
+        instance.set(program);
+        let getaddr = call(3, &rpcb(program, "udp", ""));
+        // All at once, so that no thread can answer alone.
+        for client in &clients {
+            client.send(&getaddr).unwrap();
+        }
+        for client in &clients {
+            let mut reply = [0; 100];
+            let len = client.recv(&mut reply).unwrap();
+            assert_eq!(reply[28..len], *b"127.0.0.1.8.1\0\0\0", "{program}");
+        }
+    }
+    assert_eq!(instance.end(Signal::SIGTERM).code(), Some(0));
+}
+
+#[test]
 fn rpcinfo_asks_a_private_instance_by_its_port_or_its_socket() {
     let place = Place::new("rpcinfo");
     let instance = place.start(&[]);

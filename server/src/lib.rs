@@ -20,6 +20,7 @@ mod renewal;
 mod running;
 mod seats;
 mod server;
+mod threads;
 #[cfg(feature = "tower")]
 mod tower;
 

@@ -22,6 +22,7 @@ use crate::listen::{Bound, Listen, Listener};
 use crate::observe::{self, Observer};
 use crate::renewal::{self, RENEW_EVERY};
 use crate::running::Running;
+use crate::threads::{self, DatagramSocket};
 
 /// What a server grants its peers.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +108,7 @@ pub struct Server {
     observers: Vec<Arc<dyn Observer>>,
     listen: Vec<Listen>,
     limits: ServerLimits,
+    datagram_threads: usize,
     register: Option<(Policy, RpcbindAt)>,
     renew_every: Option<Duration>,
 }
@@ -123,6 +125,9 @@ pub enum StartError {
         /// Why not.
         error: io::Error,
     },
+    /// A thread could not be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
     /// A service could not be registered.
     #[error("cannot register: {0}")]
     Register(#[from] RegisterError),
@@ -144,6 +149,7 @@ impl Server {
             observers: Vec::new(),
             listen: Vec::new(),
             limits: ServerLimits::default(),
+            datagram_threads: 1,
             register: None,
             renew_every: Some(RENEW_EVERY),
         }
@@ -193,6 +199,21 @@ impl Server {
         Self { limits, ..self }
     }
 
+    /// Has datagrams answered by so many threads: by a task of the runtime that the server is started in, which is all that
+    /// there is by default, and by threads of the server's own.
+    ///
+    /// It is for servers whom so many ask over UDP that one core is not enough; connections are dealt out to the threads of a
+    /// runtime that has several without it. All threads answer at the same sockets, so sockets that were handed over can be
+    /// served so, too, and what one caller sends is answered by all of them. Handlers are polled in the thread that received
+    /// their call, in a runtime of its own, and end with the server.
+    #[must_use]
+    pub fn datagram_threads(self, threads: usize) -> Self {
+        Self {
+            datagram_threads: threads,
+            ..self
+        }
+    }
+
     /// Registers every version with this rpcbind, at every listener, while the server runs. Without this
     /// nothing is registered, and clients have to know the port.
     ///
@@ -228,6 +249,7 @@ impl Server {
             observers,
             listen,
             limits,
+            datagram_threads,
             register,
             renew_every,
         } = self;
@@ -264,6 +286,7 @@ impl Server {
         let budget = Arc::new(Budget::new(limits.bytes, limits.connections));
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
+        let mut datagrams = Vec::new();
         for listener in listeners {
             let connections = |limits| Connections {
                 ladders: ladders.clone(),
@@ -294,6 +317,11 @@ impl Server {
                     let (ladders, stop) = (ladders.clone(), stopped.clone());
                     let now = tokio::time::Instant::now().into_std();
                     let admission = Arc::new(Admission::new(limits.datagram, now));
+                    if datagram_threads > 1 {
+                        let (admission, ladders) = (admission.clone(), ladders.clone());
+                        let shared = DatagramSocket::new(&socket, admission, ladders);
+                        datagrams.push(shared.map_err(StartError::Thread)?);
+                    }
                     let serving = datagram::serve(socket, ladders, admission, stop);
                     tasks.spawn(async move {
                         if let Err(error) = serving.await {
@@ -301,6 +329,12 @@ impl Server {
                         }
                     });
                 }
+            }
+        }
+        if !datagrams.is_empty() {
+            for _ in 1..datagram_threads {
+                let thread = threads::start(&datagrams, &stopped);
+                tasks.spawn(thread.map_err(StartError::Thread)?);
             }
         }
         let registration = match register {

@@ -86,7 +86,7 @@ impl Inbox {
         })
     }
 
-    /// Receives what waits, so many datagrams at most and never more than [`BATCH`], and says how many.
+    /// Receives what waits, so many datagrams at most and no more than [`BATCH`], and says how many.
     pub(super) fn receive(&mut self, socket: &UdpSocket, most: usize) -> io::Result<usize> {
         self.arrived.clear();
         let mut heads = self.heads.chunks_exact_mut(HEAD);

@@ -82,11 +82,11 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// An empty one, which writes into this.
-    pub(super) fn new(out: Writer) -> Self {
+    /// An empty one.
+    pub(super) fn new() -> Self {
         Self {
-            out,
-            replies: Vec::new(),
+            out: Writer::new(),
+            replies: Vec::with_capacity(BATCH),
         }
     }
 

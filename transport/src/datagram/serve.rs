@@ -9,7 +9,6 @@ use bytes::Bytes;
 use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
 use oncrpc::{Answer, Framing, Ladder, Origin, Session, Step};
-use oncrpc_xdr::Writer;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
@@ -127,11 +126,12 @@ impl DatagramServer {
         let longest = self.admission.limits().receive;
         let now = clock::now();
         let mut ladder = self.ladders.take();
-        let mut out = Writer::new();
-        worker::lend_memory(&mut out);
-        let mut outbox = Outbox::new(out);
+        let mut outbox = Outbox::new();
+        worker::lend_memory(&mut outbox.out);
+        // Each of them may need a handler.
+        let most = self.admission.limits().in_flight - self.later.len();
         with_inbox(self.local.is_ipv6(), longest, |inbox| {
-            for at in 0..self.receive(inbox) {
+            for at in 0..self.receive(inbox, most.min(BATCH)) {
                 self.answer(inbox, at, now, &mut ladder, &mut outbox);
             }
         });
@@ -140,18 +140,16 @@ impl DatagramServer {
         self.ladders.give(ladder);
     }
 
-    /// Receives a batch, of no more than there may be handlers for. One that is not full was all that there is: the next
-    /// datagram is an event of its own.
-    fn receive(&self, inbox: &mut Inbox) -> usize {
-        let handlers = self.admission.limits().in_flight;
-        let most = handlers.saturating_sub(self.later.len()).min(BATCH);
+    /// Receives so many datagrams. Where there are fewer, those were all: the next one is an event of its own.
+    fn receive(&self, inbox: &mut Inbox, most: usize) -> usize {
         let mut count = 0;
         let received = self.socket.try_io(Interest::READABLE, || {
             count = inbox.receive(&self.socket, most)?;
-            if count < most {
-                return Err(io::ErrorKind::WouldBlock.into());
+            if count == most {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::WouldBlock.into())
             }
-            Ok(())
         });
         match received {
             // What the kernel reports here is about datagrams we sent: nothing ends by it.
