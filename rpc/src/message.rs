@@ -12,6 +12,7 @@ use crate::auth::{AuthRef, flavor};
 use crate::call::caller::ProcedureId;
 use crate::call::error::Refusal;
 use crate::proto::rpc_msg::AuthStat;
+use crate::serve::reply::Framing;
 
 /// The version of RPC that RFC 5531 describes, and the only one there is.
 pub const RPC_VERSION: u32 = 2;
@@ -48,8 +49,10 @@ impl<'a> Message<'a> {
     /// The message at these places of a buffer; an empty one, which is none, where the buffer ends before.
     #[inline]
     pub fn within(buffer: &'a Bytes, places: Range<usize>) -> Self {
-        let bytes = buffer.get(places).unwrap_or_default();
-        Self { bytes, buffer }
+        match buffer.get(places) {
+            Some(bytes) => Self { bytes, buffer },
+            None => Self { bytes: &[], buffer },
+        }
     }
 
     /// The message by itself, which holds on to the whole buffer.
@@ -107,10 +110,6 @@ pub struct CallHeader<'a> {
     pub credential: AuthRef<'a>,
     /// What proves it.
     pub verifier: AuthRef<'a>,
-    /// Everything from the xid through the credential, which a verifier may sign (RFC 2203 §5.3.1).
-    pub signed: &'a [u8],
-    /// Where the arguments start: bytes from the start of the message.
-    pub body: usize,
 }
 
 /// Why a message is not a call that can be looked at any further.
@@ -133,55 +132,85 @@ pub enum CallFault {
 }
 
 impl<'a> CallHeader<'a> {
-    /// Reads the header of a call, in the order that RFC 5531 checks it.
+    /// Reads the header of a call, or says why there is none with which one could go on.
     #[inline]
     pub fn parse(message: &'a [u8]) -> Result<Self, CallFault> {
-        let Some([xid, CALL, rpc_version]) = words(message) else {
-            return Err(CallFault::NotACall);
-        };
-        if rpc_version != RPC_VERSION {
-            return Err(CallFault::RpcMismatch { xid });
-        }
-        let Some((head, behind)) = message.split_first_chunk::<24>() else {
-            return Err(CallFault::NotACall);
-        };
-        let Some([_, _, _, program, version, procedure]) = words(head) else {
-            return Err(CallFault::NotACall);
-        };
+        Self::read(message).ok_or_else(|| CallFault::of(message))
+    }
+
+    /// Reads the header of a call. Where there is none, [`CallFault::of`] says why: what most messages have is not to
+    /// be laid out beside what they may lack.
+    #[inline]
+    pub fn read(message: &'a [u8]) -> Option<Self> {
         // Taken apart by hand, since this is where each call comes by: a reader keeps count of more than a header needs.
-        let (credential, behind) = AuthRef::split_first(behind).ok_or(CallFault::NotACall)?;
-        if credential.is_too_long() {
-            let stat = AuthStat::Badcred;
-            return Err(CallFault::Auth { xid, stat });
+        let (head, behind) = message.split_first_chunk::<24>()?;
+        let [xid, CALL, RPC_VERSION, program, version, procedure] = words(head)? else {
+            return None;
+        };
+        let (credential, behind) = AuthRef::split_first(behind)?;
+        let (verifier, _) = AuthRef::split_first(behind)?;
+        if credential.is_too_long() || verifier.is_too_long() {
+            return None;
         }
-        let (verifier, args) = AuthRef::split_first(behind).ok_or(CallFault::NotACall)?;
-        if verifier.is_too_long() {
-            let stat = AuthStat::Badverf;
-            return Err(CallFault::Auth { xid, stat });
-        }
-        let (signed, _) = message
-            .split_at_checked(message.len().saturating_sub(behind.len()))
-            .ok_or(CallFault::NotACall)?;
-        let body = message.len().saturating_sub(args.len());
         let procedure = ProcedureId {
             program,
             version,
             procedure,
         };
-        Ok(Self {
+        Some(Self {
             xid,
             procedure,
             credential,
             verifier,
-            signed,
-            body,
         })
+    }
+
+    /// Everything from the xid through the credential, which a verifier may sign (RFC 2203 §5.3.1): so many bytes from
+    /// the start of the message.
+    #[inline]
+    pub fn signed(&self) -> usize {
+        self.credential.padded().saturating_add(32)
+    }
+
+    /// Where the arguments start: bytes from the start of the message.
+    #[inline]
+    pub fn args(&self) -> usize {
+        let verifier = self.verifier.padded().saturating_add(8);
+        self.signed().saturating_add(verifier)
+    }
+}
+
+impl CallFault {
+    /// What is wrong with a message of which there is no [`CallHeader`], in the order that RFC 5531 checks it.
+    #[cold]
+    pub fn of(message: &[u8]) -> Self {
+        let Some([xid, CALL, rpc_version]) = words(message) else {
+            return Self::NotACall;
+        };
+        if rpc_version != RPC_VERSION {
+            return Self::RpcMismatch { xid };
+        }
+        let behind = message.get(24..).unwrap_or_default();
+        let Some((credential, behind)) = AuthRef::split_first(behind) else {
+            return Self::NotACall;
+        };
+        if credential.is_too_long() {
+            let stat = AuthStat::Badcred;
+            return Self::Auth { xid, stat };
+        }
+        match AuthRef::split_first(behind) {
+            Some((verifier, _)) if verifier.is_too_long() => Self::Auth {
+                xid,
+                stat: AuthStat::Badverf,
+            },
+            _ => Self::NotACall,
+        }
     }
 }
 
 /// The first `N` words of a message.
 #[inline]
-fn words<const N: usize>(bytes: &[u8]) -> Option<[u32; N]> {
+pub(crate) fn words<const N: usize>(bytes: &[u8]) -> Option<[u32; N]> {
     let (words, _) = bytes.as_chunks::<4>();
     words
         .first_chunk::<N>()
@@ -202,10 +231,17 @@ fn write_words<const N: usize>(w: &mut Writer, words: [u32; N]) {
     w.raw(words.map(u32::to_be_bytes).as_flattened());
 }
 
-/// Writes the header of a reply that carries results.
+/// Writes the header of a reply that carries results, behind the place of its record mark if it has one.
 #[inline]
-pub fn write_success(w: &mut Writer, xid: u32) {
-    write_accepted(w, xid, SUCCESS);
+pub(crate) fn write_success(w: &mut Writer, framing: Framing, xid: u32) {
+    let header = [xid, REPLY, MSG_ACCEPTED, flavor::NONE, 0, SUCCESS];
+    match framing {
+        Framing::Record => {
+            let [a, b, c, d, e, f] = header;
+            write_words(w, [0, a, b, c, d, e, f]);
+        }
+        Framing::Datagram { .. } => write_words(w, header),
+    }
 }
 
 /// Writes a whole reply that says why there are no results.

@@ -134,7 +134,9 @@ impl RecordReader {
     /// So that records which arrive together need not be taken apart: each is lent where it lies.
     #[inline]
     pub fn next_in(&mut self, input: &[u8], at: &mut usize) -> Result<Option<Record>, RecordError> {
-        let mut rest = input.get(*at..).unwrap_or_default();
+        let Some(mut rest) = input.get(*at..) else {
+            return Ok(None);
+        };
         if !self.is_mid_record()
             && let Some(len) = self.whole_record(rest)?
         {
@@ -154,7 +156,7 @@ impl RecordReader {
     }
 
     /// Lets `read` append to what has arrived of the record at hand, so that what is long is not copied together of
-    /// pieces: what its fragment lacks, but no more than has arrived, whose memory is at most doubled by it.
+    /// pieces: what its fragment lacks, but no more than has arrived, so that memory at most doubles.
     pub fn read_on<T>(&mut self, read: impl FnOnce(&mut Limit<&mut BytesMut>) -> T) -> T {
         let before = self.partial.len();
         let room = self.missing.min(before);

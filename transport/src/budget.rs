@@ -79,7 +79,19 @@ impl Taken {
 
     /// Says how many bytes the connection holds; gives back whether it may hold more, and has the task woken
     /// when it may again.
+    #[inline]
     pub(crate) fn hold(&mut self, held: usize, cx: &mut Context<'_>) -> bool {
+        match &self.budget {
+            // Nearly always: it keeps to its share, and did so before.
+            Some(budget) if held > budget.share || self.bytes > 0 => self.hold_more(held, cx),
+            _ => {
+                self.freed = None;
+                true
+            }
+        }
+    }
+
+    fn hold_more(&mut self, held: usize, cx: &mut Context<'_>) -> bool {
         let Some(budget) = &self.budget else {
             return true;
         };

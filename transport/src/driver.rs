@@ -436,6 +436,7 @@ impl<L: Link> Driver<L> {
 }
 
 /// Answers a call, or begins to.
+#[inline(always)]
 fn answer(
     serving: &mut Serving,
     arrived: Arrived<'_>,

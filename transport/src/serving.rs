@@ -131,6 +131,7 @@ impl Serving {
     }
 
     /// Takes a call up the ladder.
+    #[inline]
     pub(crate) fn answer(
         &mut self,
         ladder: &mut Ladder,
@@ -138,8 +139,7 @@ impl Serving {
         framing: Framing,
     ) -> Step {
         if self.stopping {
-            log::debug!("a call that came after the end: dropped");
-            return Step::Silent;
+            return dropped();
         }
         let Arrived { message, output } = arrived;
         worker::lend_memory(output);
@@ -147,6 +147,7 @@ impl Serving {
     }
 
     /// Has a task wait for an answer that takes time, to a call of `len` bytes.
+    #[inline(never)]
     pub(crate) fn spawn(
         &mut self,
         answer: impl Future<Output = Answer> + Send + 'static,
@@ -188,6 +189,12 @@ impl Serving {
     pub(crate) fn peer_gone(&self) {
         self.backward.peer_gone();
     }
+}
+
+#[cold]
+fn dropped() -> Step {
+    log::debug!("a call that came after the end: dropped");
+    Step::Silent
 }
 
 impl Drop for Serving {

@@ -34,10 +34,14 @@ pub(crate) fn with_input<T>(room: usize, read: impl FnOnce(&mut BytesMut) -> T) 
 /// Gives memory that is at hand to a writer that has none.
 #[inline]
 pub(crate) fn lend_memory(writer: &mut Writer) {
-    if writer.capacity() == 0
-        && writer.is_empty()
-        && let Some(kept) = WRITERS.with_borrow_mut(Vec::pop)
-    {
+    if writer.capacity() == 0 && writer.is_empty() {
+        take_kept(writer);
+    }
+}
+
+#[cold]
+fn take_kept(writer: &mut Writer) {
+    if let Some(kept) = WRITERS.with_borrow_mut(Vec::pop) {
         *writer = kept;
     }
 }

@@ -44,6 +44,8 @@ pub struct Writer {
 pub struct Mark {
     buf: usize,
     chained: usize,
+    /// Bytes before it.
+    len: usize,
 }
 
 impl Writer {
@@ -100,7 +102,11 @@ impl Writer {
 
     /// Forgets what was written and keeps the memory.
     pub fn clear(&mut self) {
-        self.truncate(Mark { buf: 0, chained: 0 });
+        self.truncate(Mark {
+            buf: 0,
+            chained: 0,
+            len: 0,
+        });
     }
 
     /// The position behind what has been written.
@@ -109,6 +115,7 @@ impl Writer {
         Mark {
             buf: self.buf.len(),
             chained: self.chained.len(),
+            len: self.len(),
         }
     }
 
@@ -125,8 +132,7 @@ impl Writer {
     /// Bytes written since `mark` was taken.
     #[inline]
     pub fn len_since(&self, mark: Mark) -> usize {
-        let own = self.buf.len().saturating_sub(mark.buf);
-        own.saturating_add(self.chained_since(mark))
+        self.len().saturating_sub(mark.len)
     }
 
     /// Chained bytes written since `mark` was taken.

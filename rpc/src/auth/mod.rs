@@ -6,6 +6,7 @@ mod server;
 pub use client::{AuthError, AuthNone, AuthSys, ClientAuth, Refresh, Token};
 pub use server::{AuthCache, AuthVerdict, Identity, ServerAuth, StandardAuth};
 
+use crate::message::words;
 use oncrpc_xdr::{DecodeError, EncodeError, Reader, Writer};
 
 /// Longest body of a credential or verifier, in bytes.
@@ -48,11 +49,10 @@ impl<'a> AuthRef<'a> {
 
     /// The one at the front of these bytes, of any length that is there (that it is too long is for the caller to
     /// answer), and what is behind it; `None` if it is cut short.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn split_first(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let (flavor, behind) = bytes.split_first_chunk()?;
-        let (len, behind) = behind.split_first_chunk()?;
-        let (flavor, len) = (u32::from_be_bytes(*flavor), u32::from_be_bytes(*len));
+        let (head, behind) = bytes.split_first_chunk::<8>()?;
+        let [flavor, len] = words(head)?;
         let (body, behind) = behind.split_at_checked(len as usize)?;
         let padding = len.wrapping_neg() % 4;
         let behind = behind.get(padding as usize..)?;
@@ -65,6 +65,12 @@ impl<'a> AuthRef<'a> {
             flavor: r.u32()?,
             body: r.opaque_borrowed(MAX_AUTH_BODY)?,
         })
+    }
+
+    /// Bytes of the body with those that pad it.
+    #[inline]
+    pub(crate) fn padded(&self) -> usize {
+        self.body.len().next_multiple_of(4)
     }
 
     /// Whether the body is longer than RFC 5531 allows.

@@ -70,11 +70,18 @@ impl AuthCache {
     /// Bytes behind the last field are ignored, as libtirpc does.
     fn identity(&mut self, body: &[u8]) -> Option<&Arc<Identity>> {
         if self.identity.is_none() || self.body != body {
-            let parms = AuthsysParms::decode(&mut Reader::new(body)).ok()?;
-            self.body.clear();
-            self.body.extend_from_slice(body);
-            self.identity = Some(Arc::new(Identity::Sys(parms)));
+            self.read(body)?;
         }
         self.identity.as_ref()
+    }
+
+    /// Reads the body of an AUTH_SYS credential that is not that of the call before.
+    #[cold]
+    fn read(&mut self, body: &[u8]) -> Option<()> {
+        let parms = AuthsysParms::decode(&mut Reader::new(body)).ok()?;
+        self.body.clear();
+        self.body.extend_from_slice(body);
+        self.identity = Some(Arc::new(Identity::Sys(parms)));
+        Some(())
     }
 }

@@ -115,19 +115,31 @@ impl Session {
 /// A worker takes one for a batch of messages and hands it back: an idle connection owns none.
 pub struct Ladder {
     services: Arc<Services>,
-    /// One for each service, opened by its first call.
-    dispatchers: Vec<Option<Box<dyn Dispatch>>>,
+    /// One for each service.
+    places: Vec<Place>,
     /// Which of them the last call was for.
     last: usize,
+}
+
+/// Where the calls of one version of one program are answered.
+struct Place {
+    key: (u32, u32),
+    service: Arc<dyn Service>,
+    /// Opened by the first call.
+    dispatcher: Option<Box<dyn Dispatch>>,
 }
 
 impl Ladder {
     /// Nothing is opened yet.
     pub fn new(services: Arc<Services>) -> Self {
-        let dispatchers = services.services.iter().map(|_| None).collect();
+        let places = services.services.iter().map(|service| Place {
+            key: key(service),
+            service: service.clone(),
+            dispatcher: None,
+        });
         Self {
+            places: places.collect(),
             services,
-            dispatchers,
             last: 0,
         }
     }
@@ -150,51 +162,52 @@ impl Ladder {
         framing: Framing,
         out: &mut Writer,
     ) -> Step {
-        let header = match CallHeader::parse(&message) {
-            Ok(header) => header,
-            Err(CallFault::NotACall) => return Step::Close,
-            Err(CallFault::RpcMismatch { xid }) => {
-                let refusal = Refusal::RpcMismatch {
-                    low: RPC_VERSION,
-                    high: RPC_VERSION,
-                };
-                return Reply::new(out, framing, xid).refuse(&refusal);
-            }
-            Err(CallFault::Auth { xid, stat }) => {
-                return Reply::new(out, framing, xid).refuse(&Refusal::Auth(stat));
-            }
+        let Some(header) = &CallHeader::read(&message) else {
+            return refuse(CallFault::of(&message), framing, out);
         };
         let mut reply = Reply::new(out, framing, header.xid);
         session.context.xid = header.xid;
-        match self.services.auth.accept(&header, &mut session.auth) {
+        match self.services.auth.accept(header, &mut session.auth) {
             AuthVerdict::Accept(identity) => set_shared(&mut session.context.identity, identity),
             AuthVerdict::Deny(stat) => return reply.refuse(&Refusal::Auth(stat)),
             AuthVerdict::Drop => return Step::Silent,
         };
         let wanted = (header.procedure.program, header.procedure.version);
         // One call is like the one before, most of the time.
-        if self.services.keys.get(self.last) != Some(&wanted) {
+        if self.places.get(self.last).map(|place| place.key) != Some(wanted) {
             self.last = match self.services.find(wanted) {
                 Ok(index) => index,
                 Err(refusal) => return reply.refuse(&refusal),
             };
         }
-        let (Some(dispatcher), Some(service)) = (
-            self.dispatchers.get_mut(self.last),
-            self.services.services.get(self.last),
-        ) else {
+        let Some(place) = self.places.get_mut(self.last) else {
             return reply.refuse(&Refusal::ProgUnavail);
         };
         let call = Call {
-            header: &header,
+            header,
             message,
             context: &session.context,
         };
         // The last rungs, procedure and arguments, are the dispatcher's: it knows them.
-        dispatcher
-            .get_or_insert_with(|| service.clone().open())
+        place
+            .dispatcher
+            .get_or_insert_with(|| place.service.clone().open())
             .call(&call, &mut reply)
     }
+}
+
+/// Answers what has no header of a call, if it can be answered.
+#[cold]
+fn refuse(fault: CallFault, framing: Framing, out: &mut Writer) -> Step {
+    let (xid, refusal) = match fault {
+        CallFault::NotACall => return Step::Close,
+        CallFault::RpcMismatch { xid } => {
+            let (low, high) = (RPC_VERSION, RPC_VERSION);
+            (xid, Refusal::RpcMismatch { low, high })
+        }
+        CallFault::Auth { xid, stat } => (xid, Refusal::Auth(stat)),
+    };
+    Reply::new(out, framing, xid).refuse(&refusal)
 }
 
 impl fmt::Debug for Ladder {

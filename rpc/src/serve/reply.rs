@@ -109,8 +109,8 @@ impl<'a> Reply<'a> {
     /// Answers with results.
     pub fn success<W: Wire>(&mut self, results: &W::Value) -> Step {
         let xid = self.xid;
-        self.write(|w| {
-            message::write_success(w, xid);
+        self.write(|w, framing| {
+            message::write_success(w, framing, xid);
             W::encode(results, w)
         })
     }
@@ -118,8 +118,8 @@ impl<'a> Reply<'a> {
     /// Answers with results that are encoded already.
     pub fn success_raw(&mut self, results: &Bytes) -> Step {
         let xid = self.xid;
-        self.write(|w| {
-            message::write_success(w, xid);
+        self.write(|w, framing| {
+            message::write_success(w, framing, xid);
             w.raw_shared(results);
             Ok(())
         })
@@ -148,30 +148,30 @@ impl<'a> Reply<'a> {
     pub fn refuse(&mut self, refusal: &Refusal) -> Step {
         let xid = self.xid;
         self.refusal = Some(*refusal);
-        self.write(|w| {
+        self.write(|w, framing| {
+            if framing == Framing::Record {
+                record::begin(w);
+            }
             message::write_refusal(w, xid, refusal);
             Ok(())
         })
     }
 
-    /// Writes a reply whole, or takes back what it wrote and answers SYSTEM_ERR.
+    /// Writes a reply whole, the place of its record mark before it, or takes back what it wrote and answers SYSTEM_ERR.
     #[inline]
-    fn write(&mut self, body: impl FnOnce(&mut Writer) -> Result<(), EncodeError>) -> Step {
+    fn write(
+        &mut self,
+        message: impl FnOnce(&mut Writer, Framing) -> Result<(), EncodeError>,
+    ) -> Step {
         let start = self.out.mark();
-        let written = match self.framing {
-            Framing::Record => {
-                let record = record::begin(self.out);
-                body(self.out).map_err(Unsent::from).and_then(|()| {
-                    record::finish(self.out, record).map_err(|_| self.too_long(start))
-                })
+        let written = message(self.out, self.framing).map_err(Unsent::from);
+        let written = written.and_then(|()| match self.framing {
+            Framing::Record => record::finish(self.out, start).map_err(|_| self.too_long(start)),
+            Framing::Datagram { max } if self.out.len_since(start) > max => {
+                Err(self.too_long(start))
             }
-            Framing::Datagram { max } => body(self.out).map_err(Unsent::from).and_then(|()| {
-                match self.out.len_since(start) <= max {
-                    true => Ok(()),
-                    false => Err(self.too_long(start)),
-                }
-            }),
-        };
+            Framing::Datagram { .. } => Ok(()),
+        });
         match written {
             Ok(()) => Step::Done,
             Err(unsent) => self.take_back(start, &unsent),

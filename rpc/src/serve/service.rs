@@ -83,14 +83,14 @@ impl Call<'_> {
 
     /// The arguments as they came.
     pub fn raw_args(&self) -> Bytes {
-        let args = self.message.get(self.header.body..).unwrap_or_default();
+        let args = self.message.get(self.header.args()..).unwrap_or_default();
         self.message.share(args)
     }
 
     /// The arguments. Bytes behind them are ignored, as libtirpc and Linux do.
     pub fn args<W: Wire>(&self) -> Result<W::Value, DecodeError> {
         let mut r = self.message.reader();
-        r.take(self.header.body)?;
+        r.take(self.header.args())?;
         W::decode(&mut r)
     }
 }
@@ -141,7 +141,7 @@ impl From<&Call<'_>> for OwnedCall {
         Self {
             message: call.message.to_bytes(),
             id: call.id(),
-            body: call.header.body,
+            body: call.header.args(),
             context: call.context.clone(),
         }
     }

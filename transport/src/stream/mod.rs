@@ -72,14 +72,13 @@ impl<S: ByteStream> StreamLink<S> {
         self.input.len() - self.cut
     }
 
-    /// Reads once; gives back how many bytes that were, none at the end of the stream.
+    /// Reads once; gives back how many bytes there were, none at the end of the stream.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let (stream, most) = (&mut self.stream, self.read);
         // What belongs to a long record in any case goes to where the record is.
         if self.records.held().min(self.records.missing()) >= most {
-            return self
-                .records
-                .read_on(|rest| pin!(stream.read_buf(rest)).poll(cx));
+            let records = &mut self.records;
+            return records.read_on(|rest| pin!(stream.read_buf(rest)).poll(cx));
         }
         worker::with_input(most, |buffer| {
             let read = ready!(pin!(stream.read_buf(&mut (&mut *buffer).limit(most))).poll(cx));
@@ -107,10 +106,12 @@ impl<S: ByteStream> Link for StreamLink<S> {
     }
 
     fn held(&self) -> usize {
-        self.unsent() + self.records.held() + self.uncut() + self.gathered.len()
+        self.unsent() + self.records.held() + self.uncut()
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Whoever was lent it is done with it.
+        self.gathered = Bytes::new();
         while self.unsent() > 0 {
             let stream = Pin::new(&mut self.stream);
             let mut chunks = unwritten(&self.output, self.written);
@@ -150,7 +151,6 @@ impl<S: ByteStream> Link for StreamLink<S> {
             self.input = Bytes::new();
             self.cut = 0;
             self.is_aside = false;
-            self.gathered = Bytes::new();
             if arrived >= AT_ONCE {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
@@ -190,7 +190,6 @@ impl<S: ByteStream> Link for StreamLink<S> {
     }
 
     fn set_aside(&mut self) {
-        self.gathered = Bytes::new();
         if !self.is_aside {
             self.input = Bytes::copy_from_slice(&self.input[self.cut..]);
             self.cut = 0;

@@ -39,7 +39,7 @@ pub(super) enum Holder {
 impl CallKey {
     pub(super) fn of(call: &Call<'_>, by_port: bool, hasher: &RandomState) -> Self {
         let peer = call.context.peer();
-        let args = call.message.get(call.header.body..).unwrap_or_default();
+        let args = call.message.get(call.header.args()..).unwrap_or_default();
         let mut hash = hasher.build_hasher();
         peer.netid.hash(&mut hash);
         match peer.remote {

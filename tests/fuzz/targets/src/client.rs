@@ -142,7 +142,7 @@ impl World {
                     let header = CallHeader::parse(&message);
                     let header = header.unwrap_or_else(|fault| panic!("{fault:?}"));
                     assert_eq!(header.procedure, PROCEDURE);
-                    let number = message[header.body..].first_chunk();
+                    let number = message[header.args()..].first_chunk();
                     let number = number.map_or(0, |number| u32::from_be_bytes(*number));
                     assert!((number as usize) < self.calls.len());
                     let before = self.read.insert(number, header.xid);

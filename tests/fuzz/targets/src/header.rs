@@ -31,9 +31,9 @@ pub fn call(data: &[u8]) {
             assert_eq!(called, (body.prog, body.vers, body.proc));
             assert!(is(&header.credential, &body.cred));
             assert!(is(&header.verifier, &body.verf));
-            assert_eq!(header.body, r.offset());
+            assert_eq!(header.args(), r.offset());
             let verifier = 8 + header.verifier.body.len().next_multiple_of(4);
-            assert_eq!(header.signed, &message[..r.offset() - verifier]);
+            assert_eq!(header.signed(), r.offset() - verifier);
         }
         (Ok(header), other) => panic!("{header:?} of {other:?}"),
         (
@@ -74,7 +74,7 @@ pub fn call(data: &[u8]) {
             Answered::Refused(Refusal::ProgMismatch { low: 1, high: 3 }) => {
                 assert!(![1, 3].contains(&header.procedure.version));
             }
-            Answered::Results(results) => assert_eq!(results, message[header.body..]),
+            Answered::Results(results) => assert_eq!(results, message[header.args()..]),
             other => panic!("{header:?} answered {other:?}"),
         },
     }

@@ -93,8 +93,8 @@ pub const HAZARDS: &[Hazard] = &[
         name: "unknown_choice",
         guards: Guard {
             file: "rpc/src/message.rs",
-            code: "let Some([xid, CALL, rpc_version]) = words(message) else {",
-            mutant: "let Some([xid, _, rpc_version]) = words(message) else {",
+            code: "let [xid, CALL, RPC_VERSION, program, version, procedure] = words(head)? else {",
+            mutant: "let [xid, _, RPC_VERSION, program, version, procedure] = words(head)? else {",
         },
         make: Make::Field(|shape, at| match shape.fields[at].kind {
             Kind::Choice => with_number(shape, at, |_| 77),
