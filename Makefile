@@ -50,14 +50,22 @@ soak:
 soak-real:
 	ONCRPC_SOAK_SECONDS=1800 cargo test --release --package oncrpc-portmapper --test storms -- --nocapture soak
 
-# What is read from peers, and what is kept of it: one package at a time, since only its own tests are run. A change that
-# no test notices does not keep the others from being tried.
+# What is read from peers, what is kept of it and how much: one package at a time, since only its own tests are run, each property
+# with 200 cases. A change that no test notices does not keep the others from being tried; .cargo/mutants.toml says which are not.
 mutants:
 	cargo mutants --version >/dev/null 2>&1 || cargo install cargo-mutants@27.1.0 --locked --debug --quiet
-	mkdir -p $(MUTANTS)/xdr $(MUTANTS)/rpc $(MUTANTS)/registry
-	-cargo mutants --package oncrpc-xdr --output $(MUTANTS)/xdr -- --lib --tests
-	-cargo mutants --package oncrpc --file rpc/src/record.rs --file rpc/src/message.rs --output $(MUTANTS)/rpc -- --lib --tests
-	-cargo mutants --package oncrpc-portmapper --file 'portmapper/src/registry/**' --output $(MUTANTS)/registry -- --lib
+	mkdir -p $(MUTANTS)
+	-$(MUTATE) --cargo-arg=--tests --package oncrpc-xdr --output $(MUTANTS)/xdr
+	-$(MUTATE) --cargo-arg=--tests --package oncrpc --output $(MUTANTS)/rpc \
+	  --file rpc/src/record.rs --file rpc/src/message.rs --file 'rpc/src/auth/*.rs'
+	-$(MUTATE) --cargo-arg=--tests --package oncrpc-transport --output $(MUTANTS)/transport \
+	  --file transport/src/limits.rs --file transport/src/budget.rs --file transport/src/rates.rs \
+	  --file transport/src/datagram/admission.rs
+	-$(MUTATE) --cargo-arg=--tests --package oncrpc-server --output $(MUTANTS)/server --file server/src/gate.rs --file server/src/seats.rs
+	-$(MUTATE) --package oncrpc-portmapper --output $(MUTANTS)/registry \
+	  --file 'portmapper/src/registry/**' --file portmapper/src/limits.rs
+
+MUTATE = PROPTEST_CASES=200 PROPTEST_MAX_SHRINK_ITERS=0 cargo mutants --all-features --cargo-arg=--lib
 
 # Where `make mutants` writes what it found.
 MUTANTS = $${CARGO_TARGET_DIR:-target}/mutants

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use oncrpc::call::caller::after;
 use tokio::time::Sleep;
 
 use crate::Limits;
@@ -82,19 +83,21 @@ impl Clock {
         let deadlines = [
             (
                 self.mid_message
-                    .map(|(since, arrived)| since + longest(arrived, limits)),
+                    .map(|(since, arrived)| after(since, longest(arrived, limits))),
                 "half a message for too long",
             ),
             (
-                self.idle.zip(first).map(|(since, limit)| since + limit),
+                self.idle
+                    .zip(first)
+                    .map(|(since, limit)| after(since, limit)),
                 "no message in all the time",
             ),
             (
-                self.stalled.map(|since| since + limits.write_stall),
+                self.stalled.map(|since| after(since, limits.write_stall)),
                 "the peer takes no output",
             ),
             (
-                idle.map(|(since, limit)| since + limit),
+                idle.map(|(since, limit)| after(since, limit)),
                 "idle for too long",
             ),
         ];

@@ -46,7 +46,7 @@ impl Pace {
     /// The longest time in which these first bytes of a record may have been all that arrived.
     pub(crate) fn longest(self, arrived: usize) -> Duration {
         let millis = arrived as u64 * 1000 / u64::from(self.bytes_per_second.max(1));
-        self.grace + Duration::from_millis(millis)
+        self.grace.saturating_add(Duration::from_millis(millis))
     }
 }
 

@@ -94,7 +94,8 @@ impl Rate {
     /// The same relation of what is there at once to what is there in a second, for so many in a second.
     #[must_use]
     pub fn scaled_to(self, per_second: u32) -> Self {
-        let at_once = per_second * (self.at_once / self.per_second);
+        let seconds = self.at_once.checked_div(self.per_second);
+        let at_once = per_second.saturating_mul(seconds.unwrap_or(0));
         Self {
             per_second,
             at_once,
@@ -105,9 +106,11 @@ impl Rate {
 impl Spent {
     /// Spends one, if it is there.
     fn spend(&mut self, rate: Rate, now: Instant) -> bool {
-        let one = Duration::from_secs(1) / rate.per_second;
+        let Some(one) = Duration::from_secs(1).checked_div(rate.per_second) else {
+            return false;
+        };
         let whole_at = self.whole_at.max(now) + one;
-        let there = whole_at.duration_since(now) <= one * rate.at_once;
+        let there = whole_at.duration_since(now) <= one.saturating_mul(rate.at_once);
         if there {
             self.whole_at = whole_at;
         }
@@ -138,6 +141,21 @@ mod tests {
     /// How many of many at `now` are admitted.
     fn admitted(rates: &mut Rates, source: Option<IpAddr>, now: Instant) -> usize {
         (0..5000).filter(|_| rates.admit(source, now)).count()
+    }
+
+    #[test]
+    fn whatever_rate_is_set_nothing_of_nothing_is_there() {
+        let now = Instant::now();
+        for (per_second, at_once) in [(0, 0), (0, 1), (1, 0), (1, 1), (u32::MAX, u32::MAX)] {
+            let rate = Rate {
+                per_second,
+                at_once,
+            };
+            let is_there = Spent { whole_at: now }.spend(rate, now);
+            assert_eq!(is_there, per_second > 0 && at_once > 0, "{rate:?}");
+            let scaled = rate.scaled_to(7);
+            assert_eq!(scaled.at_once > 0, is_there, "{rate:?}");
+        }
     }
 
     #[test]

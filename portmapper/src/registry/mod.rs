@@ -580,7 +580,9 @@ mod tests {
             unset(&mut registry, 1, "tcp", &Owner::Unknown),
             Unset::Foreign
         );
+        assert!(!registry.is_empty());
         assert_eq!(unset(&mut registry, 1, "tcp", &ANN), Unset::Removed(1));
+        assert!(registry.is_empty());
         registry.set(entry(1, "tcp", "0.0.0.0.8.1", ANN));
         assert_eq!(
             unset(&mut registry, 1, "TCP", &SUPERUSER),
@@ -591,6 +593,13 @@ mod tests {
             unset(&mut registry, 1, "tcp", &BOB).accepted(),
             "nothing was there"
         );
+    }
+
+    #[test]
+    fn what_removes_something_is_known_from_what_does_not() {
+        assert!(Unset::Removed(1).removes());
+        assert!(!Unset::Removed(0).removes());
+        assert!(!Unset::Foreign.removes());
     }
 
     #[test]

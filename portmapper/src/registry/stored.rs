@@ -155,13 +155,10 @@ mod tests {
             assert_eq!(kept.text(), text);
             assert_eq!(kept.port(), entry::port(text.as_bytes()), "{text}");
         }
-        let wildcard = Address::of(&"::.8.1".into());
-        assert_eq!(
-            wildcard,
-            Address::Wildcard {
-                ipv6: true,
-                port: 2049
-            }
-        );
+        let port = 2049;
+        for (text, ipv6) in [("0.0.0.0.8.1", false), ("::.8.1", true)] {
+            let wildcard = Address::of(&text.into());
+            assert_eq!(wildcard, Address::Wildcard { ipv6, port });
+        }
     }
 }

@@ -203,7 +203,7 @@ impl Walk {
                 'b' => Mode::Broadcast,
                 'd' => Mode::Delete,
                 'a' | 'n' | 'T' => {
-                    let joined = &letters[at + 1..];
+                    let joined = letters.get(at.saturating_add(1)..).unwrap_or_default();
                     let argument = match joined {
                         "" => args.next(),
                         joined => Some(joined.to_owned()),

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use oncrpc::call::caller::after;
 use oncrpc::netid::{Family, Netid, Transport};
 use oncrpc::record::RecordLimits;
 use oncrpc::uaddr::Uaddr;
@@ -34,7 +35,7 @@ pub struct Patience {
 impl Patience {
     /// This much from now on, or as long as it takes.
     pub fn new(time: Option<Duration>) -> Self {
-        let end = time.map(|time| Instant::now() + time);
+        let end = time.map(|time| after(Instant::now(), time));
         Self { end }
     }
 

@@ -13,6 +13,16 @@
 //! What it prints is what rpcinfo 1.2.6 prints; the differences are in COMPATIBILITY.md. Whom it asks may be hostile:
 //! what is held of an answer is bounded by [`connect::MAX_REPLY`], each step by a time, and their number by
 //! [`ping::MAX_VERSIONS`], [`ping::VERSIONS_TIME`] and [`probe::WHOLE_TIME`].
+// What reads what others have written computes nothing that could overflow and indexes nothing that could be missing.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::indexing_slicing,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod broadcast;
 pub mod cli;

@@ -88,8 +88,10 @@ fn note(
     ended: Option<Result<(usize, Outcome), tokio::task::JoinError>>,
     outcomes: &mut [Option<Outcome>],
 ) {
-    if let Some(Ok((at, outcome))) = ended {
-        outcomes[at] = Some(outcome);
+    if let Some(Ok((at, outcome))) = ended
+        && let Some(place) = outcomes.get_mut(at)
+    {
+        *place = Some(outcome);
     }
 }
 

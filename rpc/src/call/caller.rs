@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use oncrpc_xdr::Wire;
@@ -131,6 +131,11 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(25);
 /// Longest time that a call is given: a year. What is longer is taken for this, so that no deadline lies
 /// beyond what a clock can say.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The time when so much of it has passed, at most [`MAX_TIMEOUT`].
+pub fn after(now: Instant, time: Duration) -> Instant {
+    now.checked_add(time.min(MAX_TIMEOUT)).unwrap_or(now)
+}
 
 /// How one call is made, where it differs from what the channel does.
 #[derive(Clone, Debug, Default)]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use oncrpc_xdr::Writer;
 
 use crate::auth::{ClientAuth, Token};
-use crate::call::caller::{MAX_TIMEOUT, ProcedureId};
+use crate::call::caller::{MAX_TIMEOUT, ProcedureId, after};
 use crate::call::error::CallError;
 use crate::call::refusals::{Refusals, Verdict};
 use crate::call::retransmit::Retransmit;
@@ -416,11 +416,6 @@ impl Entry {
             State::Done(_) => None,
         }
     }
-}
-
-/// The time when so much of it has passed, at most [`MAX_TIMEOUT`].
-fn after(now: Instant, time: Duration) -> Instant {
-    now.checked_add(time.min(MAX_TIMEOUT)).unwrap_or(now)
 }
 
 /// Time that a server has to listen again before a call that was refused once is sent the second time.

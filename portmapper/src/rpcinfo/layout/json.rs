@@ -91,7 +91,7 @@ pub fn statistics(versions: &RpcbStatByvers, names: &ProgramNames) -> String {
     for ((stat, highest), version) in versions.iter().zip(highest).zip(2..) {
         let procedures: &[&str] = match version {
             2 => &PROCEDURES_2,
-            _ => &PROCEDURES[..=highest as usize],
+            _ => PROCEDURES.get(..=highest as usize).unwrap_or(&PROCEDURES),
         };
         whole.insert(format!("version{version}"), counts(stat, procedures, names));
     }
@@ -156,9 +156,11 @@ pub fn findings(list: &[Finding], names: &ProgramNames) -> String {
             Outcome::TooLate => (None, None, Some(TOO_LATE)),
         };
         let mut value = registration(&finding.entry, names);
-        value["answers"] = answers.into();
-        value["milliseconds"] = milliseconds.into();
-        value["error"] = error.into();
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("answers".to_owned(), answers.into());
+            fields.insert("milliseconds".to_owned(), milliseconds.into());
+            fields.insert("error".to_owned(), error.into());
+        }
         value
     }))
 }

@@ -77,19 +77,23 @@ pub(super) fn merged(list: &[Rpcb]) -> Vec<Row<'_>> {
     for entry in list {
         let program = entry.r_prog;
         let at = *at.entry(program).or_insert_with(|| {
+            let behind = rows.len();
             rows.push(Row {
                 program,
                 first: entry,
                 versions: Vec::new(),
                 netids: Vec::new(),
             });
-            rows.len() - 1
+            behind
         });
+        let Some(row) = rows.get_mut(at) else {
+            continue;
+        };
         if versions.insert((program, entry.r_vers)) {
-            rows[at].versions.push(entry.r_vers);
+            row.versions.push(entry.r_vers);
         }
         if netids.insert((program, c_string(&entry.r_netid))) {
-            rows[at].netids.push(entry);
+            row.netids.push(entry);
         }
     }
     rows

@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 
 use oncrpc::proto::rpcb::{
-    RPCB_HIGHPROC_2, RPCB_HIGHPROC_3, RPCB_HIGHPROC_4, RPCBVERS_2_STAT, RPCBVERS_3_STAT,
-    RPCBVERS_4_STAT, RpcbStat, RpcbStatByvers,
+    RPCB_HIGHPROC_2, RPCB_HIGHPROC_3, RPCB_HIGHPROC_4, RpcbStat, RpcbStatByvers,
 };
 
 use super::text::{printable, push_padded};
@@ -29,10 +28,10 @@ const GETADDRLIST: usize = 11;
 
 /// The statistics of all versions.
 pub fn statistics(versions: &RpcbStatByvers, names: &ProgramNames) -> String {
-    let version = |at: u32| &versions[at as usize];
+    let [version_2, version_3, version_4] = versions;
     let mut text = String::new();
 
-    let stat = version(RPCBVERS_2_STAT);
+    let stat = version_2;
     text.push_str("PORTMAP (version 2) statistics\n");
     push_counts(
         &mut text,
@@ -52,7 +51,7 @@ pub fn statistics(versions: &RpcbStatByvers, names: &ProgramNames) -> String {
         text.push('\n');
     }
 
-    let stat = version(RPCBVERS_3_STAT);
+    let stat = version_3;
     text.push_str("RPCBIND (version 3) statistics\n");
     push_counts(&mut text, &PROCEDURES, 0..=RPCB_HIGHPROC_3, |procedure| {
         counted(stat, procedure)
@@ -69,12 +68,12 @@ pub fn statistics(versions: &RpcbStatByvers, names: &ProgramNames) -> String {
         text.push('\n');
     }
 
-    let stat = version(RPCBVERS_4_STAT);
+    let stat = version_4;
     text.push_str("RPCBIND (version 4) statistics\n");
     let counted_4 = |procedure| match procedure {
         // rpcbind counts what GETADDRLIST finds among what GETADDR finds.
         GETADDR => {
-            let asked = i64::from(stat.info[GETADDR]) + i64::from(stat.info[GETADDRLIST]);
+            let asked = i64::from(stat.info[GETADDR]).saturating_add(stat.info[GETADDRLIST].into());
             format!("{}/{asked}", found(stat))
         }
         other => counted(stat, other),
@@ -95,7 +94,7 @@ pub fn statistics(versions: &RpcbStatByvers, names: &ProgramNames) -> String {
 
 /// How often a procedure was called; before it, for some, how often it did what was asked.
 fn counted(stat: &RpcbStat, procedure: usize) -> String {
-    let calls = stat.info[procedure];
+    let calls = stat.info.get(procedure).copied().unwrap_or(0);
     match procedure {
         SET => format!("{}/{calls}", stat.setinfo),
         UNSET => format!("{}/{calls}", stat.unsetinfo),
@@ -124,8 +123,8 @@ fn push_counts(
     for procedure in procedures {
         let procedure = procedure as usize;
         let count = count(procedure);
-        let width = TAB_STOP * (1 + count.len() / TAB_STOP);
-        push_padded(text, names[procedure], width);
+        let width = count.len().saturating_add(1).next_multiple_of(TAB_STOP);
+        push_padded(text, names.get(procedure).unwrap_or(&""), width);
         push_padded(&mut counts, &count, width);
     }
     text.push('\n');
