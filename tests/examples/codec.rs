@@ -46,6 +46,7 @@ fn measure(case: &str, times: u32) {
 }
 
 /// A call's header, as a server reads it.
+#[inline(never)]
 fn header(times: u32) {
     let words = [7, 0, 2, 100_000, 2, 0, 0, 0, 0, 0];
     let call: Vec<u8> = words.into_iter().flat_map(u32::to_be_bytes).collect();
@@ -56,6 +57,7 @@ fn header(times: u32) {
 }
 
 /// Into a buffer that is kept, as a connection's is.
+#[inline(never)]
 fn encode<W: Wire>(value: &W::Value, times: u32) {
     let mut w = Writer::new();
     for _ in 0..times {
@@ -66,6 +68,7 @@ fn encode<W: Wire>(value: &W::Value, times: u32) {
 }
 
 /// To values of their own, whose data are slices of the message.
+#[inline(never)]
 fn decode<W: Wire>(value: &W::Value, times: u32) {
     let message = message::<W>(value);
     for _ in 0..times {
@@ -74,6 +77,7 @@ fn decode<W: Wire>(value: &W::Value, times: u32) {
 }
 
 /// In place: `read` walks the message and keeps nothing.
+#[inline(never)]
 fn borrow<W: Wire, T>(
     value: &W::Value,
     times: u32,

@@ -2,7 +2,9 @@
 
 use alloc::vec::Vec;
 
-use crate::{Bytes, DecodeError, DecodeFault, EncodeError, Reader, Wire, Writer, XdrString, run};
+use crate::{
+    Bytes, DecodeError, DecodeFault, EncodeError, Reader, Wire, Writer, XdrString, fixed, run,
+};
 
 /// A value that can be written as XDR.
 pub trait Encode {
@@ -11,6 +13,17 @@ pub trait Encode {
 
     /// Writes the value. After an error the writer holds a part of it; the caller truncates.
     fn encode(&self, w: &mut Writer) -> Result<(), EncodeError>;
+
+    /// Bytes that every value takes, if [`put`](Self::put) puts them; otherwise 0.
+    #[doc(hidden)]
+    const FIXED: usize = 0;
+
+    /// Puts the value into a slice and leaves what is behind it, if all values take the same number of bytes.
+    #[doc(hidden)]
+    #[inline]
+    fn put(&self, _: &mut &mut [u8]) -> Option<()> {
+        None
+    }
 
     /// Bytes that a run of values takes, one after the other.
     #[doc(hidden)]
@@ -40,6 +53,14 @@ pub trait Decode: Sized {
 
     /// Reads one value.
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError>;
+
+    /// Takes a value from a slice and leaves what is behind it, if all values take the same number of bytes and there is
+    /// nothing that could be wrong with them.
+    #[doc(hidden)]
+    #[inline]
+    fn get(_: &mut &[u8]) -> Option<Self> {
+        None
+    }
 
     /// Reads `count` values, one after the other; numbers do it in bulk.
     ///
@@ -99,6 +120,13 @@ macro_rules! number {
                 Ok(())
             }
 
+            const FIXED: usize = size_of::<Self>();
+
+            #[inline]
+            fn put(&self, out: &mut &mut [u8]) -> Option<()> {
+                fixed::put(self.to_be_bytes(), out)
+            }
+
             #[inline]
             fn run_len(run: &[Self]) -> usize {
                 size_of_val(run)
@@ -116,6 +144,11 @@ macro_rules! number {
             #[inline]
             fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 Ok(Self::from_be_bytes(*r.take_array()?))
+            }
+
+            #[inline]
+            fn get(from: &mut &[u8]) -> Option<Self> {
+                fixed::get(from).map(Self::from_be_bytes)
             }
 
             fn decode_run(r: &mut Reader<'_>, count: usize) -> Result<Vec<Self>, DecodeError> {
@@ -388,6 +421,17 @@ impl<T: Encode + Decode> Decode for Vec<T> {
 impl<T: Encode + Decode> Wire for T {
     type Value = T;
     const MIN_LEN: usize = T::MIN_LEN;
+    const FIXED: usize = <T as Encode>::FIXED;
+
+    #[inline]
+    fn put(value: &T, out: &mut &mut [u8]) -> Option<()> {
+        value.put(out)
+    }
+
+    #[inline]
+    fn get(from: &mut &[u8]) -> Option<T> {
+        <T as Decode>::get(from)
+    }
 
     #[inline]
     fn encoded_len(value: &T) -> usize {

@@ -34,6 +34,13 @@ impl<E: Enumeration> Encode for E {
         w.i32(self.value());
         Ok(())
     }
+
+    const FIXED: usize = 4;
+
+    #[inline]
+    fn put(&self, out: &mut &mut [u8]) -> Option<()> {
+        self.value().put(out)
+    }
 }
 
 impl<E: Enumeration> Decode for E {
@@ -42,6 +49,11 @@ impl<E: Enumeration> Decode for E {
     #[inline]
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         r.i32().map(Self::from_value)
+    }
+
+    #[inline]
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        i32::get(from).map(Self::from_value)
     }
 }
 

@@ -37,6 +37,8 @@ extern crate std;
 mod codec;
 mod enumeration;
 mod error;
+#[doc(hidden)]
+pub mod fixed;
 mod limits;
 mod reader;
 mod run;

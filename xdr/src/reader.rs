@@ -103,6 +103,12 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
+    /// Goes on with this end of the message.
+    #[inline]
+    pub(crate) fn skip_to(&mut self, rest: &'a [u8]) {
+        self.rest = rest;
+    }
+
     /// Fails unless everything has been read.
     pub fn finish(&self) -> Result<(), DecodeError> {
         match self.remaining() {

@@ -13,10 +13,15 @@ pub(crate) fn encode_bulk<T: Copy, const N: usize>(
     w: &mut Writer,
     to_be_bytes: impl Fn(T) -> [u8; N],
 ) {
-    w.extend(
-        run.iter().flat_map(|&number| to_be_bytes(number)),
-        run.len().saturating_mul(N),
-    );
+    w.reserve(run.len().saturating_mul(N));
+    // In blocks that are turned around where they are near, and then copied.
+    let (blocks, rest) = run.as_chunks::<BLOCK>();
+    for block in blocks {
+        w.raw(block.map(&to_be_bytes).as_flattened());
+    }
+    for number in rest {
+        w.raw(&to_be_bytes(*number));
+    }
 }
 
 /// Reads `count` numbers of `N` bytes each.
@@ -95,3 +100,6 @@ pub(crate) fn decode_each_fixed<T, const N: usize>(
     )]
     Ok(run.map(|value| value.expect("decoded")))
 }
+
+/// Numbers that are turned around at once: some hundred bytes.
+const BLOCK: usize = 64;

@@ -42,10 +42,23 @@ macro_rules! structure {
                 0_usize $(+ <$shape as $crate::Wire>::encoded_len(&self.$field))*
             }
 
+            const FIXED: usize = $crate::fixed::sum(&[$(<$shape as $crate::Wire>::FIXED),*]);
+
+            #[inline]
+            #[allow(unused_variables, reason = "there are structs without fields")]
+            fn put(&self, out: &mut &mut [u8]) -> ::core::option::Option<()> {
+                $(<$shape as $crate::Wire>::put(&self.$field, out)?;)*
+                ::core::option::Option::Some(())
+            }
+
             fn encode(
                 &self,
                 writer: &mut $crate::Writer,
             ) -> ::core::result::Result<(), $crate::EncodeError> {
+                let fixed = <Self as $crate::Encode>::FIXED;
+                if writer.fixed(fixed, |out| $crate::Encode::put(self, out)) {
+                    return ::core::result::Result::Ok(());
+                }
                 $(
                     let written = <$shape as $crate::Wire>::encode(&self.$field, writer);
                     $crate::At::at(written, $crate::structure!(@name $field $($name)?))?;
@@ -57,9 +70,23 @@ macro_rules! structure {
         impl $crate::Decode for $type {
             const MIN_LEN: usize = 0_usize $(+ <$shape as $crate::Wire>::MIN_LEN)*;
 
+            #[inline]
+            #[allow(unused_variables, reason = "there are structs without fields")]
+            fn get(from: &mut &[u8]) -> ::core::option::Option<Self> {
+                ::core::option::Option::Some(Self {
+                    $($field: <$shape as $crate::Wire>::get(from)?,)*
+                })
+            }
+
             fn decode(
                 reader: &mut $crate::Reader<'_>,
             ) -> ::core::result::Result<Self, $crate::DecodeError> {
+                let fixed = <Self as $crate::Encode>::FIXED;
+                let value = reader.fixed(fixed, <Self as $crate::Decode>::get);
+                if let ::core::option::Option::Some(value) = value {
+                    return ::core::result::Result::Ok(value);
+                }
+                // Field by field, which says what is wrong where.
                 ::core::result::Result::Ok(Self {
                     $($field: $crate::At::at(
                         <$shape as $crate::Wire>::decode(reader),

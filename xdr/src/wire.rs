@@ -54,6 +54,25 @@ pub trait Wire {
     /// Reads a value, within its bounds.
     fn decode(r: &mut Reader<'_>) -> Result<Self::Value, DecodeError>;
 
+    /// Bytes that every value takes, if [`put`](Self::put) puts them; otherwise 0.
+    #[doc(hidden)]
+    const FIXED: usize = 0;
+
+    /// Puts a value into a slice and leaves what is behind it, if all values take the same number of bytes.
+    #[doc(hidden)]
+    #[inline]
+    fn put(_: &Self::Value, _: &mut &mut [u8]) -> Option<()> {
+        None
+    }
+
+    /// Takes a value from a slice and leaves what is behind it, if all values take the same number of bytes and there is
+    /// nothing that could be wrong with them.
+    #[doc(hidden)]
+    #[inline]
+    fn get(_: &mut &[u8]) -> Option<Self::Value> {
+        None
+    }
+
     /// Bytes that a run of values takes.
     #[doc(hidden)]
     #[inline]

@@ -122,10 +122,13 @@ impl Writer {
     /// Forgets what was written since `mark` was taken.
     ///
     /// Nothing was, if the writer has been truncated to before `mark` since.
+    #[inline]
     pub fn truncate(&mut self, mark: Mark) {
-        let chained = self.chained_since(mark);
-        self.chained_len = self.chained_len.saturating_sub(chained);
-        self.chained.truncate(mark.chained);
+        if self.chained.len() > mark.chained {
+            let chained = self.chained_since(mark);
+            self.chained_len = self.chained_len.saturating_sub(chained);
+            self.chained.truncate(mark.chained);
+        }
         self.buf.truncate(mark.buf);
     }
 
@@ -210,11 +213,12 @@ impl Writer {
         self.buf.extend_from_slice(bytes);
     }
 
-    /// `len` bytes from an iterator, in one run.
+    /// A copy of these, to be changed.
     #[inline]
-    pub(crate) fn extend(&mut self, bytes: impl Iterator<Item = u8>, len: usize) {
-        self.buf.reserve(len);
-        self.buf.extend(bytes);
+    pub(crate) fn copied(&mut self, bytes: &[u8]) -> &mut [u8] {
+        let at = self.buf.len();
+        self.buf.extend_from_slice(bytes);
+        self.buf.get_mut(at..).unwrap_or_default()
     }
 
     /// Bytes that are encoded already, chained in if they are many.
@@ -255,6 +259,9 @@ impl Writer {
     /// `opaque<max>`, chained in if it is large.
     #[inline]
     pub fn opaque(&mut self, bytes: &Bytes, max: u32) -> Result<(), EncodeError> {
+        if bytes.len() < self.chain_from {
+            return self.opaque_borrowed(bytes, max);
+        }
         let len = bounded(bytes.len(), max)?;
         self.u32(len);
         self.raw_shared(bytes);
@@ -266,6 +273,7 @@ impl Writer {
     #[inline]
     pub fn opaque_borrowed(&mut self, bytes: &[u8], max: u32) -> Result<(), EncodeError> {
         let len = bounded(bytes.len(), max)?;
+        self.buf.reserve(codec::opaque_len(bytes.len()));
         self.u32(len);
         self.raw(bytes);
         self.padding(bytes.len());
@@ -331,8 +339,13 @@ impl Writer {
     /// The zeros that pad `len` bytes to a multiple of 4.
     #[inline]
     fn padding(&mut self, len: usize) {
-        let zeros = [0; 3];
-        self.raw(zeros.get(..codec::padding(len)).unwrap_or_default());
+        // As many as are known here are written without a call.
+        match codec::padding(len) {
+            0 => {}
+            1 => self.raw(&[0]),
+            2 => self.raw(&[0; 2]),
+            _ => self.raw(&[0; 3]),
+        }
     }
 }
 
