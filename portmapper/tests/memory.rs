@@ -83,6 +83,8 @@ fn a_full_registry_and_those_who_read_it_slowly_keep_within_64_mib() {
         readers.push(reader);
         // Who asks for the same list shares it.
         readers.push(begin_to_read(&place).0);
+        let now = peak(&instance);
+        assert!(now <= MOST_MEMORY, "{now} KiB, {} readers", readers.len());
         let number = u32::try_from(readers.len()).unwrap();
         assert_eq!(ask(&mut stream, 2, &longest(number)), words(&[1]));
     };

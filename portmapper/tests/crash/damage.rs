@@ -112,7 +112,7 @@ fn damage_to_a_file_of_rpcbinds_own_is_refused_or_in_one_entry() {
     let mut daemon = Daemon::start(Memory::default());
     for program in 1..=40 {
         let uaddr = format!("0.0.0.0.8.{program}").into();
-        let udp = Entry::new((program, 1), &"udp".into(), &uaddr, Owner::Superuser);
+        let udp = Entry::new((program, 1), &"udp".into(), &uaddr, Owner::User(1000));
         assert!(daemon.set(&udp.unwrap()));
     }
     daemon.end();
