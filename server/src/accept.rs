@@ -32,8 +32,11 @@ pub(crate) trait Accept: Send + 'static {
     /// Waits for the next connection.
     fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
-    /// Sets an accepted connection up, and says who is at its other end.
-    fn prepare(stream: &Self::Stream) -> io::Result<Peer>;
+    /// Says who is at the other end of what was accepted.
+    fn peer(stream: &Self::Stream) -> io::Result<Peer>;
+
+    /// Sets up what somebody else has accepted. From a listener of ours it comes set up.
+    fn prepare(stream: &Self::Stream) -> io::Result<()>;
 }
 
 impl Accept for TcpListener {
@@ -43,9 +46,12 @@ impl Accept for TcpListener {
         Self::accept(self).await.map(|(stream, _)| stream)
     }
 
-    fn prepare(stream: &TcpStream) -> io::Result<Peer> {
-        socket::prepare_tcp(stream, Some(socket::KEEPALIVE))?;
+    fn peer(stream: &TcpStream) -> io::Result<Peer> {
         socket::tcp_peer(stream)
+    }
+
+    fn prepare(stream: &TcpStream) -> io::Result<()> {
+        socket::prepare_tcp(stream, Some(socket::KEEPALIVE))
     }
 }
 
@@ -56,8 +62,12 @@ impl Accept for UnixListener {
         Self::accept(self).await.map(|(stream, _)| stream)
     }
 
-    fn prepare(stream: &UnixStream) -> io::Result<Peer> {
+    fn peer(stream: &UnixStream) -> io::Result<Peer> {
         socket::unix_peer(stream)
+    }
+
+    fn prepare(_: &UnixStream) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -101,7 +111,7 @@ impl Connections {
                 }
             };
             pause = FIRST_PAUSE;
-            let peer = match A::prepare(&stream) {
+            let peer = match A::peer(&stream) {
                 Ok(peer) => peer,
                 // Gone before it could be asked who it is.
                 Err(error) => {
@@ -125,7 +135,7 @@ impl Connections {
 
     /// Serves a connection that somebody else has accepted, to its end.
     pub(crate) async fn serve_only<A: Accept>(self, stream: A::Stream) {
-        match A::prepare(&stream) {
+        match A::prepare(&stream).and_then(|()| A::peer(&stream)) {
             Ok(peer) => {
                 if let Some(share) = self.gate.share(&peer) {
                     let place = share.place().await;
@@ -229,8 +239,12 @@ mod tests {
             Err(io::Error::from_raw_os_error(self.error))
         }
 
-        fn prepare(stream: &TcpStream) -> io::Result<Peer> {
+        fn peer(stream: &TcpStream) -> io::Result<Peer> {
             socket::tcp_peer(stream)
+        }
+
+        fn prepare(_: &TcpStream) -> io::Result<()> {
+            Ok(())
         }
     }
 

@@ -220,6 +220,8 @@ impl fmt::Display for Listen {
 impl Listener {
     fn tcp(listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
+        // The kernel hands these on to what is accepted, which saves five system calls for each.
+        socket::prepare_tcp(&listener, Some(socket::KEEPALIVE))?;
         Ok(Self::Tcp(TcpListener::from_std(listener)?))
     }
 

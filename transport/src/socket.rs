@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::SocketAddr as UnixAddr;
@@ -84,12 +85,13 @@ fn listen_unix(address: &UnixAddr) -> io::Result<std::os::unix::net::UnixListene
     Ok(listener)
 }
 
-/// Sets an accepted or connected TCP stream up: no delay, for a call is one write; and after this time of silence
-/// it asks whether the peer is still there, if it is to ask at all.
-pub fn prepare_tcp(stream: &TcpStream, keepalive: Option<Duration>) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+/// Sets a TCP stream up: no delay, for a call is one write; and after this time of silence it asks whether the peer is
+/// still there, if it is to ask at all. Of a listener, all that it accepts is set up so.
+pub fn prepare_tcp(socket: &impl AsFd, keepalive: Option<Duration>) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    socket.set_tcp_nodelay(true)?;
     let Some(silence) = keepalive else {
-        return SockRef::from(stream).set_keepalive(false);
+        return socket.set_keepalive(false);
     };
     // The kernel counts in seconds, takes no 0, and no more than 32,767, `MAX_TCP_KEEPIDLE` of its include/net/tcp.h.
     let silence = silence.clamp(Duration::from_secs(1), Duration::from_secs(32_767));
@@ -98,7 +100,7 @@ pub fn prepare_tcp(stream: &TcpStream, keepalive: Option<Duration>) -> io::Resul
         .with_time(silence)
         .with_interval(again)
         .with_retries(retries);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+    socket.set_tcp_keepalive(&keepalive)
 }
 
 /// Who is at the other end of an accepted TCP stream.
@@ -140,4 +142,24 @@ pub fn unix_peer(stream: &UnixStream) -> io::Result<Peer> {
         local: Address::Local,
         interface: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_listener_accepts_is_set_up_as_it_is() {
+        let listener = tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+        prepare_tcp(&listener, Some(KEEPALIVE)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let _client = std::net::TcpStream::connect(address).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        let accepted = SockRef::from(&accepted);
+        assert!(accepted.tcp_nodelay().unwrap() && accepted.keepalive().unwrap());
+        assert_eq!(accepted.tcp_keepalive_time().unwrap(), KEEPALIVE);
+        let (again, retries) = KEEPALIVE_AGAIN;
+        assert_eq!(accepted.tcp_keepalive_interval().unwrap(), again);
+        assert_eq!(accepted.tcp_keepalive_retries().unwrap(), retries);
+    }
 }

@@ -9,6 +9,8 @@ mod quotas;
 mod sources;
 mod speed;
 
+use std::time::Duration;
+
 use oncrpc_interop::Daemon;
 
 /// The most memory that the daemon has ever had, in KiB.
@@ -30,4 +32,21 @@ fn memory(daemon: &Daemon, line: &str) -> u64 {
     let line = status.lines().find_map(|known| known.strip_prefix(line));
     let kib = line.and_then(|line| line.split_whitespace().nth(1));
     kib.and_then(|kib| kib.parse().ok()).expect("a number")
+}
+
+/// Processor time that the daemon's threads have taken.
+fn processor_time(daemon: &Daemon) -> Duration {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", daemon.id())).expect("it runs");
+    let nanos = threads.map(|thread| {
+        let path = thread.expect("it runs").path().join("schedstat");
+        // The first number is how long it ran, in nanoseconds.
+        let schedule = std::fs::read_to_string(path).expect("it runs");
+        let ran: u64 = schedule
+            .split(' ')
+            .next()
+            .and_then(|ran| ran.parse().ok())
+            .expect("a number");
+        ran
+    });
+    Duration::from_nanos(nanos.sum())
 }

@@ -3,11 +3,11 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use oncrpc_interop::{Host, Which, call, needs_root};
+use oncrpc_interop::{Daemon, Host, Which, call, needs_root};
 
-use crate::{MOST_MEMORY, either, is_full, memory};
+use crate::{MOST_MEMORY, either, is_full, memory, processor_time};
 
 /// Connects, calls NULL and closes, so many times by each of four; gives back how many a second.
 fn connects(host: &Host, each: u32) -> f64 {
@@ -46,7 +46,39 @@ fn look_ups(host: &Host, count: u32) -> f64 {
     })
 }
 
-/// Both by turns, each at its best: what else the machine does is then the same for both, or is seen to be something else.
+/// The middle one of these.
+fn middle<T: PartialOrd + Copy>(values: impl Iterator<Item = T>) -> T {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(|one, other| one.partial_cmp(other).expect("they are numbers"));
+    values[values.len() / 2]
+}
+
+/// What one of them takes for a connection and for a look-up, and how many of each there are in a second.
+struct Turn {
+    connection: Duration,
+    look_up: Duration,
+    connections: f64,
+    look_ups: f64,
+}
+
+impl Turn {
+    fn of(host: &Host, rpcbind: &Daemon) -> Self {
+        let (connections, look_ups_made) = (either(50, 5_000), either(100, 20_000));
+        let begun = processor_time(rpcbind);
+        let connections_a_second = connects(host, connections);
+        let between = processor_time(rpcbind);
+        let look_ups_a_second = look_ups(host, look_ups_made);
+        Self {
+            connection: (between - begun) / (4 * connections),
+            look_up: (processor_time(rpcbind) - between) / look_ups_made,
+            connections: connections_a_second,
+            look_ups: look_ups_a_second,
+        }
+    }
+}
+
+/// Both by turns, so that what else the machine does is the same for both. How many there are in a second is also a matter of
+/// whether others leave a processor to them; so it is what they take themselves that is compared.
 #[test]
 fn who_comes_and_goes_and_who_looks_up_is_answered_as_fast_as_by_theirs() {
     needs_root!();
@@ -55,23 +87,29 @@ fn who_comes_and_goes_and_who_looks_up_is_answered_as_fast_as_by_theirs() {
         let rpcbind = host.rpcbind(which, &[]);
         (which, host, rpcbind)
     });
-    let mut best = [(0.0, 0.0); 2];
-    for _ in 0..5 {
-        for ((_, host, _), best) in hosts.iter().zip(&mut best) {
-            best.0 = connects(host, either(50, 5_000)).max(best.0);
-            best.1 = look_ups(host, either(100, 20_000)).max(best.1);
-        }
+    let mut turns = Vec::new();
+    for _ in 0..either(3, 15) {
+        turns.push(
+            hosts
+                .each_ref()
+                .map(|(_, host, rpcbind)| Turn::of(host, rpcbind)),
+        );
     }
-    for ((which, _, rpcbind), best) in hosts.iter().zip(best) {
+    let [theirs, ours] = [0, 1].map(|at: usize| {
+        let (which, _, rpcbind) = &hosts[at];
+        let of = |value: fn(&Turn) -> f64| middle(turns.iter().map(|turn| value(&turn[at])));
+        let took = |value: fn(&Turn) -> Duration| middle(turns.iter().map(|turn| value(&turn[at])));
+        let (connection, look_up) = (took(|turn| turn.connection), took(|turn| turn.look_up));
         let peak = memory(rpcbind, "VmHWM");
         println!(
-            "{which:?}: {:.0} connections and {:.0} look-ups a second; memory {peak} KiB at most",
-            best.0, best.1
+            "{which:?}: {:.0} connections a second at {connection:.1?} of the processor, {:.0} look-ups at {look_up:.1?}; memory {peak} KiB \
+             at most",
+            of(|turn| turn.connections),
+            of(|turn| turn.look_ups),
         );
         assert!(*which == Which::Theirs || peak <= MOST_MEMORY, "{peak} KiB");
-    }
-    let [theirs, ours] = best;
-    assert!(!is_full() || ours.0 >= theirs.0, "connections");
-    // One caller who waits for each answer costs us a system call more: we look whether there is another datagram.
-    assert!(!is_full() || ours.1 >= 0.8 * theirs.1, "look-ups");
+        (connection, look_up)
+    });
+    assert!(!is_full() || ours.0 <= theirs.0, "connections");
+    assert!(!is_full() || ours.1 <= theirs.1, "look-ups");
 }

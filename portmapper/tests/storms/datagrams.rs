@@ -145,7 +145,7 @@ fn look_ups_of_ever_new_programs_leave_nothing_behind_and_stay_as_fast() {
     let (calm, mut other) = storm.calm();
     look_up(calm, &mut other, 0, ROUND);
     let (mut late, mut early) = (Vec::new(), Vec::new());
-    for round in 0..either(3, 15) {
+    for round in 0..either(3, 31) {
         let next = ROUND + count + round * ROUND;
         late.push(look_up(&storm.instance, &mut stream, next, ROUND));
         early.push(look_up(calm, &mut other, 0, ROUND));
