@@ -11,7 +11,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 command -v valgrind >/dev/null || { echo "tests/counts.sh: needs valgrind (apt-get install valgrind)" >&2; exit 1; }
-cargo build --quiet --release --locked --package oncrpc-tests --example serve_calls --example codec
+cargo build --quiet --release --locked --package oncrpc-tests --example serve_calls --example codec --example look_ups
 programs=${CARGO_TARGET_DIR:-target}/release/examples
 
 # instructions COMMAND...: how many that is, in all its threads.
@@ -45,6 +45,13 @@ counted() {
     for case in entries-encode entries-decode entries-borrow; do
         count "$case" 1 3 10000 "$programs/codec" "$case"
     done
+    # What rpcbind does for a datagram, with so many registrations; and for each of them when a DUMP is encoded.
+    for registered in 10 10000; do
+        for load in getport getaddr; do
+            count "$load-$registered" 10000 30000 1 "$programs/look_ups" "$load" "$registered"
+        done
+    done
+    count dump-entry 2 12 10000 "$programs/look_ups" dump 10000
 }
 
 # What the counts depend on besides our own code: the compiler, and the versions of what is linked in.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 /// The place of an entry in the order of registration. Later ones are greater; rpcbind's own, which stand
 /// in front of all others, are negative.
 ///
-/// Each entry is in four trees with its place, so that is small; once all are used, those that are left move up.
+/// Each entry is in three trees with its place, so that is small; once all are used, those that are left move up.
 pub type Place = i32;
 
 /// Entries by a key that several share, each group in the order of registration.

@@ -19,6 +19,7 @@
 
 mod change;
 mod dump;
+mod entries;
 mod entry;
 mod index;
 #[cfg(test)]
@@ -27,12 +28,13 @@ mod shared;
 mod snapshot;
 mod stored;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 
 use oncrpc::netid::Protocol;
 use oncrpc_xdr::{Bytes, XdrString};
 
 pub use change::Change;
+use entries::{Entries, Slot};
 pub use entry::{
     Entry, MAX_NETID, MAX_OWNER, MAX_UADDR, Mapping, Origin, Owner, Process, c_string, port,
     split_port,
@@ -51,13 +53,15 @@ pub const MAX_ENTRIES: usize = 65_536;
 /// longest entry has 408, and so many of those would not fit into the memory that a portmapper may have.
 pub const MAX_BYTES: u64 = 128 * MAX_ENTRIES as u64;
 
-/// All registrations. SET, UNSET and look-ups walk down trees: none costs more than the logarithm of how
-/// many there are.
+/// All registrations. A look-up of a version that is there costs the same however many there are; SET, UNSET and other
+/// look-ups walk down trees: none costs more than the logarithm of that.
 #[derive(Debug, Default)]
 pub struct Registry {
-    entries: BTreeMap<Place, Stored>,
+    entries: Entries,
     /// The one entry of a program, netid and version.
-    exact: BTreeMap<(u32, Id, u32), Place>,
+    exact: HashMap<(u32, Id, u32), (Place, Slot)>,
+    /// The same programs, netids and versions in order: between which versions a program is there.
+    versions: BTreeSet<(u32, Id, u32)>,
     /// By program and netid, those that version 2 sees and the others apart: for GETADDR and GETPORT, which make do
     /// with another version.
     of_program: Groups<(u32, Half)>,
@@ -220,7 +224,7 @@ impl Registry {
         let place = place(self);
         let (program, version) = (entry.program, entry.version);
         let netid = self.netids.take(&folded(&entry.netid));
-        self.exact.insert((program, netid, version), place);
+        let key = (program, netid, version);
         let group = (program, netid.half(entry.mapping().is_some()));
         self.of_program.insert(group, place);
         self.of_version.insert((program, version), place);
@@ -233,7 +237,9 @@ impl Registry {
             uaddr: Address::of(&entry.uaddr),
             origin: entry.origin,
         };
-        self.entries.insert(place, stored);
+        let slot = self.entries.insert(place, stored);
+        self.exact.insert(key, (place, slot));
+        self.versions.insert(key);
         self.changed();
         Set::Added
     }
@@ -263,7 +269,7 @@ impl Registry {
     }
 
     fn at(&self, place: Place) -> Option<Registered<'_>> {
-        self.registered_as(self.entries.get(&place)?)
+        self.registered_as(self.entries.at(place)?)
     }
 
     /// Removes a service from one transport, or from all if `netid` is empty: every entry, or none if one
@@ -293,7 +299,7 @@ impl Registry {
         caller: &Owner,
     ) -> Unset {
         let places = self.named(program, version, netid);
-        let owner = |place| self.owners.get(self.entries.get(place)?.owner);
+        let owner = |place: &Place| self.owners.get(self.entries.at(*place)?.owner);
         if !places
             .iter()
             .filter_map(owner)
@@ -317,12 +323,13 @@ impl Registry {
         let Some(entry) = self.at(place).map(|there| there.entry()) else {
             return;
         };
-        let Some(stored) = self.entries.remove(&place) else {
+        let Some(stored) = self.entries.remove(place) else {
             return;
         };
         let (program, version) = (entry.program, entry.version);
         if let Some(netid) = self.netids.id(&folded(&entry.netid)) {
             self.exact.remove(&(program, netid, version));
+            self.versions.remove(&(program, netid, version));
             let group = (program, netid.half(entry.mapping().is_some()));
             self.of_program.remove(group, place);
             self.netids.give_back(netid);
@@ -337,11 +344,14 @@ impl Registry {
     /// Where the service of exactly this version stands.
     fn place(&self, program: u32, version: u32, netid: &XdrString) -> Option<Place> {
         let netid = self.netids.id(&folded(netid))?;
-        self.exact.get(&(program, netid, version)).copied()
+        let (place, _) = self.exact.get(&(program, netid, version))?;
+        Some(*place)
     }
 
     fn exactly(&self, program: u32, version: u32, netid: &XdrString) -> Option<&Stored> {
-        self.entries.get(&self.place(program, version, netid)?)
+        let netid = self.netids.id(&folded(netid))?;
+        let (_, slot) = self.exact.get(&(program, netid, version))?;
+        self.entries.in_slot(*slot)
     }
 
     /// The service of this version, or else the one of the program on this transport that was registered
@@ -368,7 +378,7 @@ impl Registry {
     pub fn range(&self, program: u32, netid: &XdrString) -> Option<(u32, u32)> {
         let netid = self.netids.id(&folded(netid))?;
         let all = (program, netid, u32::MIN)..=(program, netid, u32::MAX);
-        let mut versions = self.exact.range(all).map(|((.., version), _)| *version);
+        let mut versions = self.versions.range(all).map(|(.., version)| *version);
         let low = versions.next()?;
         Some((low, versions.next_back().unwrap_or(low)))
     }
@@ -397,14 +407,14 @@ impl Registry {
     }
 
     fn as_they_stand(&self) -> impl Iterator<Item = Registered<'_>> {
-        let entries = self.entries.values();
-        entries.filter_map(|stored| self.registered_as(stored))
+        let entries = self.entries.from(Place::MIN);
+        entries.filter_map(|(_, stored)| self.registered_as(stored))
     }
 
     /// The entries from this place on with their places, in order: what is looked at piece by piece.
     pub fn from(&self, place: Place) -> impl Iterator<Item = (Place, Entry)> {
-        let entries = self.entries.range(place..);
-        entries.filter_map(|(&place, stored)| Some((place, self.registered_as(stored)?.entry())))
+        let entries = self.entries.from(place);
+        entries.filter_map(|(place, stored)| Some((place, self.registered_as(stored)?.entry())))
     }
 
     /// The entries that were registered, without the daemon's own, in order.
@@ -424,7 +434,7 @@ impl Registry {
 
     /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.len() == 0
     }
 
     /// How often the registry has changed: the same number means the same entries.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Stands for a value of a [`Shared`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Id(u32);
 
 /// Stands for one of two kinds of uses of a value, in as little room.
