@@ -39,7 +39,8 @@ fi
 
 step "tests"
 cargo build --workspace --bins --locked
-cargo test --workspace --locked
+# Of each property 10,000 cases, where 256 are proptest's own number.
+PROPTEST_CASES=10000 cargo test --workspace --locked
 cargo test --package oncrpc-xdr --features serde --test serde --locked
 cargo test $tower --test tower --locked
 cargo test $tower --doc --locked

@@ -374,6 +374,20 @@ mod tests {
     }
 
     #[test]
+    fn a_message_by_itself_is_a_share_of_its_buffer() {
+        let buffer = Bytes::from_static(b"before\0\0\0\x07behind");
+        let message = Message::within(&buffer, 6..10);
+        assert_eq!(&message[..], [0, 0, 0, 7]);
+        let mut r = message.reader();
+        assert_eq!((r.u32(), r.offset(), r.remaining()), (Ok(7), 4, 0));
+        let own = message.to_bytes();
+        assert_eq!(own, message[..]);
+        assert_eq!(own.as_ptr(), buffer[6..].as_ptr());
+        assert_eq!(message.share(&message[3..]).as_ptr(), buffer[9..].as_ptr());
+        assert!(Message::within(&buffer, 6..100).is_empty());
+    }
+
+    #[test]
     fn a_call_is_not_read_as_a_reply() {
         //            xid         CALL        accepted    no verifier             success
         let message = [

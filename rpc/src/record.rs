@@ -388,6 +388,24 @@ mod tests {
     }
 
     #[test]
+    fn the_rest_of_a_fragment_is_read_to_its_place_no_more_than_has_arrived_at_once() {
+        let mut reader = RecordReader::new(LIMITS);
+        let mut input = Bytes::from_static(b"\x80\0\0\x0aabc");
+        assert_eq!(reader.next_record(&mut input), Ok(None));
+        for (missing, room, rest) in [(7, 3, "def"), (4, 4, "gh"), (2, 2, "ij"), (0, 0, "")] {
+            assert_eq!(reader.missing(), missing);
+            reader.read_on(|place| {
+                assert_eq!(place.remaining_mut(), room);
+                place.put_slice(rest.as_bytes());
+            });
+        }
+        assert!(reader.is_mid_record());
+        let record = reader.next_record(&mut Bytes::new());
+        assert_eq!(record, Ok(Some(Bytes::from_static(b"abcdefghij"))));
+        assert!(!reader.is_mid_record());
+    }
+
+    #[test]
     fn a_server_accepts_1_mib_and_4_kib_and_a_client_64_mib() {
         for (limits, most) in [
             (RecordLimits::SERVER, 1_052_672),

@@ -172,6 +172,21 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_woken_for_what_is_not_enough() {
+        let budget = Arc::new(Budget::new(256 << 10, 16));
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
+        let cx = &mut Context::from_waker(&waker);
+        let (mut first, mut second) = (Taken::of(budget.clone()), Taken::of(budget.clone()));
+        assert!(first.hold(300 << 10, &mut Context::from_waker(Waker::noop())));
+        assert!(!second.hold(60 << 10, cx));
+        assert!(!first.hold(200 << 10, &mut Context::from_waker(Waker::noop())));
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        assert!(first.hold(20 << 10, &mut Context::from_waker(Waker::noop())));
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
     fn whoever_waits_is_woken_when_there_is_some_again() {
         let budget = Arc::new(Budget::new(256 << 10, 16));
         let woken = Arc::new(Woken::default());

@@ -73,3 +73,28 @@ impl Limits {
         ..Self::SERVER
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_granted_is_what_the_pages_say() {
+        let seconds = Duration::from_secs;
+        let server = Limits::SERVER;
+        assert_eq!(server.record, RecordLimits::SERVER);
+        assert_eq!((server.in_flight, server.unsent), (64, 4_194_304));
+        assert_eq!((server.first_record, server.pace), (None, None));
+        let times = [server.header, server.mid_record, server.write_stall];
+        assert_eq!(times, [5, 30, 30].map(seconds));
+        assert_eq!(server.idle, Some(seconds(360)));
+
+        let client = Limits::CLIENT;
+        assert_eq!(client.record, RecordLimits::CLIENT);
+        assert_eq!((client.in_flight, client.unsent), (128, 4_194_304));
+        assert_eq!((client.first_record, client.pace), (None, None));
+        let times = [client.header, client.mid_record, client.write_stall];
+        assert_eq!(times, [30, 30, 30].map(seconds));
+        assert_eq!(client.idle, Some(seconds(300)));
+    }
+}

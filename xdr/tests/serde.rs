@@ -4,6 +4,7 @@
 
 use oncrpc_xdr::{Bytes, Quadruple, XdrString, enumeration, serde_enumeration};
 use serde::de::value::{self, BytesDeserializer};
+use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 #[track_caller]
@@ -22,9 +23,34 @@ fn strings_are_text_where_they_can_be_and_lose_nothing_where_they_cannot() {
     is(&XdrString::new(), r#""""#);
 }
 
+/// Bytes of a format that is not for people, and gives them away.
+struct Owned(Vec<u8>);
+
+impl<'de> Deserializer<'de> for Owned {
+    type Error = value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, value::Error> {
+        visitor.visit_byte_buf(self.0)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
 #[test]
 fn strings_are_read_from_what_formats_hold_as_bytes() {
     let bytes = BytesDeserializer::<value::Error>::new(b"a\xff");
+    assert_eq!(
+        XdrString::deserialize(bytes).unwrap(),
+        XdrString::from(&b"a\xff"[..])
+    );
+    let bytes = Owned(b"a\xff".to_vec());
     assert_eq!(
         XdrString::deserialize(bytes).unwrap(),
         XdrString::from(&b"a\xff"[..])

@@ -237,11 +237,9 @@ mod tests {
         assert!(begin("192.0.2.3:900").is_none());
         assert!(begin("192.0.3.1:900").is_some());
         admission.end(first);
-        assert!(
-            admission
-                .admit(at("192.0.2.3:900"), ELSEWHERE, now)
-                .is_some()
-        );
+        assert!(begin("192.0.2.3:900").is_some());
+        assert!(begin("192.0.2.1:900").is_none(), "others are still at work");
+        admission.end(first);
         admission.end(first);
         assert_eq!(
             admission.elsewhere().at_work.len(),
