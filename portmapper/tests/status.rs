@@ -196,6 +196,25 @@ fn a_connection_that_is_ended_for_another_is_counted() {
 }
 
 #[test]
+fn a_datagram_that_is_not_looked_at_is_counted() {
+    if !geteuid().is_root() {
+        eprintln!("not run: it takes root to send from the port of echo");
+        return;
+    }
+    let place = Place::new("status-refused-datagram");
+    let _instance = place.start(&[]);
+    let echo = UdpSocket::bind("127.0.0.7:7").unwrap();
+    let caller = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // They are read in the order in which they come, and one of them is answered.
+    for socket in [&echo, &caller] {
+        let to = ("127.0.0.1", place.port);
+        socket.send_to(&call(0, &[]), to).unwrap();
+    }
+    caller.recv(&mut [0; 100]).unwrap();
+    assert_eq!(json(&place)["refused_datagrams"], 1);
+}
+
+#[test]
 fn calls_for_others_are_counted_while_they_are_at_hand() {
     let place = Place::new("status-forward");
     let instance = place.start(&["-r"]);

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use oncrpc::peer::{Address, Peer};
+use oncrpc_transport::datagram::Admission;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -35,11 +36,16 @@ pub(crate) struct Gate {
     refused: AtomicU64,
 }
 
-/// How many connections a server has and had; see [`Running::door`](crate::Running::door).
+/// How many connections a server has and had, and how many datagrams it did not look at; see
+/// [`Running::door`](crate::Running::door).
 ///
 /// It can be asked for as long as one likes, also when the server has ended.
 #[derive(Clone, Debug)]
-pub struct Door(Arc<Gate>);
+pub struct Door {
+    gate: Arc<Gate>,
+    /// One for each address that datagrams come to.
+    admissions: Vec<Arc<Admission>>,
+}
 
 /// Connections of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +66,7 @@ pub struct ConnectionCounts {
 impl Door {
     /// The counts of now.
     pub fn connections(&self) -> ConnectionCounts {
-        let Self(gate) = self;
+        let gate = &self.gate;
         let most = gate.limits.connections.min(Semaphore::MAX_PERMITS);
         ConnectionCounts {
             open: most - gate.places.available_permits(),
@@ -69,6 +75,13 @@ impl Door {
             refused: gate.refused.load(Ordering::Relaxed),
             evicted: gate.seats.vacated(),
         }
+    }
+
+    /// Datagrams that were not looked at since the start: there were too many of them
+    /// ([`DatagramLimits`](oncrpc_transport::datagram::DatagramLimits)), or no caller has such an address.
+    pub fn refused_datagrams(&self) -> u64 {
+        let refused = self.admissions.iter().map(|admission| admission.refused());
+        refused.sum()
     }
 }
 
@@ -115,8 +128,9 @@ impl Gate {
     }
 
     /// What tells how many are in.
-    pub(crate) fn door(self: &Arc<Self>) -> Door {
-        Door(self.clone())
+    pub(crate) fn door(self: &Arc<Self>, admissions: Vec<Arc<Admission>>) -> Door {
+        let gate = self.clone();
+        Door { gate, admissions }
     }
 
     /// Counts one more connection of `peer`; `None` if it has all that it may have.
@@ -344,7 +358,7 @@ mod tests {
     #[test]
     fn the_door_knows_who_is_in_who_was_and_who_was_turned_away() {
         let gate = gate(100, 0);
-        let door = gate.door();
+        let door = gate.door(Vec::new());
         let place = |ip| ready(Box::pin(gate.share(&at(ip)).unwrap().place()).as_mut());
         let first = place("192.0.2.1");
         let _second = place("192.0.2.1");

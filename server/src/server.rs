@@ -286,7 +286,7 @@ impl Server {
         let budget = Arc::new(Budget::new(limits.bytes, limits.connections));
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let mut datagrams = Vec::new();
+        let (mut datagrams, mut admissions) = (Vec::new(), Vec::new());
         for listener in listeners {
             let connections = |limits| Connections {
                 ladders: ladders.clone(),
@@ -317,6 +317,7 @@ impl Server {
                     let (ladders, stop) = (ladders.clone(), stopped.clone());
                     let now = tokio::time::Instant::now().into_std();
                     let admission = Arc::new(Admission::new(limits.datagram, now));
+                    admissions.push(admission.clone());
                     if datagram_threads > 1 {
                         let (admission, ladders) = (admission.clone(), ladders.clone());
                         let shared = DatagramSocket::new(&socket, admission, ladders);
@@ -345,7 +346,8 @@ impl Server {
             // Not one of the tasks that the end waits for: it may be waiting for an rpcbind that does not answer.
             tokio::spawn(renewal::renew(registration.renewal(), every, stopped));
         }
-        Ok(Running::new(bound, gate.door(), registration, stop, tasks))
+        let door = gate.door(admissions);
+        Ok(Running::new(bound, door, registration, stop, tasks))
     }
 }
 

@@ -31,6 +31,7 @@ pub fn status(status: &Status, registrations: &[Registration], names: &ProgramNa
             "refused": status.connections.refused,
             "evicted": status.connections.evicted,
         },
+        "refused_datagrams": status.refused_datagrams,
         "dropped_datagrams": status.dropped_datagrams,
         "forwarded_calls": status.forwarded.as_ref().map(|counts| json!({
             "called": counts.called,
@@ -104,6 +105,7 @@ mod tests {
         assert_eq!(value["changes"]["unset"]["foreign"], 1);
         assert_eq!(value["limits"]["registrations"]["most"], 65_536);
         assert_eq!(value["connections"]["evicted"], 5);
+        assert_eq!(value["refused_datagrams"], 8);
         assert_eq!(value["journal"]["records"], 6);
         assert_eq!(value["forwarded_calls"]["given_up"], 1);
     }

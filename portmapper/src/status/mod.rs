@@ -82,6 +82,7 @@ pub(crate) mod tests {
                 refused: 1,
                 evicted: 5,
             },
+            refused_datagrams: 8,
             dropped_datagrams: Some(4),
             forwarded: Some(Forwarded {
                 called: 9,

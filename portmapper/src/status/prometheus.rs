@@ -56,6 +56,11 @@ pub fn page(status: &Status) -> String {
         [bare(status.connections.evicted)],
     );
     page.counter(
+        "refused_datagrams_total",
+        "Datagrams that were not looked at: too many, or of senders that nobody is.",
+        [bare(status.refused_datagrams)],
+    );
+    page.counter(
         "dropped_datagrams_total",
         "Datagrams that came faster than they were read, as the kernel counts.",
         status.dropped_datagrams.map(bare),
@@ -188,6 +193,7 @@ mod tests {
             "rpcbind_changes_total{request=\"set\",outcome=\"declined\"} 2\n",
             "rpcbind_connections_refused_total 1\n",
             "rpcbind_connections_evicted_total 5\n",
+            "rpcbind_refused_datagrams_total 8\n",
             "rpcbind_dropped_datagrams_total 4\n",
             "rpcbind_forwarded_calls_total{event=\"too_many\"} 2\n",
             "rpcbind_journal_bytes 4096\n",

@@ -268,6 +268,7 @@ oncrpc_xdr::structure!(Journal: { bytes: u64, records: u64, renewals: u64 });
 ///         calls calls<64>;
 ///         changes changes<16>;
 ///         connections connections;
+///         unsigned hyper refused_datagrams;
 ///         unsigned hyper *dropped_datagrams;
 ///         forwarded *forwarded;
 ///         journal *journal;
@@ -288,6 +289,8 @@ pub struct Status {
     pub changes: Vec<Changes>,
     /// Its connections since the start.
     pub connections: Connections,
+    /// Those that were not looked at: too many, or of senders that nobody is.
+    pub refused_datagrams: u64,
     /// Those that came faster than they were read; none if the kernel does not say.
     pub dropped_datagrams: Option<u64>,
     /// Calls for others, if it makes any.
@@ -305,6 +308,7 @@ oncrpc_xdr::structure!(Status: {
     calls: wire::Array<Calls, 64>,
     changes: wire::Array<Changes, 16>,
     connections: Connections,
+    refused_datagrams: u64,
     dropped_datagrams: Option<u64>,
     forwarded: Option<Forwarded>,
     journal: Option<Journal>,

@@ -74,6 +74,10 @@ fn push_counts(text: &mut String, status: &Status) {
         ),
     );
     line(
+        "datagrams not looked at",
+        status.refused_datagrams.to_string(),
+    );
+    line(
         "datagrams dropped by the kernel",
         match status.dropped_datagrams {
             Some(dropped) => dropped.to_string(),
@@ -212,6 +216,7 @@ registrations     3  65536
 connections       2   4096
 
 connections: 12 accepted, 1 refused, 5 ended for the sake of others
+datagrams not looked at: 8
 datagrams dropped by the kernel: 4
 calls for others: 9 made, 1 of them given up; 3 repeated, 2 too many
 journal: 4096 bytes, 6 records added, 1 times written anew
@@ -225,6 +230,7 @@ journal: 4096 bytes, 6 records added, 1 times written anew
         assert!(!text.contains("procedure"), "{text}");
         let end = "\
 connections: 0 accepted, 0 refused, 0 ended for the sake of others
+datagrams not looked at: 0
 datagrams dropped by the kernel: not known
 calls for others: off
 journal: none: registrations end with the daemon

@@ -67,6 +67,7 @@ impl View {
                 refused: connections.refused,
                 evicted: connections.evicted,
             },
+            refused_datagrams: self.door.refused_datagrams(),
             dropped_datagrams: self.drops.count(),
             forwarded: forwarder.map(forwarded),
             journal: books.journal.map(journal),

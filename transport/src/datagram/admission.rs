@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -24,6 +25,7 @@ const LOOPBACK_INTERFACE: u32 = 1;
 pub struct Admission {
     limits: DatagramLimits,
     elsewhere: Mutex<Elsewhere>,
+    refused: AtomicU64,
 }
 
 /// What is known of callers elsewhere; those on this host are not counted.
@@ -48,7 +50,13 @@ impl Admission {
         Self {
             limits,
             elsewhere: Mutex::new(elsewhere),
+            refused: AtomicU64::new(0),
         }
+    }
+
+    /// Datagrams that were not looked at since the start.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     pub(super) fn limits(&self) -> &DatagramLimits {
@@ -57,6 +65,14 @@ impl Admission {
 
     /// Whether a datagram that `interface` brought is looked at, and as whose.
     pub(super) fn admit(&self, remote: SocketAddr, interface: u32, now: Instant) -> Option<Source> {
+        let source = self.source(remote, interface, now);
+        if source.is_none() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        source
+    }
+
+    fn source(&self, remote: SocketAddr, interface: u32, now: Instant) -> Option<Source> {
         if self.limits.refuse_odd_sources && is_odd(remote) {
             return None;
         }
@@ -234,7 +250,9 @@ mod tests {
         };
         let first = begin("192.0.2.1:900").unwrap();
         assert!(begin("192.0.2.2:900").is_some());
+        assert_eq!(admission.refused(), 0);
         assert!(begin("192.0.2.3:900").is_none());
+        assert_eq!(admission.refused(), 1);
         assert!(begin("192.0.3.1:900").is_some());
         admission.end(first);
         assert!(begin("192.0.2.3:900").is_some());
