@@ -144,6 +144,9 @@ impl RecordReader {
             *at = start.saturating_add(len);
             return Ok(Some(Record::Within(start..*at)));
         }
+        if rest.is_empty() && (self.missing > 0 || !self.last) {
+            return Ok(None);
+        }
         let gathered = self.gathered_record(&mut rest)?;
         *at = input.len().saturating_sub(rest.len());
         Ok(gathered.map(Record::Gathered))

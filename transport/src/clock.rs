@@ -1,7 +1,7 @@
 //! What a driver remembers of time.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use oncrpc::call::caller::after;
@@ -23,7 +23,8 @@ pub(crate) struct Clock {
     greeted: bool,
     /// Since when unsent output has stood still.
     stalled: Option<Instant>,
-    sleep: Option<Pin<Box<Sleep>>>,
+    /// What wakes the driver's task, and that task once it is set.
+    alarm: Option<(Pin<Box<Sleep>>, Option<Waker>)>,
 }
 
 impl Clock {
@@ -35,7 +36,7 @@ impl Clock {
             mid_message: None,
             greeted: false,
             stalled: None,
-            sleep: None,
+            alarm: None,
         }
     }
 
@@ -80,44 +81,40 @@ impl Clock {
     pub(crate) fn next_deadline(&self, limits: &Limits) -> (Option<Instant>, &'static str) {
         let idle = self.idle.zip(limits.idle);
         let first = limits.first_record.filter(|_| !self.greeted);
-        let deadlines = [
-            (
-                self.mid_message
-                    .map(|(since, arrived)| after(since, longest(arrived, limits))),
-                "half a message for too long",
-            ),
-            (
-                self.idle
-                    .zip(first)
-                    .map(|(since, limit)| after(since, limit)),
-                "no message in all the time",
-            ),
-            (
-                self.stalled.map(|since| after(since, limits.write_stall)),
-                "the peer takes no output",
-            ),
-            (
-                idle.map(|(since, limit)| after(since, limit)),
-                "idle for too long",
-            ),
-        ];
-        let earliest = deadlines
-            .into_iter()
-            .filter(|(at, _)| at.is_some())
-            .min_by_key(|(at, _)| *at);
-        earliest.unwrap_or((None, ""))
+        let mut earliest = (None, "");
+        let mut consider = |until: Option<(Instant, Duration)>, why| {
+            let at = until.map(|(since, limit)| after(since, limit));
+            if at.is_some() && (earliest.0.is_none() || at < earliest.0) {
+                earliest = (at, why);
+            }
+        };
+        let half = self.mid_message;
+        let half = half.map(|(since, arrived)| (since, longest(arrived, limits)));
+        consider(half, "half a message for too long");
+        consider(self.idle.zip(first), "no message in all the time");
+        let stalled = self.stalled.map(|since| (since, limits.write_stall));
+        consider(stalled, "the peer takes no output");
+        consider(idle, "idle for too long");
+        earliest
     }
 
     /// Pending until `at`. An earlier alarm that is set already stays: it asks again when it goes off, and
     /// a busy connection whose deadlines move on does not set a new one each time.
     pub(crate) fn poll_until(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let at = tokio::time::Instant::from_std(at);
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
-        if sleep.deadline() > at || sleep.is_elapsed() {
+        let now = tokio::time::Instant::from_std(self.now);
+        let (sleep, set_by) = self
+            .alarm
+            .get_or_insert_with(|| (Box::pin(tokio::time::sleep_until(at)), None));
+        let deadline = sleep.deadline();
+        let is_set = |waker: &Waker| waker.will_wake(cx.waker());
+        if now < deadline && deadline <= at && set_by.as_ref().is_some_and(is_set) {
+            return Poll::Pending;
+        }
+        if deadline > at || sleep.is_elapsed() {
             sleep.as_mut().reset(at);
         }
+        *set_by = Some(cx.waker().clone());
         sleep.as_mut().poll(cx)
     }
 }

@@ -23,11 +23,13 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    pub(crate) fn new(wanted: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(mut wanted: watch::Receiver<bool>) -> Self {
+        // What was said before counts, too.
+        wanted.mark_changed();
         Self { wanted, wake: None }
     }
 
-    /// Whether the end is wanted; a read of memory that hardly ever changes.
+    /// Whether the end is wanted, since it was last asked; a read of memory that hardly ever changes.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let known = self.wake.as_ref();
         if known.is_none_or(|(_, waker)| !waker.will_wake(cx.waker())) {
@@ -36,7 +38,11 @@ impl Stop {
             let _ = wake.as_mut().poll(cx);
             self.wake = Some((wake, cx.waker().clone()));
         }
-        *self.wanted.borrow() || self.wanted.has_changed().is_err()
+        match self.wanted.has_changed() {
+            Ok(false) => false,
+            Ok(true) => *self.wanted.borrow_and_update(),
+            Err(_) => true,
+        }
     }
 }
 

@@ -159,6 +159,12 @@ impl Writer {
         self.buf[mark.buf..][..4].copy_from_slice(&value.to_be_bytes());
     }
 
+    /// What was written, if nothing is chained in: one slice, as it mostly is.
+    #[inline]
+    pub fn as_slice(&self) -> Option<&[u8]> {
+        self.chained.is_empty().then_some(&self.buf)
+    }
+
     /// What was written, in wire order, in as few slices as it takes; none of them is empty.
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let mut start = 0;

@@ -114,17 +114,11 @@ impl<S: ByteStream> Link for StreamLink<S> {
         self.gathered = Bytes::new();
         while self.unsent() > 0 {
             let stream = Pin::new(&mut self.stream);
-            let mut chunks = unwritten(&self.output, self.written);
-            let first = chunks.next().unwrap_or_default();
-            let written = match chunks.next() {
-                None => stream.poll_write(cx, first),
-                Some(second) => {
+            let written = match self.output.as_slice() {
+                Some(whole) => stream.poll_write(cx, &whole[self.written..]),
+                None => {
                     let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-                    let chunks = [first, second].into_iter().chain(chunks);
-                    let filled = slices.iter_mut().zip(chunks);
-                    let used = filled
-                        .map(|(slice, chunk)| *slice = IoSlice::new(chunk))
-                        .count();
+                    let used = unwritten(&self.output, self.written, &mut slices);
                     stream.poll_write_vectored(cx, &slices[..used])
                 }
             };
@@ -207,12 +201,21 @@ fn invalid_data(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> i
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// What comes behind the first `written` bytes of `output`, in as few slices as it takes.
-fn unwritten(output: &Writer, written: usize) -> impl Iterator<Item = &[u8]> {
+/// Fills `slices` with what comes behind the first `written` bytes of `output`; gives back how many it
+/// filled.
+fn unwritten<'a>(output: &'a Writer, written: usize, slices: &mut [IoSlice<'a>]) -> usize {
     let mut skip = written;
-    output.chunks().filter_map(move |chunk| {
+    let mut used = 0;
+    for chunk in output.chunks() {
+        if used == slices.len() {
+            break;
+        }
         let skipped = skip.min(chunk.len());
         skip -= skipped;
-        Some(&chunk[skipped..]).filter(|rest| !rest.is_empty())
-    })
+        if skipped < chunk.len() {
+            slices[used] = IoSlice::new(&chunk[skipped..]);
+            used += 1;
+        }
+    }
+    used
 }
