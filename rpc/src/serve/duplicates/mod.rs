@@ -195,8 +195,26 @@ mod tests {
             })
             .collect();
         assert_eq!(cache.bytes(), 10 * 384);
+        assert_eq!(format!("{cache:?}"), "DuplicateCache(3840 bytes)");
         tickets.into_iter().for_each(|ticket| cache.forget(ticket));
         assert_eq!(cache.bytes(), 0);
+    }
+
+    #[test]
+    fn a_cache_has_a_part_for_each_256_kib_up_to_32() {
+        for (bytes, parts) in [
+            (0, 1),
+            (524_287, 1),
+            (524_288, 2),
+            (8 << 20, 32),
+            (1 << 30, 32),
+        ] {
+            let policy = DuplicatePolicy {
+                bytes,
+                ..DuplicatePolicy::default()
+            };
+            assert_eq!(DuplicateCache::<()>::new(policy).shards.len(), parts);
+        }
     }
 
     #[test]
