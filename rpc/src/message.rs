@@ -388,6 +388,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_with_a_call_is_told_in_the_order_of_its_fields() {
+        let bytes = |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect();
+        let of = |words: &[u32], rest: usize| {
+            let message: Vec<u8> = [bytes(words), vec![0; rest]].concat();
+            let fault = CallFault::of(&message);
+            assert_eq!(CallHeader::parse(&message).err(), Some(fault));
+            fault
+        };
+        let auth = |stat| CallFault::Auth { xid: 7, stat };
+        let (badcred, badverf) = (auth(AuthStat::Badcred), auth(AuthStat::Badverf));
+        //                xid type rpc prog vers proc cred     verf
+        assert_eq!(of(&[7, 1, 2, 1, 1, 1, 0, 0, 0, 0], 0), CallFault::NotACall);
+        assert_eq!(of(&[7, 0, 3], 0), CallFault::RpcMismatch { xid: 7 });
+        assert_eq!(of(&[7, 0, 2, 1, 1, 1, 0, 401], 404), badcred);
+        assert_eq!(of(&[7, 0, 2, 1, 1, 1, 0, 401], 403), CallFault::NotACall);
+        assert_eq!(of(&[7, 0, 2, 1, 1, 1, 0, 0, 0, 401], 404), badverf);
+        assert_eq!(of(&[7, 0, 2, 1, 1, 1, 0, 0, 0, 4], 3), CallFault::NotACall);
+        // Nothing is wrong with this one that could be said.
+        let good: Vec<u8> = bytes(&[7, 0, 2, 1, 1, 1, 0, 0, 0, 0]);
+        assert_eq!(CallFault::of(&good), CallFault::NotACall);
+    }
+
+    #[test]
     fn a_call_is_not_read_as_a_reply() {
         //            xid         CALL        accepted    no verifier             success
         let message = [

@@ -182,7 +182,11 @@ mod tests {
         assert!(!second.hold(60 << 10, cx));
         assert!(!first.hold(200 << 10, &mut Context::from_waker(Waker::noop())));
         assert_eq!(woken.0.load(Ordering::Relaxed), 0);
-        assert!(first.hold(20 << 10, &mut Context::from_waker(Waker::noop())));
+        // All that there is beside shares is taken, to the byte: 8 KiB of each are its share.
+        assert!(!first.hold((76 + 8) << 10, &mut Context::from_waker(Waker::noop())));
+        assert_eq!(budget.taken(), 128 << 10);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        assert!(first.hold((72 + 8) << 10, &mut Context::from_waker(Waker::noop())));
         assert_eq!(woken.0.load(Ordering::Relaxed), 1);
     }
 

@@ -79,6 +79,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_record_may_be_as_slow_as_its_pace_and_its_grace() {
+        let pace = Pace {
+            grace: Duration::from_secs(2),
+            bytes_per_second: 1024,
+        };
+        for (arrived, millis) in [(0, 2_000), (512, 2_500), (1024, 3_000), (8192, 10_000)] {
+            assert_eq!(pace.longest(arrived), Duration::from_millis(millis));
+        }
+    }
+
+    #[test]
     fn what_is_granted_is_what_the_pages_say() {
         let seconds = Duration::from_secs;
         let server = Limits::SERVER;

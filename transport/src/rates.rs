@@ -214,8 +214,12 @@ mod tests {
         let of_each = [1, 2, 3, 1].map(|number| rates.admit(source(number), now));
         assert_eq!(of_each, [true, true, false, true]);
         assert_eq!(rates.sources.len(), 2);
-        let later = now + Duration::from_millis(101);
-        assert!(rates.admit(source(3), later), "the second has all again");
+        let later = |millis| now + Duration::from_millis(millis);
+        assert!(!rates.admit(source(3), later(99)));
+        assert!(
+            rates.admit(source(3), later(100)),
+            "the second has all again"
+        );
     }
 
     #[test]

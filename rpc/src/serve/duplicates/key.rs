@@ -88,6 +88,7 @@ impl Holder {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
     use std::sync::Arc;
 
     use oncrpc_xdr::Writer;
@@ -210,6 +211,14 @@ mod tests {
         assert_all_differ(&calls, false);
         calls.push(Sent::but(|s| s.remote = inet("192.0.2.1:701")));
         assert_all_differ(&calls, true);
+    }
+
+    #[test]
+    fn calls_are_spread_over_all_parts() {
+        let hasher = RandomState::new();
+        let call = |xid| Sent::but(|s| s.xid = xid).key(false, &hasher);
+        let parts: HashSet<_> = (0..2_000).map(|xid| call(xid).spread() % 32).collect();
+        assert_eq!(parts.len(), 32);
     }
 
     fn assert_all_differ(calls: &[Sent], by_port: bool) {

@@ -153,3 +153,72 @@ impl<W> fmt::Debug for DuplicateCache<W> {
         write!(f, "DuplicateCache({} bytes)", self.bytes())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use oncrpc_xdr::{Bytes, Writer};
+
+    use super::*;
+    use crate::call::caller::ProcedureId;
+    use crate::message::{self, CallHeader};
+    use crate::netid::Netid;
+    use crate::peer::Peer;
+    use crate::serve::context::CallContext;
+
+    fn message(xid: u32) -> Bytes {
+        let id = ProcedureId {
+            program: 100_003,
+            version: 3,
+            procedure: 12,
+        };
+        let mut w = Writer::new();
+        message::write_call(&mut w, xid, id);
+        w.raw(&[0; 16]);
+        w.into_bytes()
+    }
+
+    #[test]
+    fn what_calls_hold_is_counted_until_they_are_forgotten() {
+        let cache = DuplicateCache::<()>::new(DuplicatePolicy::default());
+        let tickets: Vec<_> = (0..10)
+            .map(|xid| {
+                let message = message(xid);
+                let call = Call {
+                    header: &CallHeader::parse(&message).unwrap(),
+                    message: (&message).into(),
+                    context: &CallContext::new(Peer::local(Netid::Local), None, xid),
+                };
+                match cache.begin(&call, Framing::Record, Instant::now(), || ((), ())) {
+                    Begun::Execute(ticket) => ticket,
+                    other => panic!("{other:?}"),
+                }
+            })
+            .collect();
+        assert_eq!(cache.bytes(), 10 * 384);
+        assert_eq!(format!("{cache:?}"), "DuplicateCache(3840 bytes)");
+        tickets.into_iter().for_each(|ticket| cache.forget(ticket));
+        assert_eq!(cache.bytes(), 0);
+    }
+
+    #[test]
+    fn a_cache_has_a_part_for_each_256_kib_up_to_32() {
+        for (bytes, parts) in [
+            (0, 1),
+            (524_287, 1),
+            (524_288, 2),
+            (8 << 20, 32),
+            (1 << 30, 32),
+        ] {
+            let policy = DuplicatePolicy {
+                bytes,
+                ..DuplicatePolicy::default()
+            };
+            assert_eq!(DuplicateCache::<()>::new(policy).shards.len(), parts);
+        }
+    }
+
+    #[test]
+    fn the_longest_results_that_are_kept_have_16_kib() {
+        assert_eq!(MAX_RESULTS, 16_384);
+    }
+}
