@@ -128,3 +128,24 @@ fn seal_plain(credential: AuthRef<'_>, args: &Writer, w: &mut Writer) -> Result<
     w.extend_from(args);
     Ok(Token::default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_out_as_they_are_whatever_the_verifier() {
+        let sys = AuthSys::new(&AuthsysParms::default()).unwrap();
+        let verifier = AuthRef {
+            flavor: flavor::SHORT,
+            body: b"short",
+        };
+        let body = Bytes::from_static(b"results");
+        let flavors: [&dyn ClientAuth; 2] = [&AuthNone, &sys];
+        for auth in flavors {
+            let opened = auth.open(&[], verifier, body.clone()).unwrap();
+            assert_eq!(opened, body);
+            assert_eq!(auth.refresh(AuthStat::Rejectedcred), Refresh::GiveUp);
+        }
+    }
+}
