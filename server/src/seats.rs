@@ -159,6 +159,20 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn each_of_a_crowd_can_leave_however_many_there_are() {
+        for crowd in [1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE] {
+            let (seats, mut tasks) = (Seats::default(), JoinSet::new());
+            let now = Instant::now();
+            for _ in 0..crowd {
+                let task = tasks.spawn(std::future::pending::<()>());
+                seats.take(Kind::Remote, now).ends_by(task);
+            }
+            let left = (0..=crowd).filter(|_| seats.vacate(true, Duration::ZERO, now));
+            assert_eq!(left.count(), crowd);
+        }
+    }
+
     #[test]
     fn nothing_is_kept_of_a_place_that_was_given_back() {
         let seats = Seats::default();

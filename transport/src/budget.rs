@@ -172,6 +172,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_beyond_a_share_is_taken_and_given_back_in_steps() {
+        let budget = Arc::new(Budget::new(256 << 10, 16));
+        let cx = &mut Context::from_waker(Waker::noop());
+        let (mut first, mut second) = (Taken::of(budget.clone()), Taken::of(budget.clone()));
+        for (held, taken) in [
+            (8, 0),
+            (9, 4),
+            (20, 12),
+            (30, 24),
+            (300, 292),
+            (12, 4),
+            (8, 0),
+            (0, 0),
+        ] {
+            assert!(first.hold(held << 10, cx));
+            assert_eq!(budget.taken(), taken << 10);
+        }
+        // Who comes back to its share goes on, however much others have.
+        assert!(second.hold(20 << 10, cx));
+        assert!(!first.hold(300 << 10, cx));
+        assert!(!second.hold(9 << 10, cx));
+        assert!(second.hold(8 << 10, cx));
+        assert_eq!(budget.taken(), 292 << 10);
+    }
+
+    #[test]
     fn nobody_is_woken_for_what_is_not_enough() {
         let budget = Arc::new(Budget::new(256 << 10, 16));
         let woken = Arc::new(Woken::default());

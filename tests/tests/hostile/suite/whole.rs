@@ -11,8 +11,8 @@ const TRAILING: Guard = Guard {
 
 const NO_CALL: Guard = Guard {
     file: "rpc/src/message.rs",
-    code: "let [xid, CALL, RPC_VERSION, program, version, procedure] = words(head)? else {",
-    mutant: "let [xid, _, RPC_VERSION, program, version, procedure] = words(head)? else {",
+    code: "let Some([xid, CALL, rpc_version]) = words(message) else {",
+    mutant: "let Some([xid, _, rpc_version]) = words(message) else {",
 };
 
 const NO_RPC_VERSION: Guard = Guard {
