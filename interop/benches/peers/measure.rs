@@ -4,6 +4,7 @@ use std::process::Command;
 
 use oncrpc_interop::{Host, Which};
 
+use super::build;
 use super::programs::{Programs, c_program};
 use super::registrations;
 use super::servers::{PORT, Peer, Program, Served, Servers};
@@ -58,6 +59,8 @@ pub(crate) enum Measure {
         /// Idle connections.
         idle: usize,
     },
+    /// Seconds that it takes to build what rpcgen makes of a long .x file.
+    Build,
     /// Nanoseconds that coding a value takes.
     Codec {
         /// With ours; with libtirpc's otherwise.
@@ -142,6 +145,7 @@ impl Measure {
                 };
                 Served::start(peer, programs).memory()
             }
+            Self::Build => build::seconds(programs),
             Self::Codec { ours, case, times } => {
                 let program = match ours {
                     true => programs.codec.clone(),

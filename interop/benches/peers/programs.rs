@@ -14,6 +14,8 @@ pub(crate) struct Programs {
     pub(crate) call_rate: PathBuf,
     /// Our codec.
     pub(crate) codec: PathBuf,
+    /// Our rpcgen.
+    pub(crate) rpcgen: PathBuf,
     rust_peers: OnceCell<PathBuf>,
 }
 
@@ -27,6 +29,7 @@ impl Programs {
             rpcping: ours("ONCRPC_RPCPING", "oncrpc-portmapper", "rpcping"),
             call_rate: ours_example("oncrpc-tests", "call_rate"),
             codec: ours_example("oncrpc-tests", "codec"),
+            rpcgen: ours("ONCRPC_RPCGEN", "oncrpc-rpcgen", "rpcgen"),
             rust_peers: OnceCell::new(),
         }
     }

@@ -227,7 +227,14 @@ fn start(peer: Peer, host: &Host, programs: &Programs) -> Vec<Daemon> {
             let rpcbind = host.rpcbind(Which::Ours, &[]);
             vec![rpcbind, host.our_hello_server(PORT, &NETIDS)]
         }
-        Program::Rpcbind(which, _) => vec![host.rpcbind(which, &[])],
+        Program::Rpcbind(which, _) => {
+            if peer.processors > 1 {
+                host.private_etc();
+                let threads = format!("udp-threads = {processors}\n");
+                std::fs::write(host.path("/etc/rpcbind.toml"), threads).expect("/etc is its own");
+            }
+            vec![host.rpcbind(which, &[])]
+        }
     }
 }
 
