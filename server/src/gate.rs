@@ -355,6 +355,18 @@ mod tests {
         assert!(ready(waits.as_mut()).is_some());
     }
 
+    #[tokio::test]
+    async fn nobody_is_told_to_leave_a_place_that_was_given_back() {
+        let gate = gate(4, 2);
+        let place = || ready(Box::pin(gate.share(&at("192.0.2.1")).unwrap().place()).as_mut());
+        let task = tokio::spawn(std::future::pending::<()>());
+        let taken = place().unwrap();
+        taken.seat().ends_by(task.abort_handle());
+        drop(taken);
+        let now = Instant::now().into_std();
+        assert!(!gate.seats.vacate(false, Duration::ZERO, now));
+    }
+
     #[test]
     fn the_door_knows_who_is_in_who_was_and_who_was_turned_away() {
         let gate = gate(100, 0);

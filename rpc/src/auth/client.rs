@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_come_out_as_they_are_whatever_the_verifier() {
+    fn arguments_go_in_and_results_come_out_as_they_are() {
         let sys = AuthSys::new(&AuthsysParms::default()).unwrap();
         let verifier = AuthRef {
             flavor: flavor::SHORT,
@@ -146,6 +146,19 @@ mod tests {
             let opened = auth.open(&[], verifier, body.clone()).unwrap();
             assert_eq!(opened, body);
             assert_eq!(auth.refresh(AuthStat::Rejectedcred), Refresh::GiveUp);
+            let (mut args, mut sealed) = (Writer::new(), Writer::new());
+            args.u32(9);
+            let id = ProcedureId {
+                program: 1,
+                version: 1,
+                procedure: 1,
+            };
+            auth.seal(7, id, &args, &mut sealed).unwrap();
+            let sealed = sealed.into_bytes();
+            let (credential, behind) = AuthRef::split_first(&sealed).unwrap();
+            let sent = (credential.flavor, credential.body.len());
+            assert!([(flavor::NONE, 0), (flavor::SYS, 20)].contains(&sent));
+            assert_eq!(behind, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]);
         }
     }
 }

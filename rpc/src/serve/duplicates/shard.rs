@@ -368,6 +368,21 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_was_asked_for_lately_is_still_as_old_as_it_is() {
+        let mut cache = Cache::of(10);
+        assert!(cache.call(key(1, 1), 4));
+        cache.now += TTL / 2;
+        assert!(cache.call(key(1, 2), 4));
+        assert!(
+            !cache.call(key(1, 1), 4),
+            "it is listed behind a younger one"
+        );
+        cache.now += TTL / 2;
+        assert!(cache.call(key(1, 1), 4));
+        cache.check();
+    }
+
+    #[test]
     fn what_is_too_old_goes_when_anybody_calls() {
         let mut cache = Cache::of(10);
         (0..10).for_each(|xid| assert!(cache.call(key(1, xid), 0)));
