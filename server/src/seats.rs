@@ -161,6 +161,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_good_record_keeps_its_connection_for_the_time_it_is_worth_and_no_longer() {
+        let (seats, mut tasks) = (Seats::default(), JoinSet::new());
+        let after = Duration::from_secs(10);
+        let begun = Instant::now();
+        let seat = seats.take(Kind::Remote, begun);
+        seat.ends_by(tasks.spawn(std::future::pending::<()>()));
+        seat.activity.good(begun);
+        let just_before = begun + after - Duration::from_nanos(1);
+        assert!(!seats.vacate(true, after, just_before));
+        assert!(seats.vacate(true, after, begun + after));
+    }
+
+    #[tokio::test]
     async fn each_of_a_crowd_can_leave_however_many_there_are() {
         for crowd in [1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE] {
             let (seats, mut tasks) = (Seats::default(), JoinSet::new());

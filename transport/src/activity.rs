@@ -40,7 +40,8 @@ impl Activity {
         self.busy.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn good(&self, now: Instant) {
+    /// Takes note of a whole message that was taken as one.
+    pub fn good(&self, now: Instant) {
         let nanos = now.saturating_duration_since(self.since).as_nanos();
         let nanos = u64::try_from(nanos).unwrap_or(u64::MAX - 1);
         self.good.store(nanos + 1, Ordering::Relaxed);

@@ -43,19 +43,19 @@ fn last_word() -> Message {
     through((4, 10), [HELLO, 1, NULL], &[]).xid(0x7fff_fffe)
 }
 
-/// What a call to this address brings, and where from; nothing if only the call behind it is answered.
+/// What a call to this address brings, and where from; nothing if only the calls behind it are answered.
 fn heard(socket: &UdpSocket, to: SocketAddr, message: &Message) -> Vec<(Vec<u8>, SocketAddr)> {
     let mut heard = Vec::new();
-    // Twice, since the second of two calls may be answered before the first.
-    for message in [message, &last_word(), &last_word().xid(0x7fff_fffd)] {
-        socket.send_to(&message.bytes(), to).expect("it fits");
-    }
-    let mut last = [last_word(), last_word().xid(0x7fff_fffd)].to_vec();
-    while !last.is_empty() {
-        let (reply, from) = receive(socket);
-        match last.iter().position(|last| last.is_answered_by(&reply)) {
-            Some(at) => drop(last.remove(at)),
-            None => heard.push((reply, from)),
+    socket.send_to(&message.bytes(), to).expect("it fits");
+    // One after the other, since those that are called for together may be answered in any order.
+    for last in [last_word(), last_word().xid(0x7fff_fffd)] {
+        socket.send_to(&last.bytes(), to).expect("it fits");
+        loop {
+            let (reply, from) = receive(socket);
+            if last.is_answered_by(&reply) {
+                break;
+            }
+            heard.push((reply, from));
         }
     }
     heard
