@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -221,4 +222,31 @@ async fn on_a_socket_for_both_families_a_caller_over_ipv4_is_one() {
         let expected = format!("{netid} Inet({asked})");
         assert_eq!(String::from_utf8(seen).unwrap(), expected);
     }
+}
+
+#[tokio::test]
+async fn however_many_datagrams_wait_others_are_looked_at_between_them() {
+    const WAITING: usize = 200;
+    let other = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let to_other = other.local_addr().unwrap();
+    let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let answered = Arc::new(AtomicUsize::new(0));
+    let state = (answered.clone(), sender.try_clone().unwrap(), to_other);
+    // The first call of all has something to do for the other socket.
+    let counter = service(PROGRAM, 1, &[], Arc::new(state), |state| {
+        Box::new(move |_: &Call<'_>, reply: &mut Reply<'_>| {
+            let (answered, sender, to_other) = &*state;
+            if answered.fetch_add(1, Ordering::Relaxed) == 0 {
+                sender.send_to(b"now", to_other).unwrap();
+            }
+            reply.success_raw(&Bytes::new())
+        })
+    });
+    let (server, _stop) = start_service("127.0.0.1:0", DatagramLimits::SERVER, counter);
+    for xid in 0..WAITING as u32 {
+        sender.send_to(&call(xid, &[]), server).unwrap();
+    }
+    other.recv(&mut [0; 3]).await.unwrap();
+    let before_it = answered.load(Ordering::Relaxed);
+    assert!((1..WAITING).contains(&before_it), "{before_it}");
 }

@@ -18,9 +18,28 @@ use tokio::net::UdpSocket;
 use super::inbox::BATCH;
 
 thread_local! {
-    /// The kernel's headers of a batch, with room for an IPv4 address of ours in each, or an IPv6 address.
-    static HEADERS: [Cell<Option<MultiHeaders<SockaddrStorage>>>; 2] =
-        const { [Cell::new(None), Cell::new(None)] };
+    /// With room for an IPv4 address of ours in each header, and for an IPv6 address.
+    static KEPT: [Cell<Option<Box<Envelopes>>>; 2] = const { [Cell::new(None), Cell::new(None)] };
+}
+
+/// What the kernel is told of a batch. The headers keep pointers to what they were last used for: those for sending are
+/// never used to receive.
+struct Envelopes {
+    headers: MultiHeaders<SockaddrStorage>,
+    addresses: Vec<Option<SockaddrStorage>>,
+}
+
+impl Envelopes {
+    fn new(local: IpAddr) -> Box<Self> {
+        let room = match local {
+            IpAddr::V4(_) => nix::cmsg_space!(in_pktinfo),
+            IpAddr::V6(_) => nix::cmsg_space!(in6_pktinfo),
+        };
+        Box::new(Self {
+            headers: MultiHeaders::preallocate(BATCH, Some(room)),
+            addresses: Vec::new(),
+        })
+    }
 }
 
 /// Where a reply goes, and from where.
@@ -74,6 +93,7 @@ impl fmt::Display for Way {
 }
 
 /// Replies that have yet to be sent, one behind the other.
+#[derive(Default)]
 pub(super) struct Outbox {
     /// What they say.
     pub(super) out: Writer,
@@ -82,14 +102,6 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// An empty one.
-    pub(super) fn new() -> Self {
-        Self {
-            out: Writer::new(),
-            replies: Vec::with_capacity(BATCH),
-        }
-    }
-
     /// Says that what was written since the last reply, or else since the beginning, is one.
     pub(super) fn end_reply(&mut self, way: Way) {
         let start = self.replies.last().map_or(0, |(_, bytes)| bytes.end);
@@ -170,33 +182,25 @@ fn send_alike(
             [ControlMessage::Ipv6PacketInfo(&v6)]
         }
     };
-    let mut parts = replies.iter();
-    let addresses: [Option<SockaddrStorage>; BATCH] =
-        std::array::from_fn(|_| Some(SockaddrStorage::from(parts.next()?.0.remote)));
     let mut parts = replies.iter().map(|(_, part)| &bytes[part.clone()]);
     let slices: [[IoSlice<'_>; 1]; BATCH] =
         std::array::from_fn(|_| [IoSlice::new(parts.next().unwrap_or_default())]);
-    HEADERS.with(|kept| {
+    KEPT.with(|kept| {
         let kept = &kept[usize::from(way.local.is_ipv6())];
-        let mut headers = kept.take().unwrap_or_else(|| headers(way.local));
+        let mut envelopes = kept.take().unwrap_or_else(|| Envelopes::new(way.local));
+        let Envelopes { headers, addresses } = &mut *envelopes;
+        addresses.clear();
+        addresses.extend(replies.iter().map(|(way, _)| Some(way.remote.into())));
         let sent = sendmmsg(
             socket.as_raw_fd(),
-            &mut headers,
+            headers,
             slices.iter().take(replies.len()),
-            &addresses[..replies.len()],
+            addresses,
             &control[..],
             MsgFlags::MSG_DONTWAIT,
         );
         let sent = sent.map(Iterator::count);
-        kept.set(Some(headers));
+        kept.set(Some(envelopes));
         Ok(sent?)
     })
-}
-
-fn headers(local: IpAddr) -> MultiHeaders<SockaddrStorage> {
-    let room = match local {
-        IpAddr::V4(_) => nix::cmsg_space!(in_pktinfo),
-        IpAddr::V6(_) => nix::cmsg_space!(in6_pktinfo),
-    };
-    MultiHeaders::preallocate(BATCH, Some(room))
 }

@@ -53,6 +53,9 @@ impl DatagramLimits {
     };
 }
 
+/// Datagrams that there is room for at the least: one, and a place that stays empty, so that it is known to be all.
+const LEAST_BATCH: usize = 2;
+
 /// Bytes of replies that are sent before the other datagrams of a batch are looked at.
 const UNSENT: usize = 64 * 1024;
 
@@ -79,6 +82,8 @@ pub async fn serve(
             local: Address::Inet(local),
             interface: None,
         }),
+        batch: 0,
+        outbox: Outbox::default(),
         unsent: Vec::new(),
         later: JoinSet::new(),
     };
@@ -99,6 +104,9 @@ struct DatagramServer {
     admission: Arc<Admission>,
     /// That of the last sender, who is often the next one, too.
     session: Session,
+    /// How many datagrams came together the last time.
+    batch: usize,
+    outbox: Outbox,
     /// Replies that the socket had no room for.
     unsent: Vec<(Way, Bytes)>,
     later: JoinSet<(Answer, Arc<Origin>, Source)>,
@@ -112,32 +120,42 @@ impl DatagramServer {
                 Some(answer) = self.later.join_next() => self.send_later(answer).await,
                 ready = self.socket.readable(), if !full => {
                     ready?;
-                    self.turn();
+                    let all = self.turn();
                     for (way, reply) in std::mem::take(&mut self.unsent) {
                         self.send(way, &reply).await;
+                    }
+                    if !all {
+                        // There are more, but others first, and who they are is asked of the kernel.
+                        tokio::task::yield_now().await;
                     }
                 }
             }
         }
     }
 
-    /// Answers the datagrams that are there, up to a batch of them.
-    fn turn(&mut self) {
+    /// Answers the datagrams that are there, up to a batch of them. Gives back whether these were all.
+    fn turn(&mut self) -> bool {
         let longest = self.admission.limits().receive;
         let now = clock::now();
         let mut ladder = self.ladders.take();
-        let mut outbox = Outbox::new();
-        worker::lend_memory(&mut outbox.out);
+        worker::lend_memory(&mut self.outbox.out);
         // Each of them may need a handler.
-        let most = self.admission.limits().in_flight - self.later.len();
+        let handlers = self.admission.limits().in_flight - self.later.len();
+        let most = (2 * self.batch).clamp(LEAST_BATCH, BATCH).min(handlers);
         with_inbox(self.local.is_ipv6(), longest, |inbox| {
-            for at in 0..self.receive(inbox, most.min(BATCH)) {
-                self.answer(inbox, at, now, &mut ladder, &mut outbox);
+            self.batch = self.receive(inbox, most);
+            for at in 0..self.batch {
+                self.answer(inbox, at, now, &mut ladder);
             }
         });
-        self.unsent.append(&mut outbox.send(&self.socket));
-        worker::give_writer(outbox.out);
+        self.send_batch();
+        worker::give_writer(std::mem::take(&mut self.outbox.out));
         self.ladders.give(ladder);
+        self.batch < most
+    }
+
+    fn send_batch(&mut self) {
+        self.unsent.append(&mut self.outbox.send(&self.socket));
     }
 
     /// Receives so many datagrams. Where there are fewer, those were all: the next one is an event of its own.
@@ -162,14 +180,7 @@ impl DatagramServer {
     }
 
     /// Answers one datagram of a batch, if it is one to be looked at.
-    fn answer(
-        &mut self,
-        inbox: &mut Inbox,
-        at: usize,
-        now: Instant,
-        ladder: &mut Ladder,
-        outbox: &mut Outbox,
-    ) {
+    fn answer(&mut self, inbox: &mut Inbox, at: usize, now: Instant, ladder: &mut Ladder) {
         let Some(arrived) = inbox.arrived(at) else {
             return;
         };
@@ -188,13 +199,13 @@ impl DatagramServer {
         if !self.session.origin().is_as(&origin) {
             self.session.pass_to(origin);
         }
-        match ladder.answer(&mut self.session, &message, framing, &mut outbox.out) {
+        match ladder.answer(&mut self.session, &message, framing, &mut self.outbox.out) {
             Step::Done => {
                 if let Some(way) = Way::back_to(self.session.origin().peer()) {
-                    outbox.end_reply(way);
+                    self.outbox.end_reply(way);
                 }
-                if outbox.out.len() >= UNSENT {
-                    self.unsent.append(&mut outbox.send(&self.socket));
+                if self.outbox.out.len() >= UNSENT {
+                    self.send_batch();
                 }
             }
             Step::Silent | Step::Close => {}
