@@ -126,9 +126,16 @@ impl<L: Link> Driver<L> {
     pub fn run(self) -> impl Future<Output = io::Result<()>> + Send {
         let mut driver = Box::new(self);
         async move {
-            // Outside of tokio's budget, because the turn's length is the driver's own to limit.
-            let driven = poll_fn(|cx| driver.poll(cx));
-            let ended = tokio::task::coop::unconstrained(driven).await;
+            let ended = loop {
+                // Outside of tokio's budget, because the turn's length is the driver's own to limit.
+                let turn = poll_fn(|cx| driver.poll(cx));
+                match tokio::task::coop::unconstrained(turn).await {
+                    Ok(Progress::Done) => break Ok(()),
+                    // Others first, and who they are is asked of the kernel.
+                    Ok(Progress::More) => tokio::task::yield_now().await,
+                    Err(error) => break Err(error),
+                }
+            };
             if let Some(calls) = &driver.calls {
                 calls.end(&ended);
             }
@@ -140,7 +147,7 @@ impl<L: Link> Driver<L> {
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Progress>> {
         self.clock.tick();
         let serving = self.serving.as_mut();
         if serving.is_some_and(|serving| serving.poll_stop(cx)) {
@@ -161,7 +168,8 @@ impl<L: Link> Driver<L> {
             self.collect_refusals(cx);
             self.read_ended |= self.is_stopped();
             if flushed && collected && self.is_done() {
-                return Poll::Ready(std::mem::replace(&mut self.ended, Ok(())));
+                let ended = std::mem::replace(&mut self.ended, Ok(()));
+                return Poll::Ready(ended.map(|()| Progress::Done));
             }
             self.may_take = self.taken.hold(self.held(), cx);
             self.note_reading(read.progress);
@@ -172,9 +180,11 @@ impl<L: Link> Driver<L> {
                 break;
             }
         }
-        // There is more, but others first, and what is due: a peer that never pauses keeps no call from its deadline.
-        cx.waker().wake_by_ref();
-        self.poll_timers(cx).map(Err)
+        // There is more, but first what is due: a peer that never pauses keeps no call from its deadline.
+        match self.poll_timers(cx) {
+            Poll::Ready(error) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Ready(Ok(Progress::More)),
+        }
     }
 
     /// Bytes that are held for the peer.
@@ -456,6 +466,14 @@ fn answer(
             Said::Nothing
         }
     }
+}
+
+/// How far a driver has come when it is not waiting.
+enum Progress {
+    /// Both sides are done.
+    Done,
+    /// It has had its turn, and has more to do.
+    More,
 }
 
 /// Whether another message may be read.
