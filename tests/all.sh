@@ -52,10 +52,10 @@ else
     echo "not run: tests/counts.sh (valgrind is missing)" >>"$not_run"
 fi
 
-step "fuzzing, ten seconds each"
+step "fuzzing, twenty seconds each"
 cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 if command -v c++ >/dev/null; then
-    sh tests/fuzz/run.sh 10
+    sh tests/fuzz/run.sh 20
 else
     echo "not run: fuzzing (a C++ compiler is missing)" >>"$not_run"
 fi
