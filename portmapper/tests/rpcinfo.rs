@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use oncrpc_portmapper::rpcinfo::ping::MAX_VERSIONS;
 use oncrpc_portmapper::rpcinfo::{Context, Terminal, run};
 use oncrpc_portmapper::services::ProgramNames;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
 /// What a command has said, and whether all was well.
 #[derive(Debug)]
@@ -360,21 +361,27 @@ fn a_program_that_wants_better_credentials_is_there() {
     assert!(said.well && said.out.ends_with(" ms\n"), "{said:?}");
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-
-    #[test]
-    fn no_reply_makes_it_panic(body: Vec<u8>, header in 0..3_usize) {
-        let at = answering(move |_| Some(match header {
+/// Each case is some commands, which take their time: 48 of them, however many properties elsewhere have.
+#[test]
+fn no_reply_makes_it_panic() {
+    let reply = Arc::new(Mutex::new(Vec::new()));
+    let replied = reply.clone();
+    let at = answering(move |_| Some(replied.lock().unwrap().clone()));
+    let bodies = (any::<Vec<u8>>(), 0..3_usize);
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(48));
+    let tried = runner.run(&bodies, |(body, header)| {
+        *reply.lock().unwrap() = match header {
             0 => success(&body),
             1 => [&words(&[1]), &body[..]].concat(),
-            _ => body.clone(),
-        }));
+            _ => body,
+        };
         for line in LISTS {
             let said = rpcinfo(&format!("--timeout 0.05 {line}"), at);
             prop_assert!(said.well || !said.err.is_empty() || !said.out.is_empty());
         }
-    }
+        Ok(())
+    });
+    assert_eq!(tried, Ok(()));
 }
 
 #[test]
