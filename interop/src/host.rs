@@ -6,6 +6,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::{Pid, dup};
@@ -180,11 +182,11 @@ impl Host {
                 Output::from(done.expect("ip runs"))
             };
             let mut done = run();
-            // Two ends of a link that are made in two networks at once may be given the number of another's.
-            for _ in 0..20 {
-                if !done.stderr.contains("File exists") {
-                    break;
-                }
+            // The name is free again when the kernel has taken down the network of a host that is gone, which it
+            // does in its own time; and two links that are made at once may be given the same number.
+            let begun = Instant::now();
+            while done.stderr.contains("File exists") && begun.elapsed() < CABLE_PATIENCE {
+                thread::sleep(Duration::from_millis(20));
                 done = run();
             }
             assert!(done.code == Some(0), "ip {words:?}: {done:?}");
@@ -402,3 +404,6 @@ until [ "$(ip -6 route show table local | grep -c '^local \(::1\|2001:db8:[12]::
 echo up
 exec cat >/dev/null
 "#;
+
+/// How long a cable may wait for the name of one that is gone.
+const CABLE_PATIENCE: Duration = Duration::from_secs(30);
