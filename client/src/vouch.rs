@@ -57,24 +57,15 @@ fn is_rpcbinds_user(uid: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use oncrpc::netid::Netid;
-    use oncrpc::peer::{Address, UnixPeer};
+    use oncrpc::peer::UnixPeer;
 
     use super::*;
 
     #[test]
     fn rpcbind_is_root_or_its_own_user_or_we() {
         let answers = |uid, at: &Endpoint| {
-            let server = Peer {
-                netid: Netid::Local,
-                remote: Address::Unix(UnixPeer {
-                    uid,
-                    gid: 0,
-                    pid: None,
-                }),
-                local: Address::Local,
-                interface: None,
-            };
+            let (gid, pid) = (0, None);
+            let server = Peer::process(UnixPeer { uid, gid, pid });
             for_rpcbind(&server, at).map_err(|error| error.to_string())
         };
         let name = Endpoint::Abstract(b"/run/rpcbind.sock".to_vec());

@@ -144,16 +144,8 @@ fn judge(reply: &[u8]) -> Answer {
 
 impl Caller {
     fn unix(uid: u32) -> Self {
-        Self::at(Peer {
-            netid: Netid::Local,
-            remote: Address::Unix(UnixPeer {
-                uid,
-                gid: uid,
-                pid: Some(1),
-            }),
-            local: Address::Local,
-            interface: None,
-        })
+        let (gid, pid) = (uid, Some(1));
+        Self::at(Peer::process(UnixPeer { uid, gid, pid }))
     }
 
     fn inet(netid: Netid, remote: &str, local: &str, interface: Option<u32>) -> Self {

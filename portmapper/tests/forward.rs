@@ -62,16 +62,8 @@ impl House {
         portmapper.announce(&Netid::Udp6, &"::.0.111".into());
         let service = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let [high, low] = service.local_addr().unwrap().port().to_be_bytes();
-        let root = Peer {
-            netid: Netid::Local,
-            remote: Address::Unix(UnixPeer {
-                uid: 0,
-                gid: 0,
-                pid: None,
-            }),
-            local: Address::Local,
-            interface: None,
-        };
+        let (uid, gid, pid) = (0, 0, None);
+        let root = Peer::process(UnixPeer { uid, gid, pid });
         for (netid, host) in [("udp", registered), ("udp6", "::")] {
             let uaddr = format!("{host}.{high}.{low}").as_str().into();
             let set = portmapper.set(Version::V4, &root, (HELLO, 1), &netid.into(), &uaddr);

@@ -55,6 +55,14 @@ impl Peer {
         }
     }
 
+    /// The process that connected a Unix socket.
+    pub fn process(peer: UnixPeer) -> Self {
+        Self {
+            remote: Address::Unix(peer),
+            ..Self::local(Netid::Local)
+        }
+    }
+
     /// The sender's internet address, if it has one.
     pub fn inet(&self) -> Option<SocketAddr> {
         match self.remote {

@@ -91,16 +91,8 @@ impl Desk {
             local: Address::Inet(([127, 0, 0, 1], 111).into()),
             interface: Some(1),
         };
-        let superuser = Peer {
-            netid: Netid::Local,
-            remote: Address::Unix(UnixPeer {
-                uid: 0,
-                gid: 0,
-                pid: None,
-            }),
-            local: Address::Local,
-            interface: None,
-        };
+        let (uid, gid, pid) = (0, 0, None);
+        let superuser = Peer::process(UnixPeer { uid, gid, pid });
         Self {
             ladder: Ladder::new(Arc::new(Services::new(services(&portmapper)))),
             caller: Session::new(caller),

@@ -135,13 +135,7 @@ pub(crate) fn plain(address: SocketAddr) -> SocketAddr {
 pub fn unix_peer(stream: &UnixStream) -> io::Result<Peer> {
     let credentials = stream.peer_cred()?;
     let (uid, gid, pid) = (credentials.uid(), credentials.gid(), credentials.pid());
-    let remote = Address::Unix(UnixPeer { uid, gid, pid });
-    Ok(Peer {
-        netid: Netid::Local,
-        remote,
-        local: Address::Local,
-        interface: None,
-    })
+    Ok(Peer::process(UnixPeer { uid, gid, pid }))
 }
 
 #[cfg(test)]

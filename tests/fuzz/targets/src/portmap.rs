@@ -293,16 +293,10 @@ impl Caller {
             Address::Inet(parsed.unwrap_or_else(|error| panic!("{text}: {error}")))
         };
         match self {
-            Self::Unix(uid) => Peer {
-                netid: Netid::Local,
-                remote: Address::Unix(UnixPeer {
-                    uid,
-                    gid: uid,
-                    pid: Some(1),
-                }),
-                local: Address::Local,
-                interface: None,
-            },
+            Self::Unix(uid) => {
+                let (gid, pid) = (uid, Some(1));
+                Peer::process(UnixPeer { uid, gid, pid })
+            }
             Self::Inet(from, netid, interface) => Peer {
                 netid: match netid {
                     Netids::Tcp => Netid::Tcp,
