@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use oncrpc::netid::Netid;
-use oncrpc::peer::{Address, Peer, UnixPeer};
+use oncrpc::peer::{Peer, UnixPeer};
 use oncrpc_portmapper::journal::record::{Record, encode_change};
 use oncrpc_portmapper::netconfig;
 use oncrpc_portmapper::policy::Policy;
@@ -19,17 +18,6 @@ use oncrpc_portmapper::statistics::Version;
 use oncrpc_xdr::{Writer, XdrString};
 use proptest::prelude::*;
 use proptest::sample::Index;
-
-/// 10,000 cases, or as many as the variable PROPTEST_CASES asks for.
-fn cases() -> ProptestConfig {
-    let default = ProptestConfig::default();
-    let asked = std::env::var_os("PROPTEST_CASES").is_some();
-    ProptestConfig {
-        cases: if asked { default.cases } else { 10_000 },
-        failure_persistence: None,
-        ..default
-    }
-}
 
 /// Longest netid, address and owner in bytes.
 const MOST: [usize; 3] = [64, 256, 64];
@@ -117,20 +105,12 @@ fn portmapper() -> Portmapper {
 }
 
 fn root() -> Peer {
-    Peer {
-        netid: Netid::Local,
-        remote: Address::Unix(UnixPeer {
-            uid: 0,
-            gid: 0,
-            pid: None,
-        }),
-        local: Address::Local,
-        interface: None,
-    }
+    let (uid, gid, pid) = (0, 0, None);
+    Peer::process(UnixPeer { uid, gid, pid })
 }
 
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn no_registration_is_made_read_or_replayed_with_a_text_over_its_bound(texts in texts()) {
@@ -180,7 +160,7 @@ proptest! {
 fn no_set_is_accepted_with_a_text_over_its_bound() {
     let (portmapper, root) = (portmapper(), root());
     let program = AtomicU32::new(400_000);
-    proptest!(cases(), |(texts in texts())| {
+    proptest!(ProptestConfig::with_cases(10_000), |(texts in texts())| {
         let [netid, uaddr, _] = &texts;
         let program = program.fetch_add(1, Ordering::Relaxed);
         let accepted = portmapper.set(Version::V4, &root, (program, 1), netid, uaddr);

@@ -19,17 +19,6 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// What each property is tried with, unless PROPTEST_CASES asks for another number.
-fn cases() -> ProptestConfig {
-    let default = ProptestConfig::default();
-    let asked = std::env::var_os("PROPTEST_CASES").is_some();
-    ProptestConfig {
-        cases: if asked { default.cases } else { 10_000 },
-        failure_persistence: None,
-        ..default
-    }
-}
-
 const LIMITS: RecordLimits = RecordLimits {
     record: 16,
     fragments: 4,
@@ -187,7 +176,7 @@ fn said(refused: Option<AuthStat>) -> Bytes {
 }
 
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn bodies_of_credentials_and_verifiers_keep_their_bound(
@@ -243,7 +232,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn any_split_of_a_stream_gives_the_same_records(

@@ -94,19 +94,8 @@ fn wire(words: impl IntoIterator<Item = u32>) -> Bytes {
     wire
 }
 
-/// 10,000 cases, or as many as the variable PROPTEST_CASES asks for.
-fn cases() -> ProptestConfig {
-    let default = ProptestConfig::default();
-    let asked = std::env::var_os("PROPTEST_CASES").is_some();
-    ProptestConfig {
-        cases: if asked { default.cases } else { 10_000 },
-        failure_persistence: None,
-        ..default
-    }
-}
-
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn is_bounded_for_any_words(words in vec(word(), 0..100)) {

@@ -8,7 +8,6 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::calls::stream;
-use crate::cases;
 use crate::served::{runtime, said};
 
 /// As much of everything as can be said.
@@ -70,7 +69,7 @@ fn limits() -> impl Strategy<Value = Limits> {
 #[test]
 fn whatever_a_connection_is_granted_it_says_what_it_would_say_or_the_beginning_of_it() {
     let runtime = runtime();
-    proptest!(cases(), |(limits in limits(), stream in stream())| {
+    proptest!(ProptestConfig::with_cases(10_000), |(limits in limits(), stream in stream())| {
         let pieces = || stream.chunks(50);
         let (all, _) = said(&runtime, EVERYTHING, pieces());
         let (some, _) = said(&runtime, limits, pieces());

@@ -7,17 +7,6 @@ use proptest::prelude::*;
 
 use crate::sample::{Answer, Everything, File, FileKind, FileType, Numbers, Tree};
 
-/// 10,000 cases, or as many as the variable PROPTEST_CASES asks for.
-pub(crate) fn cases() -> ProptestConfig {
-    let default = ProptestConfig::default();
-    let asked = std::env::var_os("PROPTEST_CASES").is_some();
-    ProptestConfig {
-        cases: if asked { default.cases } else { 10_000 },
-        failure_persistence: None,
-        ..default
-    }
-}
-
 pub(crate) fn bytes(most: usize) -> impl Strategy<Value = Bytes> {
     vec(any::<u8>(), 0..=most).prop_map(Bytes::from)
 }

@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::any::{self, cases};
+use crate::any;
 use crate::sample::{Answer, Everything, File, FileKind, Numbers, Tree};
 
 const STRICT: Limits = Limits {
@@ -65,7 +65,7 @@ fn word() -> impl Strategy<Value = u32> {
 
 proptest! {
     // A case is some 250 cuts.
-    #![proptest_config(ProptestConfig { cases: cases().cases / 20, ..cases() })]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn every_cut_of_a_message_is_an_error(everything in any::everything()) {
@@ -85,7 +85,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn any_bytes_are_a_value_or_an_error(wire in any::bytes(200)) {

@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::any::{self, cases};
+use crate::any;
 
 /// Encodes the value, whatever its bounds.
 fn encode<W: Wire>(value: &W::Value) -> Bytes {
@@ -46,7 +46,7 @@ fn comes_back<W: Wire<Value: Debug + PartialEq>>(value: &W::Value) -> Result<(),
 }
 
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn of_whole_numbers(int: i32, uint: u32, hyper: i64, uhyper: u64) {

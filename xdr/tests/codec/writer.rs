@@ -5,8 +5,6 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::any::cases;
-
 #[derive(Clone, Debug)]
 enum Step {
     U32(u32),
@@ -154,7 +152,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn does_what_a_vector_would(before in vec(any::<u8>(), 0..9), steps in vec(step(), 0..12)) {
