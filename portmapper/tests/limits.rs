@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use instance::{Place, ask, call, rpcb, words};
 use oncrpc::netid::Netid;
-use oncrpc::peer::{Address, Peer};
+use oncrpc::peer::Peer;
 use oncrpc::{Call, Reply, Services, service};
 use oncrpc_portmapper::limits;
 use oncrpc_portmapper::settings::Settings;
@@ -123,12 +123,7 @@ async fn ended_after(limits: Limits, sent: &[u8]) -> Option<u64> {
         Box::new(|_: &Call<'_>, reply: &mut Reply<'_>| reply.success::<()>(&()))
     });
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([null]))));
-    let peer = Peer {
-        netid: Netid::Local,
-        remote: Address::Local,
-        local: Address::Local,
-        interface: None,
-    };
+    let peer = Peer::local(Netid::Local);
     // Replies that nobody takes stand still when there are so many bytes of them.
     let (mut ours, theirs) = duplex(1000);
     let (_stop, stopped) = watch::channel(false);

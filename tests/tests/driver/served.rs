@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use oncrpc::netid::Netid;
-use oncrpc::peer::{Address, Peer};
+use oncrpc::peer::Peer;
 use oncrpc::{Call, Reject, Reply, Services, service};
 use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -103,12 +103,7 @@ pub(crate) fn said<'a>(
         is_there: false,
         written: written.clone(),
     };
-    let peer = Peer {
-        netid: Netid::Local,
-        remote: Address::Local,
-        local: Address::Local,
-        interface: None,
-    };
+    let peer = Peer::local(Netid::Local);
     let (_stop, stopped) = watch::channel(false);
     let link = StreamLink::new(stream, limits.record);
     let ended = runtime.block_on(async {
