@@ -34,12 +34,14 @@ impl CannotBind {
 }
 
 /// Binds a place; `None` if that does not work and it is not needed, which is logged. It is needed if somebody named
-/// it, or if we are to be strict.
-pub fn bind(place: Place, strict: bool) -> Result<Option<Listen>, CannotBind> {
+/// it, or if we are to be strict. Over UDP each of so many threads has a socket of its own.
+pub fn bind(place: Place, strict: bool, udp_threads: usize) -> Result<Option<Listen>, CannotBind> {
     let bound = match place.at {
         At::Passed(passed) => return Ok(Some(passed.socket)),
         At::Inet(Protocol::Tcp, address) => socket::tcp(address).map(Listen::TcpListener),
-        At::Inet(Protocol::Udp, address) => socket::udp(address).map(Listen::UdpSocket),
+        At::Inet(Protocol::Udp, address) => {
+            socket::udp_group(address, udp_threads).map(Listen::UdpSockets)
+        }
         At::Path(ref path) => for_everybody(path).map(Listen::UnixListener),
         At::Abstract(ref name) => {
             socket::unix_abstract(name.as_os_str().as_bytes()).map(Listen::UnixListener)
@@ -129,12 +131,16 @@ mod tests {
             at: At::Inet(Protocol::Udp, "192.0.2.1:0".parse().unwrap()),
             why,
         };
-        let error = bind(place(Why::Named("-h")), false).unwrap_err();
+        let error = bind(place(Why::Named("-h")), false, 1).unwrap_err();
         let expected = "cannot bind 192.0.2.1 on udp: Cannot assign requested address";
         assert_eq!(error.to_string(), expected);
-        assert!(bind(place(Why::Netconfig(None)), false).unwrap().is_none());
         assert!(
-            bind(place(Why::Netconfig(None)), true).is_err(),
+            bind(place(Why::Netconfig(None)), false, 1)
+                .unwrap()
+                .is_none()
+        );
+        assert!(
+            bind(place(Why::Netconfig(None)), true, 1).is_err(),
             "if we are strict"
         );
     }

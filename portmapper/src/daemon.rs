@@ -122,7 +122,7 @@ fn prepare(options: &Options) -> Result<Prepared, Failure> {
     may_start(options, &passed)?;
     let networks = networks()?;
     let places = places(&settings, &networks, passed)?;
-    let bound = bind(places, settings.strict.value)?;
+    let bound = bind(places, settings.strict.value, settings.udp_threads.value)?;
     let mut desk = Desk::new(&bound.sockets);
     if let Some(path) = &settings.metrics.value {
         let opened = desk.open_metrics(path);
@@ -259,7 +259,7 @@ struct Bound {
     file: Option<PathBuf>,
 }
 
-fn bind(places: Vec<Place>, strict: bool) -> Result<Bound, Failure> {
+fn bind(places: Vec<Place>, strict: bool, udp_threads: usize) -> Result<Bound, Failure> {
     let (mut sockets, mut tellings, mut file) = (Vec::new(), Vec::new(), None);
     for place in places {
         log::debug!("to listen on {place} ({})", place.why);
@@ -268,7 +268,7 @@ fn bind(places: Vec<Place>, strict: bool) -> Result<Bound, Failure> {
             At::Path(path) => Some(path.clone()),
             _ => None,
         };
-        if let Some(socket) = binding::bind(place, strict)? {
+        if let Some(socket) = binding::bind(place, strict, udp_threads)? {
             sockets.push(socket);
             tellings.extend(telling);
             file = file.or(path);

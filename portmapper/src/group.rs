@@ -22,10 +22,11 @@ impl Group {
             let any = |address: SocketAddr| address.ip() == Ipv6Addr::UNSPECIFIED;
             socket.local_addr().is_ok_and(any)
         };
-        let sockets = sockets.into_iter().filter_map(|socket| match socket {
-            Listen::UdpSocket(socket) if hears(socket) => Some(socket.try_clone()),
-            _ => None,
-        });
+        // Of several at one address the first, which is the one that answers what is sent to many.
+        let first = |listen: &'a Listen| listen.udp_sockets().first();
+        let sockets = sockets.into_iter().filter_map(first);
+        let sockets = sockets.filter(|socket| hears(socket));
+        let sockets = sockets.map(UdpSocket::try_clone);
         sockets.collect::<io::Result<_>>().map(Self)
     }
 

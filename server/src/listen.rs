@@ -1,7 +1,7 @@
 //! Where calls come from.
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
@@ -15,7 +15,7 @@ use oncrpc::uaddr::Uaddr;
 use oncrpc_transport::socket;
 use oncrpc_xdr::XdrString;
 use socket2::{Socket, Type};
-use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 /// A place to listen at: an address to bind, or a socket that is bound already.
 #[derive(Debug)]
@@ -23,7 +23,8 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
 pub enum Listen {
     /// TCP at this address; port 0 takes a free one. An IPv6 address takes IPv6 alone.
     Tcp(SocketAddr),
-    /// UDP at this address; port 0 takes a free one. An IPv6 address takes IPv6 alone.
+    /// UDP at this address, with as many sockets as there are [threads](crate::Server::datagram_threads) for it; port 0 takes a
+    /// free one. An IPv6 address takes IPv6 alone.
     Udp(SocketAddr),
     /// A Unix stream socket at this path, in place of a socket that was left there; removed at the end.
     Unix(PathBuf),
@@ -32,7 +33,10 @@ pub enum Listen {
     /// A TCP socket that listens already.
     TcpListener(std::net::TcpListener),
     /// A bound UDP socket that reports destination addresses, as [`socket::udp`] makes them.
-    UdpSocket(std::net::UdpSocket),
+    UdpSocket(UdpSocket),
+    /// Several of these at one address, as [`socket::udp_group`] makes them: each is served by a thread of its own, and the
+    /// first answers what is sent to many at once.
+    UdpSockets(Vec<UdpSocket>),
     /// A Unix stream socket that listens already.
     UnixListener(std::os::unix::net::UnixListener),
     /// A TCP connection that somebody has accepted already; nobody is told of it, and nobody else comes by it.
@@ -63,7 +67,7 @@ impl fmt::Display for Bound {
 /// A listener under tokio.
 pub(crate) enum Listener {
     Tcp(TcpListener),
-    Udp(UdpSocket),
+    Udp(Vec<UdpSocket>),
     Unix(UnixListener, Option<SocketFile>),
     TcpStream(TcpStream),
     UnixStream(UnixStream),
@@ -165,13 +169,23 @@ impl Listen {
             .collect()
     }
 
-    /// Binds what is not bound yet; a connection is bound to nothing that others could use.
-    pub(crate) fn bind(self) -> io::Result<(Listener, Option<Bound>)> {
+    /// Its UDP sockets, of which all have one address.
+    pub fn udp_sockets(&self) -> &[UdpSocket] {
+        match self {
+            Self::UdpSocket(socket) => std::slice::from_ref(socket),
+            Self::UdpSockets(sockets) => sockets,
+            _ => &[],
+        }
+    }
+
+    /// Binds what is not bound yet, UDP with so many sockets; a connection is bound to nothing that others could use.
+    pub(crate) fn bind(self, datagram_threads: usize) -> io::Result<(Listener, Option<Bound>)> {
         let listener = match self {
             Self::Tcp(address) => Listener::tcp(socket::tcp(address)?)?,
             Self::TcpListener(listener) => Listener::tcp(listener)?,
-            Self::Udp(address) => Listener::udp(socket::udp(address)?)?,
-            Self::UdpSocket(socket) => Listener::udp(socket)?,
+            Self::Udp(address) => Listener::udp(socket::udp_group(address, datagram_threads)?)?,
+            Self::UdpSocket(socket) => Listener::udp(vec![socket])?,
+            Self::UdpSockets(sockets) => Listener::udp(sockets)?,
             Self::Unix(path) => {
                 let listener = socket::unix(&path)?;
                 Listener::Unix(UnixListener::from_std(listener)?, Some(SocketFile(path)))
@@ -210,6 +224,7 @@ impl fmt::Display for Listen {
             Self::Abstract(name) => write!(f, "unix @{}", name.escape_ascii()),
             Self::TcpListener(_) => f.write_str("a TCP listener"),
             Self::UdpSocket(_) => f.write_str("a UDP socket"),
+            Self::UdpSockets(_) => f.write_str("UDP sockets"),
             Self::UnixListener(_) => f.write_str("a Unix listener"),
             Self::TcpStream(_) => f.write_str("a TCP connection"),
             Self::UnixStream(_) => f.write_str("a Unix connection"),
@@ -225,9 +240,11 @@ impl Listener {
         Ok(Self::Tcp(TcpListener::from_std(listener)?))
     }
 
-    fn udp(socket: std::net::UdpSocket) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
-        Ok(Self::Udp(UdpSocket::from_std(socket)?))
+    fn udp(sockets: Vec<UdpSocket>) -> io::Result<Self> {
+        for socket in &sockets {
+            socket.set_nonblocking(true)?;
+        }
+        Ok(Self::Udp(sockets))
     }
 
     fn bound(&self) -> io::Result<Option<Bound>> {
@@ -243,8 +260,9 @@ impl Listener {
                     Uaddr::Inet(address),
                 )
             }
-            Self::Udp(socket) => {
-                let address = socket.local_addr()?;
+            Self::Udp(sockets) => {
+                let first = sockets.first().ok_or_else(no_socket)?;
+                let address = first.local_addr()?;
                 (
                     if address.is_ipv4() {
                         Netid::Udp

@@ -8,7 +8,7 @@ use oncrpc::auth::ServerAuth;
 use oncrpc::uaddr::Uaddr;
 use oncrpc::{Service, Services};
 use oncrpc_client::{Mapping, Policy, RegisterError, Registration, RpcbindAt};
-use oncrpc_transport::datagram::{self, Admission, DatagramLimits};
+use oncrpc_transport::datagram::{Admission, DatagramLimits};
 use oncrpc_transport::{Budget, LadderPool, Limits};
 use oncrpc_xdr::XdrString;
 use tokio::net::{TcpListener, UnixListener};
@@ -22,7 +22,7 @@ use crate::listen::{Bound, Listen, Listener};
 use crate::observe::{self, Observer};
 use crate::renewal::{self, RENEW_EVERY};
 use crate::running::Running;
-use crate::threads::{self, DatagramSocket};
+use crate::threads::{self, Datagrams};
 
 /// What a server grants its peers.
 #[derive(Clone, Copy, Debug)]
@@ -203,9 +203,10 @@ impl Server {
     /// there is by default, and by threads of the server's own.
     ///
     /// It is for servers whom so many ask over UDP that one core is not enough; connections are dealt out to the threads of a
-    /// runtime that has several without it. All threads answer at the same sockets, so sockets that were handed over can be
-    /// served so, too, and what one caller sends is answered by all of them. Handlers are polled in the thread that received
-    /// their call, in a runtime of its own, and end with the server.
+    /// runtime that has several without it. Each thread has a socket of its own at the address ([`Listen::Udp`]), and the
+    /// kernel deals out who calls: one caller is answered by one thread. A socket that was handed over is shared by all of
+    /// them, which costs the kernel more for each call. Handlers are polled in the thread that received their call, in a
+    /// runtime of its own, and end with the server.
     #[must_use]
     pub fn datagram_threads(self, threads: usize) -> Self {
         Self {
@@ -273,7 +274,7 @@ impl Server {
             .map(|listen| {
                 let at = listen.to_string();
                 listen
-                    .bind()
+                    .bind(datagram_threads)
                     .map_err(|error| StartError::Listen { at, error })
             })
             .collect::<Result<Vec<_>, _>>()?
@@ -313,30 +314,30 @@ impl Server {
                     let connections = connections(limits.unix_connection);
                     tasks.spawn(connections.serve_only::<UnixListener>(stream));
                 }
-                Listener::Udp(socket) => {
-                    let (ladders, stop) = (ladders.clone(), stopped.clone());
+                Listener::Udp(sockets) => {
+                    let ladders = ladders.clone();
                     let now = tokio::time::Instant::now().into_std();
                     let admission = Arc::new(Admission::new(limits.datagram, now));
                     admissions.push(admission.clone());
-                    if datagram_threads > 1 {
-                        let (admission, ladders) = (admission.clone(), ladders.clone());
-                        let shared = DatagramSocket::new(&socket, admission, ladders);
-                        datagrams.push(shared.map_err(StartError::Thread)?);
-                    }
-                    let serving = datagram::serve(socket, ladders, admission, stop);
-                    tasks.spawn(async move {
-                        if let Err(error) = serving.await {
-                            log::error!("a UDP socket failed: {error}");
-                        }
+                    datagrams.push(Datagrams {
+                        sockets,
+                        admission,
+                        ladders,
                     });
                 }
             }
         }
-        if !datagrams.is_empty() {
-            for _ in 1..datagram_threads {
-                let thread = threads::start(&datagrams, &stopped);
-                tasks.spawn(thread.map_err(StartError::Thread)?);
-            }
+        // The first of the threads is the runtime's own.
+        for datagrams in &datagrams {
+            let serving = datagrams.serve(0, stopped.clone());
+            tasks.spawn(serving.map_err(StartError::Thread)?);
+        }
+        // No socket goes without one.
+        let sockets = datagrams.iter().map(|datagrams| datagrams.sockets.len());
+        let threads = sockets.max().map_or(1, |most| most.max(datagram_threads));
+        for thread in 1..threads {
+            let answering = threads::start(thread, &datagrams, &stopped);
+            tasks.spawn(answering.map_err(StartError::Thread)?);
         }
         let registration = match register {
             Some((policy, at)) => Some(Registration::register(at, mappings, policy).await?),

@@ -1,84 +1,74 @@
 //! More threads that answer datagrams.
 //!
 //! A connection is one of many, and a runtime with several threads deals them out. A UDP socket is one for all who call, so what
-//! its one task does is the end of it: here other threads answer at the same sockets, each with a runtime of its own, so that none
-//! waits for another. The kernel gives each datagram to one of them.
+//! its one task does is the end of it: here other threads answer, too, each with a runtime of its own, so that none waits for
+//! another. Where there are several sockets at one address, each thread has one, and the kernel deals out who calls; a socket
+//! that was handed over is one, which all of them share.
 
 use std::io;
 use std::net::UdpSocket;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use oncrpc_transport::LadderPool;
-use oncrpc_transport::datagram::{self, Admission};
+use oncrpc_transport::datagram::{self, Admission, ForMany};
 use tokio::runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-/// What is served at one UDP socket, by however many threads.
-pub(crate) struct DatagramSocket {
-    socket: UdpSocket,
-    admission: Arc<Admission>,
-    ladders: Arc<LadderPool>,
+/// The UDP sockets at one address, and what is served there; the limits hold for all threads together.
+pub(crate) struct Datagrams {
+    pub(crate) sockets: Vec<UdpSocket>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) ladders: Arc<LadderPool>,
 }
 
-impl DatagramSocket {
-    /// That of a listener, whose limits hold for all threads together.
-    pub(crate) fn new(
-        socket: &tokio::net::UdpSocket,
-        admission: Arc<Admission>,
-        ladders: Arc<LadderPool>,
-    ) -> io::Result<Self> {
-        let socket = socket.as_fd().try_clone_to_owned()?.into();
-        Ok(Self {
-            socket,
-            admission,
-            ladders,
-        })
-    }
-
-    /// Serves it in the runtime of this thread.
-    async fn serve(self, stop: watch::Receiver<bool>) -> io::Result<()> {
-        let socket = tokio::net::UdpSocket::from_std(self.socket)?;
-        datagram::serve(socket, self.ladders, self.admission, stop).await
-    }
-
-    fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self {
-            socket: self.socket.try_clone()?,
-            admission: self.admission.clone(),
-            ladders: self.ladders.clone(),
+impl Datagrams {
+    /// What this thread does until `stop` turns true, by the runtime that is entered now: it answers at a socket of its own,
+    /// or at one of other threads if there are more of them.
+    pub(crate) fn serve(
+        &self,
+        thread: usize,
+        stop: watch::Receiver<bool>,
+    ) -> io::Result<impl Future<Output = ()> + Send + use<>> {
+        let mut sockets = self.sockets.iter().enumerate().cycle();
+        let (at, socket) = sockets.nth(thread).ok_or_else(no_socket)?;
+        let socket = tokio::net::UdpSocket::from_std(socket.try_clone()?)?;
+        let for_many = if at == 0 {
+            ForMany::Answer
+        } else {
+            ForMany::Leave
+        };
+        let (ladders, admission) = (self.ladders.clone(), self.admission.clone());
+        Ok(async move {
+            if let Err(error) = datagram::serve(socket, ladders, admission, for_many, stop).await {
+                log::error!("a UDP socket failed: {error}");
+            }
         })
     }
 }
 
-/// Starts a thread that answers at these sockets until `stop` turns true, then what is at hand; gives back what ends when it does.
+fn no_socket() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "no UDP socket")
+}
+
+/// Starts this thread of those that answer here until `stop` turns true, then what is at hand; gives back what ends when it does.
 pub(crate) fn start(
-    sockets: &[DatagramSocket],
+    thread: usize,
+    datagrams: &[Datagrams],
     stop: &watch::Receiver<bool>,
 ) -> io::Result<impl Future<Output = ()> + Send + use<>> {
-    let sockets: Vec<_> = sockets
-        .iter()
-        .map(DatagramSocket::try_clone)
-        .collect::<io::Result<_>>()?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let stop = stop.clone();
+    let mut serving = JoinSet::new();
+    for datagrams in datagrams {
+        let _entered = runtime.enter();
+        serving.spawn_on(datagrams.serve(thread, stop.clone())?, runtime.handle());
+    }
     let (at_work, ended) = oneshot::channel::<()>();
     let work = move || {
         let _at_work = at_work;
-        runtime.block_on(async {
-            let mut serving = JoinSet::new();
-            for socket in sockets {
-                serving.spawn(socket.serve(stop.clone()));
-            }
-            while let Some(ended) = serving.join_next().await {
-                if let Ok(Err(error)) = ended {
-                    log::error!("a UDP socket failed: {error}");
-                }
-            }
-        });
+        runtime.block_on(serving.join_all());
     };
     std::thread::Builder::new()
         .name("datagrams".to_owned())

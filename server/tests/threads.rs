@@ -1,6 +1,8 @@
 //! Datagrams that several threads answer.
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
+use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Barrier};
 use std::thread::ThreadId;
@@ -9,7 +11,8 @@ use std::time::Duration;
 use oncrpc::proto::rpcb::rpcbprog::v4;
 use oncrpc::uaddr::Uaddr;
 use oncrpc::{CallContext, Reject};
-use oncrpc_server::{Listen, Server};
+use oncrpc_server::{Bound, Listen, Running, Server};
+use oncrpc_transport::socket;
 use tokio::sync::mpsc;
 
 /// A service whose handler holds on to its thread until there are two of them.
@@ -26,10 +29,33 @@ impl v4::Server for Two {
     }
 }
 
+/// A service that says which thread it was asked in.
+struct Told(mpsc::UnboundedSender<ThreadId>);
+
+impl v4::Server for Told {
+    async fn gettime(&self, _: &CallContext) -> Result<u32, Reject> {
+        self.0.send(std::thread::current().id()).unwrap();
+        Ok(7)
+    }
+}
+
 /// A call of GETTIME, RPCBPROC_GETTIME of version 4.
 fn gettime(xid: u32) -> Vec<u8> {
     let words = [xid, 0, 2, 100_000, 4, 6, 0, 0, 0, 0];
     words.into_iter().flat_map(u32::to_be_bytes).collect()
+}
+
+/// Where it is; it listens there alone.
+fn address(running: &Running) -> SocketAddr {
+    match running.bound() {
+        [
+            Bound {
+                uaddr: Uaddr::Inet(address),
+                ..
+            },
+        ] => *address,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,19 +65,15 @@ async fn while_one_thread_is_busy_another_answers_at_the_same_socket() {
         begun,
         both: Barrier::new(2),
     };
+    let handed_over = socket::udp("127.0.0.1:0".parse().unwrap()).unwrap();
     let running = Server::new()
         .service(v4::service(Arc::new(two)))
-        .listen(Listen::Udp("127.0.0.1:0".parse().unwrap()))
+        .listen(Listen::UdpSocket(handed_over))
         .datagram_threads(2)
         .start()
         .await
         .unwrap();
-    let [bound] = running.bound() else {
-        panic!("it is one socket, whoever answers there");
-    };
-    let Uaddr::Inet(server) = bound.uaddr else {
-        panic!("UDP has internet addresses");
-    };
+    let server = address(&running);
     let client = UdpSocket::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     client.connect(server).unwrap();
     client.send(&gettime(1)).unwrap();
@@ -69,4 +91,42 @@ async fn while_one_thread_is_busy_another_answers_at_the_same_socket() {
     assert!(running.shutdown(Duration::from_secs(30)).await);
     let closed = UdpSocket::bind(server);
     assert!(closed.is_ok(), "no thread holds the socket: {closed:?}");
+}
+
+/// Every socket at an address receives a copy of what is broadcast.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_thread_has_callers_of_its_own_and_what_is_broadcast_is_answered_once() {
+    let (told, mut threads) = mpsc::unbounded_channel();
+    let running = Server::new()
+        .service(v4::service(Arc::new(Told(told))))
+        .listen(Listen::Udp("0.0.0.0:0".parse().unwrap()))
+        .datagram_threads(2)
+        .start()
+        .await
+        .unwrap();
+    let port = address(&running).port();
+    let caller = || UdpSocket::bind("127.0.0.1:0").unwrap();
+    let broadcaster = caller();
+    broadcaster.set_broadcast(true).unwrap();
+    broadcaster
+        .send_to(&gettime(1), ("127.255.255.255", port))
+        .unwrap();
+    let mut reply = [0; 28];
+    assert_eq!(broadcaster.recv(&mut reply).unwrap(), 28);
+    // What either socket is asked from now on is answered behind its copy.
+    let (mut calls, mut answered, mut by) = (1, 0, HashSet::new());
+    while by.len() < 2 {
+        let caller = caller();
+        caller.send_to(&gettime(2), ("127.0.0.1", port)).unwrap();
+        assert_eq!(caller.recv(&mut reply).unwrap(), 28);
+        calls += 1;
+        while let Ok(thread) = threads.try_recv() {
+            answered += 1;
+            by.insert(thread);
+        }
+    }
+    assert_eq!(answered, calls);
+    let taken = socket::udp_group(address(&running), 2).unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+    assert!(running.shutdown(Duration::from_secs(30)).await);
 }

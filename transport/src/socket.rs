@@ -39,6 +39,34 @@ pub fn udp(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     Ok(socket)
 }
 
+/// So many UDP sockets at one address, each as [`udp`] makes it. The kernel deals out who calls among them, so each may have a
+/// thread of its own, and none waits for another.
+///
+/// What is sent to many at once, a broadcast or a multicast, every one of them receives: see
+/// [`ForMany`](crate::datagram::ForMany).
+///
+/// # Errors
+///
+/// Those of binding the first. It is bound alone, so an address that somebody has already is an error; others can only join
+/// it if they belong to the same user (SO_REUSEPORT, `socket(7)`).
+pub fn udp_group(address: SocketAddr, count: usize) -> io::Result<Vec<std::net::UdpSocket>> {
+    let first = udp(address)?;
+    if count > 1 {
+        SockRef::from(&first).set_reuse_port(true)?;
+    }
+    let address = first.local_addr()?;
+    let mut group = vec![first];
+    while group.len() < count {
+        let socket = unbound(address, Type::DGRAM, Protocol::UDP)?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&address.into())?;
+        let socket = socket.into();
+        prepare_udp(&socket)?;
+        group.push(socket);
+    }
+    Ok(group)
+}
+
 /// Sets a bound UDP socket up: it says of each datagram which address of ours it came to.
 pub fn prepare_udp(socket: &std::net::UdpSocket) -> io::Result<()> {
     match socket.local_addr()? {
@@ -49,15 +77,21 @@ pub fn prepare_udp(socket: &std::net::UdpSocket) -> io::Result<()> {
 }
 
 fn bound(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = unbound(address, kind, protocol)?;
+    if kind == Type::STREAM {
+        socket.set_reuse_address(true)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// A socket for this address, which does not have it yet.
+fn unbound(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    if kind == Type::STREAM {
-        socket.set_reuse_address(true)?;
-    }
     socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
     Ok(socket)
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use oncrpc::{Answer, Call, Reply, Service, Services, Step, service};
-use oncrpc_transport::datagram::{Admission, DatagramLimits, serve};
+use oncrpc_transport::datagram::{Admission, DatagramLimits, ForMany, serve};
 use oncrpc_transport::{LadderPool, socket};
 use oncrpc_xdr::Writer;
 use tokio::net::UdpSocket;
@@ -35,7 +35,7 @@ fn start_service(
     let (stop, stopped) = watch::channel(false);
     let socket = UdpSocket::from_std(socket).unwrap();
     let admission = Arc::new(Admission::new(limits, Instant::now()));
-    tokio::spawn(serve(socket, ladders, admission, stopped));
+    tokio::spawn(serve(socket, ladders, admission, ForMany::Answer, stopped));
     (address, stop)
 }
 
@@ -213,7 +213,13 @@ async fn on_a_socket_for_both_families_a_caller_over_ipv4_is_one() {
     let (_stop, stopped) = watch::channel(false);
     let socket = UdpSocket::from_std(socket).unwrap();
     let admission = Admission::new(DatagramLimits::SERVER, Instant::now());
-    tokio::spawn(serve(socket, ladders, Arc::new(admission), stopped));
+    tokio::spawn(serve(
+        socket,
+        ladders,
+        Arc::new(admission),
+        ForMany::Answer,
+        stopped,
+    ));
     for (asked, netid) in [("127.0.0.2", "udp"), ("::1", "udp6")] {
         let asked = SocketAddr::new(asked.parse().unwrap(), port);
         let client = client(asked).await;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
+use std::net::UdpSocket;
 use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 
@@ -23,13 +24,11 @@ const TABLES: [&str; 2] = ["/proc/self/net/udp", "/proc/self/net/udp6"];
 impl Drops {
     /// What it says of those that are for datagrams.
     pub fn of<'a>(sockets: impl IntoIterator<Item = &'a Listen>) -> Self {
-        let number = |socket: &Listen| match socket {
-            Listen::UdpSocket(socket) => fstat(socket.as_fd()).ok().map(|stat| stat.st_ino),
-            _ => None,
-        };
+        let number = |socket: &UdpSocket| fstat(socket.as_fd()).ok().map(|stat| stat.st_ino);
+        let sockets = sockets.into_iter().flat_map(Listen::udp_sockets);
         let tables = TABLES.iter().filter_map(|path| File::open(path).ok());
         Self {
-            sockets: sockets.into_iter().filter_map(number).collect(),
+            sockets: sockets.filter_map(number).collect(),
             tables: Mutex::new(tables.collect()),
         }
     }
@@ -73,8 +72,6 @@ fn dropped(tables: &str, sockets: &[u64]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::UdpSocket;
-
     use super::*;
 
     const TABLE: &str = "\

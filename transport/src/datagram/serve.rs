@@ -53,6 +53,16 @@ impl DatagramLimits {
     };
 }
 
+/// What becomes of a datagram that was sent to many at once, a broadcast or a multicast. Of several sockets at one address
+/// ([`socket::udp_group`](crate::socket::udp_group)) each receives it, and one of them is to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForMany {
+    /// It is answered here.
+    Answer,
+    /// It is left to another socket at the same address.
+    Leave,
+}
+
 /// Datagrams that there is room for at the least: one, and a place that stays empty, so that it is known to be all.
 const LEAST_BATCH: usize = 2;
 
@@ -68,6 +78,7 @@ pub async fn serve(
     socket: UdpSocket,
     ladders: Arc<LadderPool>,
     admission: Arc<Admission>,
+    for_many: ForMany,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let local = socket.local_addr()?;
@@ -76,6 +87,7 @@ pub async fn serve(
         local,
         ladders,
         admission,
+        for_many,
         session: Session::new(Peer {
             netid: netid(local.ip()),
             remote: Address::Local,
@@ -102,6 +114,7 @@ struct DatagramServer {
     local: SocketAddr,
     ladders: Arc<LadderPool>,
     admission: Arc<Admission>,
+    for_many: ForMany,
     /// That of the last sender, who is often the next one, too.
     session: Session,
     /// How many datagrams came together the last time.
@@ -184,6 +197,9 @@ impl DatagramServer {
         let Some(arrived) = inbox.arrived(at) else {
             return;
         };
+        if arrived.for_many && self.for_many == ForMany::Leave {
+            return;
+        }
         let limits = self.admission.limits();
         if arrived.len > limits.receive {
             let most = limits.receive;
