@@ -33,10 +33,16 @@ impl Host {
 
     /// Starts our server of hello.x on these netids, all at this port.
     pub fn our_hello_server(&self, port: u16, netids: &[&str]) -> Daemon {
+        self.our_hello_server_with(port, netids, &[])
+    }
+
+    /// The same with these flags besides.
+    pub fn our_hello_server_with(&self, port: u16, netids: &[&str], flags: &[&str]) -> Daemon {
         static OURS: OnceLock<PathBuf> = OnceLock::new();
         let program =
             OURS.get_or_init(|| ours("ONCRPC_HELLO_SERVER", "oncrpc-hello", "hello-server"));
         let mut command = self.command(0, program);
+        command.args(flags);
         for netid in netids {
             match *netid {
                 "tcp" => command.args(["--tcp", &format!("0.0.0.0:{port}")]),

@@ -225,7 +225,8 @@ fn start(peer: Peer, host: &Host, programs: &Programs) -> Vec<Daemon> {
         }
         Program::Ours => {
             let rpcbind = host.rpcbind(Which::Ours, &[]);
-            vec![rpcbind, host.our_hello_server(PORT, &NETIDS)]
+            let flags = ["--udp-threads", &processors];
+            vec![rpcbind, host.our_hello_server_with(PORT, &NETIDS, &flags)]
         }
         Program::Rpcbind(which, _) => {
             if peer.processors > 1 {

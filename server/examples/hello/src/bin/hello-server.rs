@@ -26,6 +26,9 @@ struct Command {
     /// Listen at this Unix socket; @ stands before an abstract name
     #[arg(long, value_name = "PATH|@NAME")]
     unix: Vec<String>,
+    /// Answer over UDP with so many threads
+    #[arg(long, value_name = "THREADS", default_value_t = 1)]
+    udp_threads: usize,
     /// Serve the socket that is standard input, as inetd hands it over; nothing is registered
     #[arg(long, conflicts_with_all = ["tcp", "udp", "unix"])]
     stdin: bool,
@@ -99,7 +102,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         server.listen(socket).start().await?.finished().await;
         return Ok(());
     }
-    server = server.register(Policy::Require, command.rpcbind);
+    server = server
+        .register(Policy::Require, command.rpcbind)
+        .datagram_threads(command.udp_threads);
     let listen = [
         command.tcp.into_iter().map(Listen::Tcp).collect::<Vec<_>>(),
         command.udp.into_iter().map(Listen::Udp).collect(),
