@@ -9,13 +9,20 @@ use std::ops::Range;
 use std::os::fd::AsRawFd;
 
 use bytes::Bytes;
-use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
-use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg};
+use nix::libc::{EINVAL, EIO, EMSGSIZE, in_addr, in_pktinfo, in6_addr, in6_pktinfo};
+use nix::sys::socket::sockopt::UdpGsoSegment;
+use nix::sys::socket::{
+    ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, getsockopt, sendmmsg,
+};
 use oncrpc::peer::{Address, Peer};
 use oncrpc_xdr::Writer;
 use tokio::net::UdpSocket;
 
 use super::inbox::BATCH;
+
+/// Longest replies, in bytes, of which the kernel is given several as one: each has to fit the way's MTU, and that of IPv6
+/// is 1,280 everywhere (RFC 8200 §5), 48 of them for headers. A batch of them fits a datagram and the kernel's 64 segments.
+const SEGMENT: usize = 1232;
 
 thread_local! {
     /// With room for an IPv4 address of ours in each header, and for an IPv6 address.
@@ -32,8 +39,8 @@ struct Envelopes {
 impl Envelopes {
     fn new(local: IpAddr) -> Box<Self> {
         let room = match local {
-            IpAddr::V4(_) => nix::cmsg_space!(in_pktinfo),
-            IpAddr::V6(_) => nix::cmsg_space!(in6_pktinfo),
+            IpAddr::V4(_) => nix::cmsg_space!(in_pktinfo, u16),
+            IpAddr::V6(_) => nix::cmsg_space!(in6_pktinfo, u16),
         };
         Box::new(Self {
             headers: MultiHeaders::preallocate(BATCH, Some(room)),
@@ -93,46 +100,104 @@ impl fmt::Display for Way {
 }
 
 /// Replies that have yet to be sent, one behind the other.
-#[derive(Default)]
 pub(super) struct Outbox {
     /// What they say.
     pub(super) out: Writer,
-    /// Where each goes, and which bytes it is.
-    replies: Vec<(Way, Range<usize>)>,
+    bundles: Vec<Bundle>,
+    /// Whether the kernel cuts what it is given into datagrams (`UDP_SEGMENT`): who has many calls in flight gets the replies
+    /// to them for little more than the price of one.
+    cuts: bool,
+}
+
+/// Replies to one caller: one, or as many as followed each other and are equally long.
+#[derive(Clone, Debug)]
+struct Bundle {
+    way: Way,
+    /// Which bytes they are.
+    bytes: Range<usize>,
+    /// How long each is.
+    each: usize,
+}
+
+impl Bundle {
+    fn one(way: Way, bytes: Range<usize>) -> Self {
+        let each = bytes.len();
+        Self { way, bytes, each }
+    }
+
+    fn is_one(&self) -> bool {
+        self.bytes.len() == self.each
+    }
+
+    /// The same, each for itself.
+    fn apart(&self) -> impl Iterator<Item = Self> {
+        let starts = self.bytes.clone().step_by(self.each.max(1));
+        starts.map(|start| Self::one(self.way, start..start + self.each))
+    }
 }
 
 impl Outbox {
+    /// One for replies by this socket.
+    pub(super) fn new(socket: &UdpSocket) -> Self {
+        Self {
+            out: Writer::new(),
+            bundles: Vec::new(),
+            cuts: getsockopt(socket, UdpGsoSegment).is_ok(),
+        }
+    }
+
     /// Says that what was written since the last reply, or else since the beginning, is one.
     pub(super) fn end_reply(&mut self, way: Way) {
-        let start = self.replies.last().map_or(0, |(_, bytes)| bytes.end);
-        self.replies.push((way, start..self.out.len()));
+        let start = self.bundles.last().map_or(0, |last| last.bytes.end);
+        let reply = Bundle::one(way, start..self.out.len());
+        let cut = self.cuts && reply.each <= SEGMENT;
+        match self.bundles.last_mut() {
+            Some(last) if cut && (last.way, last.each) == (way, reply.each) => {
+                last.bytes.end = reply.bytes.end;
+            }
+            _ => self.bundles.push(reply),
+        }
     }
 
     /// Sends them, and empties itself. Gives back those that the socket has no room for.
     pub(super) fn send(&mut self, socket: &UdpSocket) -> Vec<(Way, Bytes)> {
         let whole = whole(&self.out);
-        let mut rest = &self.replies[..];
-        while let Some((first, _)) = rest.first() {
-            let alike = rest.iter().take_while(|(way, _)| way.leaves_with(first));
-            let run = alike.take(BATCH).count();
-            match send_alike(socket, &whole, &rest[..run]) {
+        let mut rest = &self.bundles[..];
+        let mut apart: Vec<Bundle>;
+        while let Some(first) = rest.first() {
+            let cut = !rest.iter().all(Bundle::is_one);
+            let alike = rest.iter().take_while(|bundle| {
+                bundle.way.leaves_with(&first.way) && (!cut || bundle.each == first.each)
+            });
+            let run = &rest[..alike.take(BATCH).count()];
+            match send_alike(socket, &whole, run) {
                 Ok(sent) => rest = &rest[sent..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if !first.is_one() && cannot_cut(&error) => {
+                    log::debug!("replies are sent one by one, as to {}: {error}", first.way);
+                    self.cuts = false;
+                    apart = rest.iter().flat_map(Bundle::apart).collect();
+                    rest = &apart;
+                }
                 Err(error) => {
-                    log::debug!("reply to {first} not sent: {error}");
+                    log::debug!("reply to {} not sent: {error}", first.way);
                     rest = &rest[1..];
                 }
             }
         }
-        let unsent = rest.iter();
-        let unsent =
-            unsent.map(|(way, bytes)| (*way, Bytes::copy_from_slice(&whole[bytes.clone()])));
+        let unsent = rest.iter().flat_map(Bundle::apart);
+        let unsent = unsent.map(|one| (one.way, Bytes::copy_from_slice(&whole[one.bytes])));
         let unsent = unsent.collect();
         drop(whole);
         self.out.clear();
-        self.replies.clear();
+        self.bundles.clear();
         unsent
     }
+}
+
+/// Whether an error may come of what is to be cut: the way out makes no checksums, or takes shorter datagrams only.
+fn cannot_cut(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(EIO | EINVAL | EMSGSIZE))
 }
 
 /// All that was written, which is in one piece unless long data was chained in.
@@ -147,19 +212,22 @@ fn whole(out: &Writer) -> Cow<'_, [u8]> {
 
 /// Sends one reply.
 pub(super) fn send_one(socket: &UdpSocket, way: Way, reply: &[u8]) -> io::Result<()> {
-    send_alike(socket, reply, &[(way, 0..reply.len())]).map(drop)
+    send_alike(socket, reply, &[Bundle::one(way, 0..reply.len())]).map(drop)
 }
 
-/// Sends replies that leave from the same address, [`BATCH`] at most, and says how many were. (A socket for IPv6 and IPv4
-/// takes IPv4 addresses as they are.)
-fn send_alike(
-    socket: &UdpSocket,
-    bytes: &[u8],
-    replies: &[(Way, Range<usize>)],
-) -> io::Result<usize> {
-    let Some((way, _)) = replies.first() else {
+/// Sends what leaves from the same address, [`BATCH`] bundles at most, and says how many were. If one of them is more than one
+/// reply, all replies are equally long. (A socket for IPv6 and IPv4 takes IPv4 addresses as they are.)
+fn send_alike(socket: &UdpSocket, bytes: &[u8], bundles: &[Bundle]) -> io::Result<usize> {
+    let Some(Bundle { way, each, .. }) = bundles.first() else {
         return Ok(0);
     };
+    // 0 is not to be cut.
+    let segment = if bundles.iter().all(Bundle::is_one) {
+        0
+    } else {
+        u16::try_from(*each).map_err(io::Error::other)?
+    };
+    let segment = ControlMessage::UdpGsoSegments(&segment);
     let (v4, v6);
     let control = match way.local {
         IpAddr::V4(address) => {
@@ -170,7 +238,7 @@ fn send_alike(
                 },
                 ipi_addr: in_addr { s_addr: 0 },
             };
-            [ControlMessage::Ipv4PacketInfo(&v4)]
+            [ControlMessage::Ipv4PacketInfo(&v4), segment]
         }
         IpAddr::V6(address) => {
             v6 = in6_pktinfo {
@@ -179,10 +247,10 @@ fn send_alike(
                 },
                 ipi6_ifindex: way.interface,
             };
-            [ControlMessage::Ipv6PacketInfo(&v6)]
+            [ControlMessage::Ipv6PacketInfo(&v6), segment]
         }
     };
-    let mut parts = replies.iter().map(|(_, part)| &bytes[part.clone()]);
+    let mut parts = bundles.iter().map(|bundle| &bytes[bundle.bytes.clone()]);
     let slices: [[IoSlice<'_>; 1]; BATCH] =
         std::array::from_fn(|_| [IoSlice::new(parts.next().unwrap_or_default())]);
     KEPT.with(|kept| {
@@ -190,11 +258,11 @@ fn send_alike(
         let mut envelopes = kept.take().unwrap_or_else(|| Envelopes::new(way.local));
         let Envelopes { headers, addresses } = &mut *envelopes;
         addresses.clear();
-        addresses.extend(replies.iter().map(|(way, _)| Some(way.remote.into())));
+        addresses.extend(bundles.iter().map(|bundle| Some(bundle.way.remote.into())));
         let sent = sendmmsg(
             socket.as_raw_fd(),
             headers,
-            slices.iter().take(replies.len()),
+            slices.iter().take(bundles.len()),
             addresses,
             &control[..],
             MsgFlags::MSG_DONTWAIT,
@@ -203,4 +271,77 @@ fn send_alike(
         kept.set(Some(envelopes));
         Ok(sent?)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends these to the callers with these numbers, and gives back what arrives at each of them.
+    async fn sent(replies: &[(usize, Vec<u8>)]) -> (Outbox, [Vec<Vec<u8>>; 2]) {
+        let ours = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let mut outbox = Outbox::new(&ours);
+        assert!(outbox.cuts, "Linux does so since 4.18");
+        let callers = [
+            UdpSocket::bind("127.0.0.1:0").await.unwrap(),
+            UdpSocket::bind("127.0.0.1:0").await.unwrap(),
+        ];
+        for (caller, reply) in replies {
+            let way = Way {
+                remote: callers[*caller].local_addr().unwrap(),
+                local: ours.local_addr().unwrap().ip(),
+                interface: 0,
+            };
+            outbox.out.raw(reply);
+            outbox.end_reply(way);
+        }
+        assert!(outbox.send(&ours).is_empty());
+        let mut arrived = [Vec::new(), Vec::new()];
+        for (caller, _) in replies {
+            let mut datagram = vec![0; 2048];
+            let len = callers[*caller].recv(&mut datagram).await.unwrap();
+            datagram.truncate(len);
+            arrived[*caller].push(datagram);
+        }
+        (outbox, arrived)
+    }
+
+    fn of_caller(replies: &[(usize, Vec<u8>)], number: usize) -> Vec<Vec<u8>> {
+        let his = replies.iter().filter(|(caller, _)| *caller == number);
+        his.map(|(_, reply)| reply.clone()).collect()
+    }
+
+    #[tokio::test]
+    async fn each_reply_is_a_datagram_of_its_own_and_they_arrive_in_order() {
+        let replies: Vec<(usize, Vec<u8>)> = [
+            (0, 24),
+            (0, 24),
+            (0, 24),
+            (1, 24),
+            (0, 24),
+            (0, 28),
+            (0, 28),
+            (0, 20),
+            (1, 20),
+            (1, 20),
+            (1, 1400),
+            (1, 1400),
+        ]
+        .into_iter()
+        .zip(1..)
+        .map(|((caller, len), number)| (caller, vec![number; len]))
+        .collect();
+        let (outbox, arrived) = sent(&replies).await;
+        assert_eq!(arrived, [0, 1].map(|number| of_caller(&replies, number)));
+        assert!(outbox.cuts);
+    }
+
+    #[tokio::test]
+    async fn what_the_kernel_does_not_cut_is_sent_one_by_one() {
+        // More than it cuts at once: an error as it is where the way out makes no checksums.
+        let replies: Vec<_> = (0..150).map(|number| (0, vec![number; 24])).collect();
+        let (outbox, [arrived, _]) = sent(&replies).await;
+        assert_eq!(arrived, of_caller(&replies, 0));
+        assert!(!outbox.cuts);
+    }
 }

@@ -82,6 +82,7 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let local = socket.local_addr()?;
+    let outbox = Outbox::new(&socket);
     let mut server = DatagramServer {
         socket,
         local,
@@ -95,7 +96,7 @@ pub async fn serve(
             interface: None,
         }),
         batch: 0,
-        outbox: Outbox::default(),
+        outbox,
         unsent: Vec::new(),
         later: JoinSet::new(),
     };
