@@ -133,7 +133,7 @@ macro_rules! number {
             }
 
             fn encode_run(run: &[Self], w: &mut Writer) -> Result<(), EncodeError> {
-                run::encode_bulk(run, w, |value| value.to_be_bytes());
+                run::encode_bulk(run, w, Self::to_ne_bytes);
                 Ok(())
             }
         }
@@ -152,7 +152,7 @@ macro_rules! number {
             }
 
             fn decode_run(r: &mut Reader<'_>, count: usize) -> Result<Vec<Self>, DecodeError> {
-                run::decode_bulk(r, count, |bytes| Self::from_be_bytes(*bytes))
+                run::decode_bulk(r, count, Self::from_ne_bytes)
             }
 
             #[inline]

@@ -35,17 +35,21 @@ pub(crate) fn get<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
 }
 
 impl Writer {
-    /// Writes `len` bytes by `put`; false, and nothing written, if it is not that many, or 0.
+    /// Writes `LEN` bytes by `put`; false, and nothing written, if it puts less, or if `LEN` is 0.
     #[doc(hidden)]
     #[inline]
-    pub fn fixed(&mut self, len: usize, put: impl FnOnce(&mut &mut [u8]) -> Option<()>) -> bool {
-        let Some(zeros) = ZEROS.get(..len).filter(|zeros| !zeros.is_empty()) else {
+    pub fn fixed<const LEN: usize>(
+        &mut self,
+        put: impl FnOnce(&mut &mut [u8]) -> Option<()>,
+    ) -> bool {
+        if LEN == 0 {
             return false;
-        };
-        let mark = self.mark();
-        let done = put(&mut self.copied(zeros)).is_some();
-        if !done {
-            self.truncate(mark);
+        }
+        // An array, so that where each field goes is known when this is compiled, and none has to be checked.
+        let mut bytes = [0; LEN];
+        let done = put(&mut &mut bytes[..]).is_some();
+        if done {
+            self.raw(&bytes);
         }
         done
     }
@@ -72,8 +76,6 @@ impl<'a> Reader<'a> {
 
 /// Bytes of the largest value that is coded so.
 const MAX: usize = 256;
-
-static ZEROS: [u8; MAX] = [0; MAX];
 
 #[cfg(test)]
 mod tests {

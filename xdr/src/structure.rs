@@ -55,8 +55,8 @@ macro_rules! structure {
                 &self,
                 writer: &mut $crate::Writer,
             ) -> ::core::result::Result<(), $crate::EncodeError> {
-                let fixed = <Self as $crate::Encode>::FIXED;
-                if writer.fixed(fixed, |out| $crate::Encode::put(self, out)) {
+                const FIXED: usize = <$type as $crate::Encode>::FIXED;
+                if writer.fixed::<FIXED>(|out| $crate::Encode::put(self, out)) {
                     return ::core::result::Result::Ok(());
                 }
                 $(

@@ -219,12 +219,10 @@ impl Writer {
         self.buf.extend_from_slice(bytes);
     }
 
-    /// A copy of these, to be changed.
+    /// Bytes that are made one by one.
     #[inline]
-    pub(crate) fn copied(&mut self, bytes: &[u8]) -> &mut [u8] {
-        let at = self.buf.len();
-        self.buf.extend_from_slice(bytes);
-        self.buf.get_mut(at..).unwrap_or_default()
+    pub(crate) fn extend(&mut self, bytes: impl Iterator<Item = u8>) {
+        self.buf.extend(bytes);
     }
 
     /// Bytes that are encoded already, chained in if they are many.
@@ -268,15 +266,17 @@ impl Writer {
         if bytes.len() < self.chain_from {
             return self.opaque_borrowed(bytes, max);
         }
-        let len = bounded(bytes.len(), max)?;
-        self.u32(len);
+        self.opaque_chained(bytes, max)
+    }
+
+    fn opaque_chained(&mut self, bytes: &Bytes, max: u32) -> Result<(), EncodeError> {
+        self.u32(bounded(bytes.len(), max)?);
         self.raw_shared(bytes);
         self.padding(bytes.len());
         Ok(())
     }
 
     /// `opaque<max>`, copied.
-    #[inline]
     pub fn opaque_borrowed(&mut self, bytes: &[u8], max: u32) -> Result<(), EncodeError> {
         let len = bounded(bytes.len(), max)?;
         self.buf.reserve(codec::opaque_len(bytes.len()));
