@@ -9,10 +9,9 @@ use oncrpc::uaddr::Uaddr;
 use oncrpc::{Service, Services};
 use oncrpc_client::{Mapping, Policy, RegisterError, Registration, RpcbindAt};
 use oncrpc_transport::datagram::{self, Admission, DatagramLimits};
-use oncrpc_transport::{Budget, LadderPool, Limits};
+use oncrpc_transport::{Budget, LadderPool, Limits, Stop};
 use oncrpc_xdr::XdrString;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::accept::Connections;
@@ -284,16 +283,16 @@ impl Server {
         let ladders = Arc::new(LadderPool::new(Arc::new(services)));
         let gate = Gate::new(limits);
         let budget = Arc::new(Budget::new(limits.bytes, limits.connections));
-        let (stop, stopped) = watch::channel(false);
+        let stop = Stop::new();
         let mut tasks = JoinSet::new();
         let (mut datagrams, mut admissions) = (Vec::new(), Vec::new());
         for listener in listeners {
             let connections = |limits| Connections {
                 ladders: ladders.clone(),
-                limits,
+                limits: Arc::new(limits),
                 gate: gate.clone(),
                 budget: budget.clone(),
-                stop: stopped.clone(),
+                stop: stop.subscribe(),
             };
             match listener {
                 Listener::Tcp(listener) => {
@@ -314,7 +313,7 @@ impl Server {
                     tasks.spawn(connections.serve_only::<UnixListener>(stream));
                 }
                 Listener::Udp(socket) => {
-                    let (ladders, stop) = (ladders.clone(), stopped.clone());
+                    let (ladders, stop) = (ladders.clone(), stop.subscribe());
                     let now = tokio::time::Instant::now().into_std();
                     let admission = Arc::new(Admission::new(limits.datagram, now));
                     admissions.push(admission.clone());
@@ -334,7 +333,7 @@ impl Server {
         }
         if !datagrams.is_empty() {
             for _ in 1..datagram_threads {
-                let thread = threads::start(&datagrams, &stopped);
+                let thread = threads::start(&datagrams, &stop);
                 tasks.spawn(thread.map_err(StartError::Thread)?);
             }
         }
@@ -344,7 +343,11 @@ impl Server {
         };
         if let (Some(registration), Some(every)) = (&registration, renew_every) {
             // Not one of the tasks that the end waits for: it may be waiting for an rpcbind that does not answer.
-            tokio::spawn(renewal::renew(registration.renewal(), every, stopped));
+            tokio::spawn(renewal::renew(
+                registration.renewal(),
+                every,
+                stop.subscribe(),
+            ));
         }
         let door = gate.door(admissions);
         Ok(Running::new(bound, door, registration, stop, tasks))

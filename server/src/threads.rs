@@ -9,10 +9,10 @@ use std::net::UdpSocket;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use oncrpc_transport::LadderPool;
 use oncrpc_transport::datagram::{self, Admission};
+use oncrpc_transport::{LadderPool, Stop, Stopped};
 use tokio::runtime;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// What is served at one UDP socket, by however many threads.
@@ -38,7 +38,7 @@ impl DatagramSocket {
     }
 
     /// Serves it in the runtime of this thread.
-    async fn serve(self, stop: watch::Receiver<bool>) -> io::Result<()> {
+    async fn serve(self, stop: Stopped) -> io::Result<()> {
         let socket = tokio::net::UdpSocket::from_std(self.socket)?;
         datagram::serve(socket, self.ladders, self.admission, stop).await
     }
@@ -52,10 +52,10 @@ impl DatagramSocket {
     }
 }
 
-/// Starts a thread that answers at these sockets until `stop` turns true, then what is at hand; gives back what ends when it does.
+/// Starts a thread that answers at these sockets until `stop` is wished, then what is at hand; gives back what ends when it does.
 pub(crate) fn start(
     sockets: &[DatagramSocket],
-    stop: &watch::Receiver<bool>,
+    stop: &Stop,
 ) -> io::Result<impl Future<Output = ()> + Send + use<>> {
     let sockets: Vec<_> = sockets
         .iter()
@@ -64,7 +64,7 @@ pub(crate) fn start(
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let stop = stop.clone();
+    let stop = stop.subscribe();
     let (at_work, ended) = oneshot::channel::<()>();
     let work = move || {
         let _at_work = at_work;

@@ -23,7 +23,7 @@ pub(crate) struct Backward {
     /// Whether there is something for the driver to attach.
     made: AtomicBool,
     gone: Arc<Gone>,
-    limits: Limits,
+    limits: Arc<Limits>,
 }
 
 struct State {
@@ -53,7 +53,7 @@ struct Gone {
 
 impl Backward {
     /// The way back from an end that calls through `handle` as well, or else has not called yet.
-    pub(crate) fn new(handle: Option<Weak<Handle>>, limits: Limits) -> Self {
+    pub(crate) fn new(handle: Option<Weak<Handle>>, limits: Arc<Limits>) -> Self {
         let state = State {
             way: handle.map_or(Way::Unused, Way::Shared),
             detached: None,

@@ -10,14 +10,13 @@ use bytes::Bytes;
 use oncrpc::message::{self, CALL, REPLY};
 use oncrpc::peer::Peer;
 use oncrpc::{Framing, Ladder, Step};
-use tokio::sync::watch;
 
 use crate::budget::{Budget, Taken};
 use crate::calls::{Calls, Driven};
 use crate::clock::Clock;
 use crate::connection::Handle;
 use crate::serving::Serving;
-use crate::{Activity, Arrived, LadderPool, Limits, Link};
+use crate::{Activity, Arrived, LadderPool, Limits, Link, Stopped};
 
 /// Bytes of messages that one turn takes on before other tasks get theirs.
 const TURN: usize = 256 * 1024;
@@ -40,7 +39,7 @@ const LINGER: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Driver<L> {
     link: L,
-    limits: Limits,
+    limits: Arc<Limits>,
     serving: Option<Serving>,
     calls: Option<Driven>,
     /// Who makes these calls, if this end was made to call.
@@ -58,12 +57,12 @@ pub struct Driver<L> {
 }
 
 impl<L: Link> Driver<L> {
-    /// A driver that neither serves nor calls yet.
-    pub fn new(link: L, limits: Limits) -> Self {
+    /// A driver that neither serves nor calls yet. What all connections of a server are granted is there once.
+    pub fn new(link: L, limits: impl Into<Arc<Limits>>) -> Self {
         let clock = Clock::start();
         Self {
             link,
-            limits,
+            limits: limits.into(),
             serving: None,
             calls: None,
             handle: None,
@@ -94,16 +93,11 @@ impl<L: Link> Driver<L> {
         }
     }
 
-    /// Answers the calls that arrive, and makes those that handlers make of their callers. When `stop` turns
-    /// true no more calls are answered but those at hand, and the connection ends.
+    /// Answers the calls that arrive, and makes those that handlers make of their callers. When `stop`
+    /// ends no more calls are answered but those at hand, and the connection ends.
     #[must_use]
-    pub fn serving(
-        self,
-        ladders: Arc<LadderPool>,
-        peer: Peer,
-        stop: watch::Receiver<bool>,
-    ) -> Self {
-        let serving = Serving::new(ladders, peer, stop, self.handle.clone(), self.limits);
+    pub fn serving(self, ladders: Arc<LadderPool>, peer: Peer, stop: Stopped) -> Self {
+        let serving = Serving::new(ladders, peer, stop, self.handle.clone(), self.limits.clone());
         Self {
             serving: Some(serving),
             ..self

@@ -7,14 +7,12 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use oncrpc::peer::Peer;
 use oncrpc::{Answer, Framing, Ladder, Origin, Session, Step};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::backward::Backward;
 use crate::calls::Driven;
 use crate::connection::Handle;
-use crate::stop::Stop;
-use crate::{Arrived, LadderPool, Limits, Link, worker};
+use crate::{Arrived, LadderPool, Limits, Link, Stopped, worker};
 
 /// What an end that answers calls needs, and how much of it there is at hand.
 #[derive(Debug)]
@@ -28,11 +26,11 @@ pub(crate) struct Serving {
     /// Calls that were read for the sake of replies behind them, when there was no room for more calls.
     held: VecDeque<Bytes>,
     held_bytes: usize,
-    stop: Stop,
+    stop: Stopped,
     stopping: bool,
     /// Who is woken by the end that is wanted, and by calls to the peer.
     driver: Option<Waker>,
-    limits: Limits,
+    limits: Arc<Limits>,
 }
 
 impl Serving {
@@ -40,11 +38,11 @@ impl Serving {
     pub(crate) fn new(
         ladders: Arc<LadderPool>,
         peer: Peer,
-        stop: watch::Receiver<bool>,
+        stop: Stopped,
         handle: Option<Weak<Handle>>,
-        limits: Limits,
+        limits: Arc<Limits>,
     ) -> Self {
-        let backward = Arc::new(Backward::new(handle, limits));
+        let backward = Arc::new(Backward::new(handle, limits.clone()));
         let origin = Origin::new(peer).with_reverse(backward.clone());
         Self {
             ladders,
@@ -54,21 +52,22 @@ impl Serving {
             later_bytes: 0,
             held: VecDeque::new(),
             held_bytes: 0,
-            stop: Stop::new(stop),
+            stop,
             stopping: false,
             driver: None,
             limits,
         }
     }
 
-    /// Whether the end is wanted, since it was last asked; has the task woken when it is.
+    /// Whether the end is wanted, and was not before; has the task woken when it is.
     pub(crate) fn poll_stop(&mut self, cx: &mut Context<'_>) -> bool {
         let known = self.driver.as_ref();
         if known.is_none_or(|driver| !driver.will_wake(cx.waker())) {
             self.backward.register(cx);
+            self.stop.register(cx.waker());
             self.driver = Some(cx.waker().clone());
         }
-        !self.stopping && self.stop.poll(cx)
+        !self.stopping && self.stop.is_wanted()
     }
 
     /// Begins no more calls.
