@@ -125,8 +125,9 @@ impl Connections {
             let Some(place) = self.until(&mut connections, share.place()).await else {
                 break;
             };
-            let seat = place.seat().clone();
-            seat.ends_by(connections.spawn(self.serve(stream, peer, place)));
+            let seat = place.seat();
+            let task = connections.spawn(self.serve(stream, peer, place));
+            self.gate.ends_by(seat, task);
         }
         drop(listener);
         while connections.join_next().await.is_some() {}
@@ -169,18 +170,16 @@ impl Connections {
         peer: Peer,
         place: Place,
     ) -> impl Future<Output = ()> + use<S> {
-        let name = peer.clone();
         let link = StreamLink::new(stream, self.limits.record);
         let driven = Driver::new(link, self.limits.clone())
             .within(self.budget.clone())
-            .noting(place.seat().activity.clone())
+            .noting(place.activity().clone())
             .serving(self.ladders.clone(), peer, self.stop.clone())
             .run();
         async move {
-            let _place = place;
-            if let Err(error) = driven.await {
-                log::debug!("connection of {name} ended: {error}");
-            }
+            // Why it ended is in the log.
+            let _ = driven.await;
+            drop(place);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use oncrpc::message::{self, CALL, REPLY};
@@ -13,7 +13,7 @@ use oncrpc::{Framing, Ladder, Step};
 
 use crate::budget::{Budget, Taken};
 use crate::calls::{Calls, Driven};
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::connection::Handle;
 use crate::serving::Serving;
 use crate::{Activity, Arrived, LadderPool, Limits, Link, Stopped};
@@ -97,7 +97,13 @@ impl<L: Link> Driver<L> {
     /// ends no more calls are answered but those at hand, and the connection ends.
     #[must_use]
     pub fn serving(self, ladders: Arc<LadderPool>, peer: Peer, stop: Stopped) -> Self {
-        let serving = Serving::new(ladders, peer, stop, self.handle.clone(), self.limits.clone());
+        let serving = Serving::new(
+            ladders,
+            peer,
+            stop,
+            self.handle.clone(),
+            self.limits.clone(),
+        );
         Self {
             serving: Some(serving),
             ..self
@@ -133,9 +139,14 @@ impl<L: Link> Driver<L> {
             if let Some(calls) = &driver.calls {
                 calls.end(&ended);
             }
-            if driver.serving.is_some() && driver.read_ended {
-                let closed = poll_fn(|cx| driver.link.poll_close(cx));
-                let _ = tokio::time::timeout(LINGER, closed).await;
+            if let Some(serving) = &driver.serving {
+                if let Err(error) = &ended {
+                    log::debug!("connection of {} ended: {error}", serving.peer());
+                }
+                if driver.read_ended {
+                    let until = clock::now() + LINGER;
+                    poll_fn(|cx| driver.poll_close(until, cx)).await;
+                }
             }
             ended
         }
@@ -179,6 +190,15 @@ impl<L: Link> Driver<L> {
             Poll::Ready(error) => Poll::Ready(Err(error)),
             Poll::Pending => Poll::Ready(Ok(Progress::More)),
         }
+    }
+
+    /// Ends the connection when the peer has taken note of it, or `until` has come.
+    fn poll_close(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        self.clock.tick();
+        if self.link.poll_close(cx).is_ready() || self.clock.now >= until {
+            return Poll::Ready(());
+        }
+        self.clock.poll_until(until, cx)
     }
 
     /// Bytes that are held for the peer.

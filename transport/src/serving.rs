@@ -20,8 +20,8 @@ pub(crate) struct Serving {
     ladders: Arc<LadderPool>,
     session: Session,
     backward: Arc<Backward>,
-    /// Handlers that wait for something, each with the bytes of its call.
-    later: JoinSet<(Answer, usize)>,
+    /// Handlers that wait for something, each with the bytes of its call; made when the first has to.
+    later: Option<JoinSet<(Answer, usize)>>,
     later_bytes: usize,
     /// Calls that were read for the sake of replies behind them, when there was no room for more calls.
     held: VecDeque<Bytes>,
@@ -48,7 +48,7 @@ impl Serving {
             ladders,
             session: Session::new(origin),
             backward,
-            later: JoinSet::new(),
+            later: None,
             later_bytes: 0,
             held: VecDeque::new(),
             held_bytes: 0,
@@ -85,12 +85,17 @@ impl Serving {
 
     /// Whether there are calls at hand.
     pub(crate) fn is_busy(&self) -> bool {
-        !self.later.is_empty() || !self.held.is_empty()
+        self.waiting() > 0 || !self.held.is_empty()
+    }
+
+    /// Handlers that wait.
+    fn waiting(&self) -> usize {
+        self.later.as_ref().map_or(0, JoinSet::len)
     }
 
     /// Whether another call may be begun while `unsent` bytes of output stand there.
     pub(crate) fn has_room(&self, unsent: usize) -> bool {
-        self.later.len() < self.limits.in_flight && unsent < self.limits.unsent
+        self.waiting() < self.limits.in_flight && unsent < self.limits.unsent
     }
 
     /// Whether a call may be kept until there is room.
@@ -153,7 +158,8 @@ impl Serving {
         len: usize,
     ) {
         self.later_bytes += len;
-        self.later.spawn(async move { (answer.await, len) });
+        let later = self.later.get_or_insert_with(JoinSet::new);
+        later.spawn(async move { (answer.await, len) });
     }
 
     /// Bytes of calls that were read and are not answered.
@@ -164,7 +170,9 @@ impl Serving {
     /// Takes the replies of handlers that had to wait; gives back whether one of them ends the connection.
     pub(crate) fn collect(&mut self, cx: &mut Context<'_>, link: &mut impl Link) -> bool {
         let mut close = false;
-        while let Poll::Ready(Some(answered)) = self.later.poll_join_next(cx) {
+        while let Some(later) = &mut self.later
+            && let Poll::Ready(Some(answered)) = later.poll_join_next(cx)
+        {
             // A handler's panic is an answer by now; what ends without one was aborted, with all of them.
             let Ok((answer, len)) = answered else {
                 continue;
@@ -177,6 +185,11 @@ impl Serving {
             }
         }
         close
+    }
+
+    /// Who calls.
+    pub(crate) fn peer(&self) -> &Peer {
+        self.session.origin().peer()
     }
 
     /// The calls that handlers make of the peer, from the first of them on.
