@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use oncrpc::peer::Peer;
 use oncrpc::{Service, Services};
-use oncrpc_transport::{Driver, LadderPool, Link};
-use tokio::sync::watch;
+use oncrpc_transport::{Driver, LadderPool, Link, Stop};
 
 /// What a channel serves on its own connection: callbacks.
 #[derive(Debug)]
 pub(crate) struct Callbacks {
     ladders: Arc<LadderPool>,
     /// Dropped with the channel: its connection ends then, though it serves.
-    channel: watch::Sender<bool>,
+    channel: Stop,
 }
 
 impl Callbacks {
@@ -24,7 +23,7 @@ impl Callbacks {
         let services = Services::new(services.iter().cloned());
         Some(Self {
             ladders: Arc::new(LadderPool::new(Arc::new(services))),
-            channel: watch::Sender::new(false),
+            channel: Stop::new(),
         })
     }
 

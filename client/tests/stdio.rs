@@ -11,9 +11,8 @@ use oncrpc::proto::rpcb::RpcblistPtr;
 use oncrpc::proto::rpcb::rpcbprog::v4;
 use oncrpc::{CallContext, CallError, Reject, Services};
 use oncrpc_client::{Channel, Target};
-use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink, socket};
+use oncrpc_transport::{Driver, LadderPool, Limits, Stop, StreamLink, socket};
 use tokio::net::UnixStream;
-use tokio::sync::watch;
 
 /// Tells who it is, and ends when it is asked for its list.
 struct Child;
@@ -49,10 +48,14 @@ async fn serve() {
     let peer = socket::unix_peer(&stream).unwrap();
     let services = Services::new([v4::service(Arc::new(Child))]);
     let ladders = Arc::new(LadderPool::new(Arc::new(services)));
-    let (_go_on, stop) = watch::channel(false);
+    let go_on = Stop::new();
     let link = StreamLink::new(stream, Limits::SERVER.record);
     let driver = Driver::new(link, Limits::SERVER);
-    driver.serving(ladders, peer, stop).run().await.unwrap();
+    driver
+        .serving(ladders, peer, go_on.subscribe())
+        .run()
+        .await
+        .unwrap();
     // The child does not end by itself: whoever started it has to end it.
     std::future::pending::<()>().await;
 }

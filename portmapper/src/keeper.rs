@@ -54,10 +54,13 @@ impl Keeper {
         let files = self.directory.files();
         let fingerprint = files.fingerprint();
         if warm {
-            let mut refused = 0_usize;
-            for entry in self.left(files) {
-                refused += usize::from(!registry.set(entry).accepted());
-            }
+            let refused = match self.told(&files) {
+                Some(left) => registry.take_over(left),
+                None => Self::left_in(files)
+                    .into_iter()
+                    .map(|entry| usize::from(!registry.set(entry).accepted()))
+                    .sum(),
+            };
             if refused > 0 {
                 log::warn!("{refused} registrations are not restored: they are ours, or too many");
             }
@@ -72,8 +75,8 @@ impl Keeper {
         }
     }
 
-    /// What the last rpcbind left, whichever it was.
-    fn left(&self, files: Files) -> Vec<Entry> {
+    /// What the journal tells, if it was ours that ran last.
+    fn told(&self, files: &Files) -> Option<Registry> {
         let journal = match read(&self.directory) {
             Ok(journal) => journal,
             Err(error) => {
@@ -81,30 +84,31 @@ impl Keeper {
                 None
             }
         };
-        if let Some(told) = journal {
-            let now = files.fingerprint();
-            let counts = told.files.is_some_and(|then| now.may_be(&then));
-            if let Some(damage) = told.damage {
-                let path = path(&self.directory);
-                let good = told.registry.len();
-                let instead = if counts {
-                    format!("keeping the {good} registrations before it")
-                } else {
-                    "starting without it".to_owned()
-                };
-                log::error!("{} is damaged: {damage}; {instead}", path.display());
-            } else if !counts {
-                log::info!(
-                    "the state files are not as we left them: they count, our journal does not"
-                );
-            }
-            if counts {
-                for error in files.refusals() {
-                    log::error!("{error}; starting with our journal alone");
-                }
-                return told.registry.registered().collect();
+        let told = journal?;
+        let now = files.fingerprint();
+        let counts = told.files.is_some_and(|then| now.may_be(&then));
+        if let Some(damage) = told.damage {
+            let path = path(&self.directory);
+            let good = told.registry.len();
+            let instead = if counts {
+                format!("keeping the {good} registrations before it")
+            } else {
+                "starting without it".to_owned()
+            };
+            log::error!("{} is damaged: {damage}; {instead}", path.display());
+        } else if !counts {
+            log::info!("the state files are not as we left them: they count, our journal does not");
+        }
+        if counts {
+            for error in files.refusals() {
+                log::error!("{error}; starting with our journal alone");
             }
         }
+        counts.then_some(told.registry)
+    }
+
+    /// What another rpcbind left.
+    fn left_in(files: Files) -> Vec<Entry> {
         match files.registrations() {
             Ok(state) => {
                 if state.too_long > 0 {

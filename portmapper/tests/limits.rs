@@ -17,9 +17,8 @@ use oncrpc::peer::Peer;
 use oncrpc::{Call, Reply, Services, service};
 use oncrpc_portmapper::limits;
 use oncrpc_portmapper::settings::Settings;
-use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink};
+use oncrpc_transport::{Driver, LadderPool, Limits, Stop, StreamLink};
 use tokio::io::{AsyncWriteExt, duplex};
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 const PROGRAM: u32 = 0x2000_0001;
@@ -126,9 +125,9 @@ async fn ended_after(limits: Limits, sent: &[u8]) -> Option<u64> {
     let peer = Peer::local(Netid::Local);
     // Replies that nobody takes stand still when there are so many bytes of them.
     let (mut ours, theirs) = duplex(1000);
-    let (_stop, stopped) = watch::channel(false);
+    let stop = Stop::new();
     let driver = Driver::new(StreamLink::new(theirs, limits.record), limits);
-    let mut driven = tokio::spawn(driver.serving(ladders, peer, stopped).run());
+    let mut driven = tokio::spawn(driver.serving(ladders, peer, stop.subscribe()).run());
     let begun = Instant::now();
     let day = Duration::from_secs(24 * 3600);
     let sending = timeout(day, async {

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use oncrpc::peer::Peer;
 use oncrpc_transport::stream::ByteStream;
-use oncrpc_transport::{Budget, Driver, LadderPool, Limits, StreamLink, socket, stopped};
+use oncrpc_transport::{Budget, Driver, LadderPool, Limits, Stopped, StreamLink, socket};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -75,14 +74,14 @@ impl Accept for UnixListener {
 #[derive(Clone)]
 pub(crate) struct Connections {
     pub(crate) ladders: Arc<LadderPool>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) budget: Arc<Budget>,
-    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) stop: Stopped,
 }
 
 impl Connections {
-    /// Accepts connections and serves them until `stop` turns true; ends when the last of them has ended.
+    /// Accepts connections and serves them until `stop` ends; ends when the last of them has ended.
     ///
     /// A peer that has its share of connections is closed at once: whether it is one of those can only be told
     /// when it is accepted, and whoever comes behind it shall not wait for it. Where there is no place, a
@@ -126,8 +125,9 @@ impl Connections {
             let Some(place) = self.until(&mut connections, share.place()).await else {
                 break;
             };
-            let seat = place.seat().clone();
-            seat.ends_by(connections.spawn(self.serve(stream, peer, place)));
+            let seat = place.seat();
+            let task = connections.spawn(self.serve(stream, peer, place));
+            self.gate.ends_by(seat, task);
         }
         drop(listener);
         while connections.join_next().await.is_some() {}
@@ -156,7 +156,7 @@ impl Connections {
         loop {
             tokio::select! {
                 biased;
-                () = stopped(&mut self.stop) => return None,
+                () = &mut self.stop => return None,
                 result = &mut wanted => return Some(result),
                 Some(_) = connections.join_next() => {}
             }
@@ -170,18 +170,16 @@ impl Connections {
         peer: Peer,
         place: Place,
     ) -> impl Future<Output = ()> + use<S> {
-        let name = peer.clone();
         let link = StreamLink::new(stream, self.limits.record);
-        let driven = Driver::new(link, self.limits)
+        let driven = Driver::new(link, self.limits.clone())
             .within(self.budget.clone())
-            .noting(place.seat().activity.clone())
+            .noting(place.activity().clone())
             .serving(self.ladders.clone(), peer, self.stop.clone())
             .run();
         async move {
-            let _place = place;
-            if let Err(error) = driven.await {
-                log::debug!("connection of {name} ended: {error}");
-            }
+            // Why it ended is in the log.
+            let _ = driven.await;
+            drop(place);
         }
     }
 }
@@ -213,6 +211,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use oncrpc::Services;
+    use oncrpc_transport::Stop;
 
     use super::*;
     use crate::ServerLimits;
@@ -248,14 +247,14 @@ mod tests {
         }
     }
 
-    fn connections() -> (watch::Sender<bool>, Connections) {
-        let (stop, stopped) = watch::channel(false);
+    fn connections() -> (Stop, Connections) {
+        let stop = Stop::new();
         let connections = Connections {
             ladders: Arc::new(LadderPool::new(Arc::new(Services::new([])))),
-            limits: Limits::SERVER,
+            limits: Arc::new(Limits::SERVER),
             gate: Gate::new(ServerLimits::default()),
             budget: Arc::new(Budget::new(1 << 20, 1)),
-            stop: stopped,
+            stop: stop.subscribe(),
         };
         (stop, connections)
     }
@@ -274,7 +273,7 @@ mod tests {
             // 50, 100, 200 and 400 ms, then every 500 ms.
             assert_eq!(asked.load(Ordering::Relaxed), 4 + 19);
             let told = Instant::now();
-            stop.send_replace(true);
+            stop.stop();
             accepting.await.unwrap();
             assert_eq!(told.elapsed(), Duration::ZERO, "it ends without waiting");
         }

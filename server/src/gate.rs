@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use oncrpc::peer::{Address, Peer};
+use oncrpc_transport::Activity;
 use oncrpc_transport::datagram::Admission;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::seats::{Kind, Seat, Seats};
+use crate::seats::{Kind, Number, Seats};
 use crate::server::ServerLimits;
 
 /// Time after which a server that is full looks again for a connection that nobody uses.
@@ -24,9 +26,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) struct Gate {
     limits: ServerLimits,
     /// A permit for each place.
-    places: Arc<Semaphore>,
+    places: Semaphore,
     /// A permit for each place that a peer from elsewhere may have.
-    remote_places: Arc<Semaphore>,
+    remote_places: Semaphore,
     /// The places that are taken.
     seats: Seats,
     /// How many connections each peer has; whoever has none is not in here.
@@ -106,15 +108,14 @@ pub(crate) struct Share {
 #[derive(Debug)]
 pub(crate) struct Place {
     share: Share,
-    seat: Arc<Seat>,
-    _permits: (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>),
+    seat: Number,
+    activity: Arc<Activity>,
 }
 
 impl Gate {
     pub(crate) fn new(limits: ServerLimits) -> Arc<Self> {
         // More than a semaphore counts is as good as no limit.
-        let semaphore =
-            |places: usize| Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
+        let semaphore = |places: usize| Semaphore::new(places.min(Semaphore::MAX_PERMITS));
         let for_remote = limits.connections - limits.reserved.min(limits.connections / 2);
         Arc::new(Self {
             limits,
@@ -161,6 +162,11 @@ impl Gate {
         })
     }
 
+    /// Says what ends the connection that has this seat.
+    pub(crate) fn ends_by(&self, seat: Number, task: AbortHandle) {
+        self.seats.ends_by(seat, task);
+    }
+
     /// Ends a connection that nobody uses, for the sake of a new one; `for_remote` is whether that is from another host.
     pub(crate) fn make_room(&self, for_remote: bool) -> bool {
         let now = Instant::now().into_std();
@@ -169,15 +175,15 @@ impl Gate {
     }
 
     /// Waits for one of these places, which somebody may have to leave.
-    async fn permit(
+    async fn permit<'a>(
         &self,
-        places: &Arc<Semaphore>,
+        places: &'a Semaphore,
         for_remote: bool,
-    ) -> Option<OwnedSemaphorePermit> {
-        if let Ok(permit) = places.clone().try_acquire_owned() {
+    ) -> Option<SemaphorePermit<'a>> {
+        if let Ok(permit) = places.try_acquire() {
             return Some(permit);
         }
-        let mut waiting = pin!(places.clone().acquire_owned());
+        let mut waiting = pin!(places.acquire());
         loop {
             self.make_room(for_remote);
             // Neither semaphore is ever closed: there always is a permit to be had.
@@ -210,26 +216,40 @@ impl Share {
             false => None,
         };
         let place = gate.permit(&gate.places, is_remote).await;
+        // The place gives them back.
+        for permit in [remote_place, place].into_iter().flatten() {
+            permit.forget();
+        }
         gate.accepted.fetch_add(1, Ordering::Relaxed);
-        let seat = gate.seats.take(self.kind, Instant::now().into_std());
+        let (seat, activity) = gate.seats.take(self.kind, Instant::now().into_std());
         Place {
             share: self,
             seat,
-            _permits: (remote_place, place),
+            activity,
         }
     }
 }
 
 impl Place {
     /// The place as those see it who need one.
-    pub(crate) fn seat(&self) -> &Arc<Seat> {
-        &self.seat
+    pub(crate) fn seat(&self) -> Number {
+        self.seat
+    }
+
+    /// Where it is noted what the connection is used for.
+    pub(crate) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.share.gate.seats.leave(&self.seat);
+        let Share { gate, kind, .. } = &self.share;
+        gate.seats.leave(self.seat);
+        gate.places.add_permits(1);
+        if *kind == Kind::Remote {
+            gate.remote_places.add_permits(1);
+        }
     }
 }
 
@@ -361,7 +381,7 @@ mod tests {
         let place = || ready(Box::pin(gate.share(&at("192.0.2.1")).unwrap().place()).as_mut());
         let task = tokio::spawn(std::future::pending::<()>());
         let taken = place().unwrap();
-        taken.seat().ends_by(task.abort_handle());
+        gate.ends_by(taken.seat(), task.abort_handle());
         drop(taken);
         let now = Instant::now().into_std();
         assert!(!gate.seats.vacate(false, Duration::ZERO, now));

@@ -4,8 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use oncrpc_client::Renewal;
-use oncrpc_transport::stopped;
-use tokio::sync::watch;
+use oncrpc_transport::Stopped;
 
 /// Time between two checks, more or less: as long as a service may be missing from an rpcbind that was restarted.
 pub(crate) const RENEW_EVERY: Duration = Duration::from_secs(60);
@@ -13,20 +12,20 @@ pub(crate) const RENEW_EVERY: Duration = Duration::from_secs(60);
 /// How much more or less, in percent: services that were started together do not all come back together.
 const JITTER: u64 = 20;
 
-/// Registers again what rpcbind has forgotten, until `stop` turns true.
+/// Registers again what rpcbind has forgotten, until `stop` ends.
 ///
 /// It sets every mapping again from time to time, one after the other, by one connection: an rpcbind that has them
 /// answers TRUE and changes nothing. What goes wrong is logged when it begins and when it ends.
-pub(crate) async fn renew(renewal: Renewal, every: Duration, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn renew(renewal: Renewal, every: Duration, mut stop: Stopped) {
     let mut trouble: Option<String> = None;
     loop {
         tokio::select! {
-            () = stopped(&mut stop) => return,
+            () = &mut stop => return,
             () = tokio::time::sleep(jittered(every, random())) => {}
         }
         // Not ended half-way: it would leave behind what it is about to set.
         let renewed = renewal.renew().await;
-        if *stop.borrow() {
+        if stop.is_wanted() {
             return;
         }
         match renewed {

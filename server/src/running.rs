@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oncrpc_client::{Mapping, Registration};
-use tokio::sync::watch;
+use oncrpc_transport::Stop;
 use tokio::task::JoinSet;
 
 use crate::gate::Door;
@@ -24,7 +24,7 @@ pub struct Running {
     door: Door,
     /// First to be dropped: nobody is to be sent to a door that is closed.
     registration: Option<Registration>,
-    stop: watch::Sender<bool>,
+    stop: Stop,
     /// One for each listener or connection that was handed over; each ends with its last connection.
     tasks: JoinSet<()>,
 }
@@ -34,7 +34,7 @@ impl Running {
         bound: Vec<Bound>,
         door: Door,
         registration: Option<Registration>,
-        stop: watch::Sender<bool>,
+        stop: Stop,
         tasks: JoinSet<()>,
     ) -> Self {
         Self {
@@ -88,7 +88,7 @@ impl Running {
                 log::warn!("not unregistered: no answer within {UNREGISTER:?}");
             }
         }
-        self.stop.send_replace(true);
+        self.stop.stop();
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         tokio::time::timeout(grace, ended).await.is_ok()
     }

@@ -4,8 +4,8 @@
 //! one of those. So a crowd of silent connections displaces itself, and never one that is of use to somebody.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use oncrpc_transport::Activity;
@@ -15,30 +15,31 @@ use tokio::task::AbortHandle;
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
     taken: Mutex<Taken>,
-    next_number: AtomicU64,
     vacated: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Taken {
-    seats: HashMap<u64, Arc<Seat>>,
+    seats: HashMap<Number, Seat>,
+    /// How many there ever were.
+    numbered: Number,
     /// The least used of them when they were last looked through, the least first.
-    least_used: VecDeque<Arc<Seat>>,
+    least_used: VecDeque<Number>,
 }
+
+/// Which place it is: no two ever have the same.
+pub(crate) type Number = u64;
 
 /// Places that are found in one look through all of them, so that a crowd does not cost one for each that comes.
 const AT_ONCE: usize = 64;
 
 /// A place that is taken.
 #[derive(Debug)]
-pub(crate) struct Seat {
-    number: u64,
-    pub(crate) activity: Arc<Activity>,
+struct Seat {
+    activity: Arc<Activity>,
     kind: Kind,
-    /// What ends the connection; none of a connection that is not one of many.
-    task: OnceLock<AbortHandle>,
-    /// Whether it was told to end.
-    leaves: AtomicBool,
+    /// What ends the connection; none of a connection that is not one of many, and of one that was ended.
+    task: Option<AbortHandle>,
 }
 
 /// Where a peer comes from.
@@ -53,55 +54,68 @@ pub(crate) enum Kind {
 }
 
 impl Seats {
-    /// Takes a place from `now` on.
-    pub(crate) fn take(&self, kind: Kind, now: Instant) -> Arc<Seat> {
-        let seat = Arc::new(Seat {
-            number: self.next_number.fetch_add(1, Ordering::Relaxed),
-            activity: Arc::new(Activity::new(now)),
+    /// Takes a place from `now` on; gives back its number, and where it is noted what it is used for.
+    pub(crate) fn take(&self, kind: Kind, now: Instant) -> (Number, Arc<Activity>) {
+        let activity = Arc::new(Activity::new(now));
+        let seat = Seat {
+            activity: activity.clone(),
             kind,
-            task: OnceLock::new(),
-            leaves: AtomicBool::new(false),
-        });
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.seats.insert(seat.number, seat.clone());
-        seat
+            task: None,
+        };
+        let mut taken = self.taken();
+        let number = taken.numbered;
+        taken.numbered += 1;
+        taken.seats.insert(number, seat);
+        (number, activity)
+    }
+
+    /// Says what ends the connection that has a place, if it has not ended yet.
+    pub(crate) fn ends_by(&self, number: Number, task: AbortHandle) {
+        if let Some(seat) = self.taken().seats.get_mut(&number) {
+            seat.task = Some(task);
+        }
     }
 
     /// Gives a place back.
-    pub(crate) fn leave(&self, seat: &Seat) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.seats.remove(&seat.number);
+    pub(crate) fn leave(&self, number: Number) {
+        let left = self.taken().seats.remove(&number);
+        drop(left);
     }
 
     /// Ends the connection that is of least use to its peer, if there is one that may be ended: of those that never sent
     /// a good record the oldest, then of those that have sent none for `after` the one that is quiet for the longest.
     /// `for_remote` is whether it is for a peer from another host, for whom none of this host's ends.
     pub(crate) fn vacate(&self, for_remote: bool, after: Duration, now: Instant) -> bool {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let Taken { seats, least_used } = &mut *taken;
+        let mut taken = self.taken();
+        let Taken {
+            seats, least_used, ..
+        } = &mut *taken;
         let may_leave = |seat: &Seat| {
             let spared = for_remote && seat.kind != Kind::Remote;
             !spared && seat.may_leave(after, now)
         };
-        least_used.retain(|seat| may_leave(seat));
+        least_used.retain(|number| seats.get(number).is_some_and(may_leave));
         if least_used.is_empty() {
-            let mut found: Vec<_> = seats.values().filter(|seat| may_leave(seat)).collect();
+            let mut found: Vec<_> = seats.iter().filter(|(_, seat)| may_leave(seat)).collect();
             if found.len() > AT_ONCE {
-                found.select_nth_unstable_by_key(AT_ONCE, |seat| seat.use_to_its_peer());
+                found.select_nth_unstable_by_key(AT_ONCE, |(_, seat)| seat.use_to_its_peer());
                 found.truncate(AT_ONCE);
             }
-            found.sort_by_key(|seat| seat.use_to_its_peer());
-            least_used.extend(found.into_iter().cloned());
+            found.sort_by_key(|(_, seat)| seat.use_to_its_peer());
+            least_used.extend(found.into_iter().map(|(number, _)| number));
         }
-        let Some(seat) = least_used.pop_front() else {
+        let leaves = least_used.pop_front();
+        let Some(task) = leaves.and_then(|number| seats.get_mut(&number)?.task.take()) else {
             return false;
         };
-        seat.leaves.store(true, Ordering::Relaxed);
+        drop(taken);
         self.vacated.fetch_add(1, Ordering::Relaxed);
-        if let Some(task) = seat.task.get() {
-            task.abort();
-        }
+        task.abort();
         true
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many connections were ended for others.
@@ -115,9 +129,7 @@ impl Seat {
     fn may_leave(&self, after: Duration, now: Instant) -> bool {
         let last_good = self.activity.last_good();
         let is_used = last_good.is_some_and(|at| now.saturating_duration_since(at) < after);
-        let task = self.task.get().filter(|task| !task.is_finished());
-        let can_be_ended = task.is_some() && !self.leaves.load(Ordering::Relaxed);
-        can_be_ended && !is_used && !self.activity.is_busy()
+        self.task.is_some() && !is_used && !self.activity.is_busy()
     }
 
     /// The less it is, the sooner it leaves.
@@ -125,12 +137,6 @@ impl Seat {
         let last_good = self.activity.last_good();
         let since = last_good.unwrap_or(self.activity.since());
         (last_good.is_some(), self.kind, since)
-    }
-
-    /// Says what ends the connection.
-    pub(crate) fn ends_by(&self, task: AbortHandle) {
-        // There is one task for each place.
-        let _ = self.task.set(task);
     }
 }
 
@@ -146,10 +152,8 @@ mod tests {
         let now = Instant::now();
         let remote = [Kind::Remote; 3];
         for kind in [Kind::Unix, Kind::Local].into_iter().chain(remote) {
-            let seat = seats.take(kind, now);
-            seat.ends_by(tasks.spawn(async move {
-                std::future::pending::<()>().await;
-            }));
+            let (seat, _) = seats.take(kind, now);
+            seats.ends_by(seat, tasks.spawn(std::future::pending::<()>()));
         }
         let vacate = |for_remote| seats.vacate(for_remote, Duration::ZERO, now);
         let vacated = [true, true, true, true, false, false, false].map(vacate);
@@ -165,9 +169,9 @@ mod tests {
         let (seats, mut tasks) = (Seats::default(), JoinSet::new());
         let after = Duration::from_secs(10);
         let begun = Instant::now();
-        let seat = seats.take(Kind::Remote, begun);
-        seat.ends_by(tasks.spawn(std::future::pending::<()>()));
-        seat.activity.good(begun);
+        let (seat, activity) = seats.take(Kind::Remote, begun);
+        seats.ends_by(seat, tasks.spawn(std::future::pending::<()>()));
+        activity.good(begun);
         let just_before = begun + after - Duration::from_nanos(1);
         assert!(!seats.vacate(true, after, just_before));
         assert!(seats.vacate(true, after, begun + after));
@@ -180,7 +184,8 @@ mod tests {
             let now = Instant::now();
             for _ in 0..crowd {
                 let task = tasks.spawn(std::future::pending::<()>());
-                seats.take(Kind::Remote, now).ends_by(task);
+                let (seat, _) = seats.take(Kind::Remote, now);
+                seats.ends_by(seat, task);
             }
             let left = (0..=crowd).filter(|_| seats.vacate(true, Duration::ZERO, now));
             assert_eq!(left.count(), crowd);
@@ -190,8 +195,8 @@ mod tests {
     #[test]
     fn nothing_is_kept_of_a_place_that_was_given_back() {
         let seats = Seats::default();
-        let seat = seats.take(Kind::Local, Instant::now());
-        seats.leave(&seat);
+        let (seat, _) = seats.take(Kind::Local, Instant::now());
+        seats.leave(seat);
         assert!(seats.taken.lock().unwrap().seats.is_empty());
         assert!(!seats.vacate(false, Duration::ZERO, Instant::now()));
     }

@@ -9,10 +9,9 @@ use oncrpc::uaddr::Uaddr;
 use oncrpc::{Service, Services};
 use oncrpc_client::{Mapping, Policy, RegisterError, Registration, RpcbindAt};
 use oncrpc_transport::datagram::{Admission, DatagramLimits};
-use oncrpc_transport::{Budget, LadderPool, Limits};
+use oncrpc_transport::{Budget, LadderPool, Limits, Stop};
 use oncrpc_xdr::XdrString;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::accept::Connections;
@@ -285,16 +284,16 @@ impl Server {
         let ladders = Arc::new(LadderPool::new(Arc::new(services)));
         let gate = Gate::new(limits);
         let budget = Arc::new(Budget::new(limits.bytes, limits.connections));
-        let (stop, stopped) = watch::channel(false);
+        let stop = Stop::new();
         let mut tasks = JoinSet::new();
         let (mut datagrams, mut admissions) = (Vec::new(), Vec::new());
         for listener in listeners {
             let connections = |limits| Connections {
                 ladders: ladders.clone(),
-                limits,
+                limits: Arc::new(limits),
                 gate: gate.clone(),
                 budget: budget.clone(),
-                stop: stopped.clone(),
+                stop: stop.subscribe(),
             };
             match listener {
                 Listener::Tcp(listener) => {
@@ -329,14 +328,14 @@ impl Server {
         }
         // The first of the threads is the runtime's own.
         for datagrams in &datagrams {
-            let serving = datagrams.serve(0, stopped.clone());
+            let serving = datagrams.serve(0, stop.subscribe());
             tasks.spawn(serving.map_err(StartError::Thread)?);
         }
         // No socket goes without one.
         let sockets = datagrams.iter().map(|datagrams| datagrams.sockets.len());
         let threads = sockets.max().map_or(1, |most| most.max(datagram_threads));
         for thread in 1..threads {
-            let answering = threads::start(thread, &datagrams, &stopped);
+            let answering = threads::start(thread, &datagrams, &stop);
             tasks.spawn(answering.map_err(StartError::Thread)?);
         }
         let registration = match register {
@@ -345,7 +344,11 @@ impl Server {
         };
         if let (Some(registration), Some(every)) = (&registration, renew_every) {
             // Not one of the tasks that the end waits for: it may be waiting for an rpcbind that does not answer.
-            tokio::spawn(renewal::renew(registration.renewal(), every, stopped));
+            tokio::spawn(renewal::renew(
+                registration.renewal(),
+                every,
+                stop.subscribe(),
+            ));
         }
         let door = gate.door(admissions);
         Ok(Running::new(bound, door, registration, stop, tasks))

@@ -9,10 +9,10 @@ use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
 
-use oncrpc_transport::LadderPool;
 use oncrpc_transport::datagram::{self, Admission, ForMany};
+use oncrpc_transport::{LadderPool, Stop, Stopped};
 use tokio::runtime;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// The UDP sockets at one address, and what is served there; the limits hold for all threads together.
@@ -23,12 +23,12 @@ pub(crate) struct Datagrams {
 }
 
 impl Datagrams {
-    /// What this thread does until `stop` turns true, by the runtime that is entered now: it answers at a socket of its own,
+    /// What this thread does until `stop` is wished, by the runtime that is entered now: it answers at a socket of its own,
     /// or at one of other threads if there are more of them.
     pub(crate) fn serve(
         &self,
         thread: usize,
-        stop: watch::Receiver<bool>,
+        stop: Stopped,
     ) -> io::Result<impl Future<Output = ()> + Send + use<>> {
         let mut sockets = self.sockets.iter().enumerate().cycle();
         let (at, socket) = sockets.nth(thread).ok_or_else(no_socket)?;
@@ -51,11 +51,11 @@ fn no_socket() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "no UDP socket")
 }
 
-/// Starts this thread of those that answer here until `stop` turns true, then what is at hand; gives back what ends when it does.
+/// Starts this thread of those that answer here until `stop` is wished, then what is at hand; gives back what ends when it does.
 pub(crate) fn start(
     thread: usize,
     datagrams: &[Datagrams],
-    stop: &watch::Receiver<bool>,
+    stop: &Stop,
 ) -> io::Result<impl Future<Output = ()> + Send + use<>> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
@@ -63,7 +63,7 @@ pub(crate) fn start(
     let mut serving = JoinSet::new();
     for datagrams in datagrams {
         let _entered = runtime.enter();
-        serving.spawn_on(datagrams.serve(thread, stop.clone())?, runtime.handle());
+        serving.spawn_on(datagrams.serve(thread, stop.subscribe())?, runtime.handle());
     }
     let (at_work, ended) = oneshot::channel::<()>();
     let work = move || {

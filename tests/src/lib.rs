@@ -8,10 +8,9 @@ use std::task::{Context, Poll};
 use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
 use oncrpc::{CallContext, Reject, Services};
-use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink};
+use oncrpc_transport::{Driver, LadderPool, Limits, Stop, StreamLink};
 use oncrpc_xdr::XdrString;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::watch;
 
 /// `hello.x`, compiled.
 pub mod hello {
@@ -138,9 +137,9 @@ pub fn serve(load: Load, batches: usize) {
         local,
         interface: None,
     };
-    let (_stop, stopped) = watch::channel(false);
+    let stop = Stop::new();
     let link = StreamLink::new(peer, Limits::SERVER.record);
-    let driver = Driver::new(link, Limits::SERVER).serving(ladders, nobody, stopped);
+    let driver = Driver::new(link, Limits::SERVER).serving(ladders, nobody, stop.subscribe());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build();

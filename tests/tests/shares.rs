@@ -14,10 +14,9 @@ use oncrpc::peer::{Address, Peer};
 use oncrpc::{Call, Reply, Services, service};
 use oncrpc_portmapper::limits;
 use oncrpc_portmapper::settings::Settings;
-use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink};
+use oncrpc_transport::{Driver, LadderPool, Limits, Stop, StreamLink};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
 
 const PROGRAM: u32 = 0x2000_0001;
 
@@ -80,7 +79,7 @@ struct Server {
     runtime: Runtime,
     ladders: Arc<LadderPool>,
     limits: Limits,
-    stop: watch::Sender<bool>,
+    stop: Stop,
 }
 
 impl Server {
@@ -93,7 +92,7 @@ impl Server {
             runtime: Builder::new_current_thread().enable_time().build().unwrap(),
             ladders: Arc::new(LadderPool::new(Arc::new(Services::new([long])))),
             limits: limits::of(&Settings::default()).connection,
-            stop: watch::Sender::new(false),
+            stop: Stop::new(),
         }
     }
 

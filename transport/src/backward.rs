@@ -8,11 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Waker};
 
 use oncrpc::{RawCaller, Reverse};
-use tokio::sync::Notify;
 
 use crate::calls::{Calls, Driven};
 use crate::connection::Handle;
-use crate::{Connection, Limits};
+use crate::{Connection, Limits, Stop};
 
 /// The way back along a connection that serves: what its handlers share with its driver.
 ///
@@ -22,8 +21,7 @@ pub(crate) struct Backward {
     state: Mutex<State>,
     /// Whether there is something for the driver to attach.
     made: AtomicBool,
-    gone: Arc<Gone>,
-    limits: Limits,
+    limits: Arc<Limits>,
 }
 
 struct State {
@@ -32,6 +30,9 @@ struct State {
     detached: Option<Arc<Calls>>,
     driver: Option<Waker>,
     ended: bool,
+    /// What tells those who wait for it that nothing more comes from the peer; nobody waits on most connections.
+    gone: Option<Stop>,
+    is_gone: bool,
 }
 
 /// Who makes the calls.
@@ -44,26 +45,20 @@ enum Way {
     Shared(Weak<Handle>),
 }
 
-/// Whether anything more comes from the peer.
-#[derive(Default)]
-struct Gone {
-    gone: AtomicBool,
-    told: Notify,
-}
-
 impl Backward {
     /// The way back from an end that calls through `handle` as well, or else has not called yet.
-    pub(crate) fn new(handle: Option<Weak<Handle>>, limits: Limits) -> Self {
+    pub(crate) fn new(handle: Option<Weak<Handle>>, limits: Arc<Limits>) -> Self {
         let state = State {
             way: handle.map_or(Way::Unused, Way::Shared),
             detached: None,
             driver: None,
             ended: false,
+            gone: None,
+            is_gone: false,
         };
         Self {
             state: Mutex::new(state),
             made: AtomicBool::new(false),
-            gone: Arc::default(),
             limits,
         }
     }
@@ -84,8 +79,12 @@ impl Backward {
 
     /// Says that nothing more comes from the peer.
     pub(crate) fn peer_gone(&self) {
-        self.gone.gone.store(true, Ordering::Release);
-        self.gone.told.notify_waiters();
+        let mut state = self.state();
+        state.is_gone = true;
+        let gone = state.gone.take();
+        drop(state);
+        // That is what tells it.
+        drop(gone);
     }
 
     /// Says that the connection has ended.
@@ -137,15 +136,12 @@ impl Reverse for Backward {
     }
 
     fn gone(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let gone = self.gone.clone();
-        Box::pin(async move {
-            let mut told = std::pin::pin!(gone.told.notified());
-            // What happens after this wakes it, so that nothing is missed between looking and waiting.
-            told.as_mut().enable();
-            if !gone.gone.load(Ordering::Acquire) {
-                told.await;
-            }
-        })
+        let mut state = self.state();
+        let gone = match state.is_gone {
+            true => Stop::new().subscribe(),
+            false => state.gone.get_or_insert_default().subscribe(),
+        };
+        Box::pin(gone)
     }
 }
 

@@ -47,7 +47,12 @@ impl Connection {
     /// A connection over `link`, and the driver that has to run for it.
     ///
     /// Calls are repeated if the table says so, which is for links that lose messages.
-    pub fn new<L: Link>(link: L, table: CallTable, limits: Limits) -> (Self, Driver<L>) {
+    pub fn new<L: Link>(
+        link: L,
+        table: CallTable,
+        limits: impl Into<Arc<Limits>>,
+    ) -> (Self, Driver<L>) {
+        let limits = limits.into();
         let calls = Arc::new(Calls::new(table, link.framing()));
         let connection = Self::of(calls.clone(), &limits);
         let handle = Arc::downgrade(&connection.handle);

@@ -4,20 +4,19 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use oncrpc::message::{self, CALL, REPLY};
 use oncrpc::peer::Peer;
 use oncrpc::{Framing, Ladder, Step};
-use tokio::sync::watch;
 
 use crate::budget::{Budget, Taken};
 use crate::calls::{Calls, Driven};
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::connection::Handle;
 use crate::serving::Serving;
-use crate::{Activity, Arrived, LadderPool, Limits, Link};
+use crate::{Activity, Arrived, LadderPool, Limits, Link, Stopped};
 
 /// Bytes of messages that one turn takes on before other tasks get theirs.
 const TURN: usize = 256 * 1024;
@@ -40,7 +39,7 @@ const LINGER: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Driver<L> {
     link: L,
-    limits: Limits,
+    limits: Arc<Limits>,
     serving: Option<Serving>,
     calls: Option<Driven>,
     /// Who makes these calls, if this end was made to call.
@@ -58,12 +57,12 @@ pub struct Driver<L> {
 }
 
 impl<L: Link> Driver<L> {
-    /// A driver that neither serves nor calls yet.
-    pub fn new(link: L, limits: Limits) -> Self {
+    /// A driver that neither serves nor calls yet. What all connections of a server are granted is there once.
+    pub fn new(link: L, limits: impl Into<Arc<Limits>>) -> Self {
         let clock = Clock::start();
         Self {
             link,
-            limits,
+            limits: limits.into(),
             serving: None,
             calls: None,
             handle: None,
@@ -94,16 +93,17 @@ impl<L: Link> Driver<L> {
         }
     }
 
-    /// Answers the calls that arrive, and makes those that handlers make of their callers. When `stop` turns
-    /// true no more calls are answered but those at hand, and the connection ends.
+    /// Answers the calls that arrive, and makes those that handlers make of their callers. When `stop`
+    /// ends no more calls are answered but those at hand, and the connection ends.
     #[must_use]
-    pub fn serving(
-        self,
-        ladders: Arc<LadderPool>,
-        peer: Peer,
-        stop: watch::Receiver<bool>,
-    ) -> Self {
-        let serving = Serving::new(ladders, peer, stop, self.handle.clone(), self.limits);
+    pub fn serving(self, ladders: Arc<LadderPool>, peer: Peer, stop: Stopped) -> Self {
+        let serving = Serving::new(
+            ladders,
+            peer,
+            stop,
+            self.handle.clone(),
+            self.limits.clone(),
+        );
         Self {
             serving: Some(serving),
             ..self
@@ -139,9 +139,14 @@ impl<L: Link> Driver<L> {
             if let Some(calls) = &driver.calls {
                 calls.end(&ended);
             }
-            if driver.serving.is_some() && driver.read_ended {
-                let closed = poll_fn(|cx| driver.link.poll_close(cx));
-                let _ = tokio::time::timeout(LINGER, closed).await;
+            if let Some(serving) = &driver.serving {
+                if let Err(error) = &ended {
+                    log::debug!("connection of {} ended: {error}", serving.peer());
+                }
+                if driver.read_ended {
+                    let until = clock::now() + LINGER;
+                    poll_fn(|cx| driver.poll_close(until, cx)).await;
+                }
             }
             ended
         }
@@ -185,6 +190,15 @@ impl<L: Link> Driver<L> {
             Poll::Ready(error) => Poll::Ready(Err(error)),
             Poll::Pending => Poll::Ready(Ok(Progress::More)),
         }
+    }
+
+    /// Ends the connection when the peer has taken note of it, or `until` has come.
+    fn poll_close(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        self.clock.tick();
+        if self.link.poll_close(cx).is_ready() || self.clock.now >= until {
+            return Poll::Ready(());
+        }
+        self.clock.poll_until(until, cx)
     }
 
     /// Bytes that are held for the peer.

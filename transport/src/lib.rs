@@ -21,7 +21,7 @@ pub mod pool;
 pub mod rates;
 mod serving;
 pub mod socket;
-mod stop;
+pub mod stop;
 pub mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -35,5 +35,5 @@ pub use driver::Driver;
 pub use limits::{Limits, Pace};
 pub use link::{Arrived, Link};
 pub use pool::LadderPool;
-pub use stop::stopped;
+pub use stop::{Stop, Stopped};
 pub use stream::StreamLink;

@@ -7,14 +7,12 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use oncrpc::peer::Peer;
 use oncrpc::{Answer, Framing, Ladder, Origin, Session, Step};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::backward::Backward;
 use crate::calls::Driven;
 use crate::connection::Handle;
-use crate::stop::Stop;
-use crate::{Arrived, LadderPool, Limits, Link, worker};
+use crate::{Arrived, LadderPool, Limits, Link, Stopped, worker};
 
 /// What an end that answers calls needs, and how much of it there is at hand.
 #[derive(Debug)]
@@ -22,17 +20,17 @@ pub(crate) struct Serving {
     ladders: Arc<LadderPool>,
     session: Session,
     backward: Arc<Backward>,
-    /// Handlers that wait for something, each with the bytes of its call.
-    later: JoinSet<(Answer, usize)>,
+    /// Handlers that wait for something, each with the bytes of its call; made when the first has to.
+    later: Option<JoinSet<(Answer, usize)>>,
     later_bytes: usize,
     /// Calls that were read for the sake of replies behind them, when there was no room for more calls.
     held: VecDeque<Bytes>,
     held_bytes: usize,
-    stop: Stop,
+    stop: Stopped,
     stopping: bool,
     /// Who is woken by the end that is wanted, and by calls to the peer.
     driver: Option<Waker>,
-    limits: Limits,
+    limits: Arc<Limits>,
 }
 
 impl Serving {
@@ -40,35 +38,36 @@ impl Serving {
     pub(crate) fn new(
         ladders: Arc<LadderPool>,
         peer: Peer,
-        stop: watch::Receiver<bool>,
+        stop: Stopped,
         handle: Option<Weak<Handle>>,
-        limits: Limits,
+        limits: Arc<Limits>,
     ) -> Self {
-        let backward = Arc::new(Backward::new(handle, limits));
+        let backward = Arc::new(Backward::new(handle, limits.clone()));
         let origin = Origin::new(peer).with_reverse(backward.clone());
         Self {
             ladders,
             session: Session::new(origin),
             backward,
-            later: JoinSet::new(),
+            later: None,
             later_bytes: 0,
             held: VecDeque::new(),
             held_bytes: 0,
-            stop: Stop::new(stop),
+            stop,
             stopping: false,
             driver: None,
             limits,
         }
     }
 
-    /// Whether the end is wanted, since it was last asked; has the task woken when it is.
+    /// Whether the end is wanted, and was not before; has the task woken when it is.
     pub(crate) fn poll_stop(&mut self, cx: &mut Context<'_>) -> bool {
         let known = self.driver.as_ref();
         if known.is_none_or(|driver| !driver.will_wake(cx.waker())) {
             self.backward.register(cx);
+            self.stop.register(cx.waker());
             self.driver = Some(cx.waker().clone());
         }
-        !self.stopping && self.stop.poll(cx)
+        !self.stopping && self.stop.is_wanted()
     }
 
     /// Begins no more calls.
@@ -86,12 +85,17 @@ impl Serving {
 
     /// Whether there are calls at hand.
     pub(crate) fn is_busy(&self) -> bool {
-        !self.later.is_empty() || !self.held.is_empty()
+        self.waiting() > 0 || !self.held.is_empty()
+    }
+
+    /// Handlers that wait.
+    fn waiting(&self) -> usize {
+        self.later.as_ref().map_or(0, JoinSet::len)
     }
 
     /// Whether another call may be begun while `unsent` bytes of output stand there.
     pub(crate) fn has_room(&self, unsent: usize) -> bool {
-        self.later.len() < self.limits.in_flight && unsent < self.limits.unsent
+        self.waiting() < self.limits.in_flight && unsent < self.limits.unsent
     }
 
     /// Whether a call may be kept until there is room.
@@ -154,7 +158,8 @@ impl Serving {
         len: usize,
     ) {
         self.later_bytes += len;
-        self.later.spawn(async move { (answer.await, len) });
+        let later = self.later.get_or_insert_with(JoinSet::new);
+        later.spawn(async move { (answer.await, len) });
     }
 
     /// Bytes of calls that were read and are not answered.
@@ -165,7 +170,9 @@ impl Serving {
     /// Takes the replies of handlers that had to wait; gives back whether one of them ends the connection.
     pub(crate) fn collect(&mut self, cx: &mut Context<'_>, link: &mut impl Link) -> bool {
         let mut close = false;
-        while let Poll::Ready(Some(answered)) = self.later.poll_join_next(cx) {
+        while let Some(later) = &mut self.later
+            && let Poll::Ready(Some(answered)) = later.poll_join_next(cx)
+        {
             // A handler's panic is an answer by now; what ends without one was aborted, with all of them.
             let Ok((answer, len)) = answered else {
                 continue;
@@ -178,6 +185,11 @@ impl Serving {
             }
         }
         close
+    }
+
+    /// Who calls.
+    pub(crate) fn peer(&self) -> &Peer {
+        self.session.origin().peer()
     }
 
     /// The calls that handlers make of the peer, from the first of them on.

@@ -11,9 +11,9 @@ use oncrpc::{
     CallContext, CallError, CallOptions, CallTable, Caller, Handler, OneWay, Procedure,
     ProcedureInfo, Reject, Reply, ReverseCaller, Service, Services, service,
 };
-use oncrpc_transport::{Connection, Driver, LadderPool, Limits, StreamLink};
+use oncrpc_transport::{Connection, Driver, LadderPool, Limits, Stop, StreamLink};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 const P: u32 = 0x2000_0001;
@@ -112,7 +112,7 @@ fn nobody() -> Peer {
 struct Serving {
     told: mpsc::UnboundedReceiver<Told>,
     callers: mpsc::UnboundedReceiver<ReverseCaller>,
-    stop: watch::Sender<bool>,
+    stop: Stop,
 }
 
 fn serve(stream: DuplexStream, limits: Limits) -> Serving {
@@ -123,11 +123,11 @@ fn serve(stream: DuplexStream, limits: Limits) -> Serving {
         callers: send_callers,
     };
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([program(server)]))));
-    let (stop, stopped) = watch::channel(false);
+    let stop = Stop::new();
     let link = StreamLink::new(stream, limits.record);
     tokio::spawn(
         Driver::new(link, limits)
-            .serving(ladders, nobody(), stopped)
+            .serving(ladders, nobody(), stop.subscribe())
             .run(),
     );
     Serving {
@@ -138,19 +138,19 @@ fn serve(stream: DuplexStream, limits: Limits) -> Serving {
 }
 
 /// A client that serves the same program, and only the part of it that needs no caller.
-fn connect(stream: DuplexStream, limits: Limits) -> (Connection, watch::Sender<bool>) {
+fn connect(stream: DuplexStream, limits: Limits) -> (Connection, Stop) {
     let (link, table) = (StreamLink::new(stream, limits.record), CallTable::new(7));
     let (connection, driver) = Connection::new(link, table, limits);
     let (told, _) = mpsc::unbounded_channel();
     let (callers, _) = mpsc::unbounded_channel();
     let services = Services::new([program(Server { told, callers })]);
     let ladders = Arc::new(LadderPool::new(Arc::new(services)));
-    let (stop, stopped) = watch::channel(false);
-    tokio::spawn(driver.serving(ladders, nobody(), stopped).run());
+    let stop = Stop::new();
+    tokio::spawn(driver.serving(ladders, nobody(), stop.subscribe()).run());
     (connection, stop)
 }
 
-fn pair() -> (Connection, watch::Sender<bool>, Serving) {
+fn pair() -> (Connection, Stop, Serving) {
     let (ours, theirs) = duplex(1 << 16);
     let serving = serve(theirs, Limits::SERVER);
     let (connection, stop) = connect(ours, Limits::CLIENT);
@@ -263,7 +263,7 @@ async fn a_server_that_stops_waits_for_the_callbacks_of_calls_at_hand() {
     write.write_all(&call(7, 2, 41)).await.unwrap();
     let mut callback = [0; 48];
     read.read_exact(&mut callback).await.unwrap();
-    serving.stop.send(true).unwrap();
+    serving.stop.stop();
     serving.callers.recv().await.unwrap();
     // The driver, which is woken by it, has its turn before us.
     tokio::task::yield_now().await;

@@ -14,10 +14,9 @@ use oncrpc::{
     Step, service,
 };
 use oncrpc_transport::stream::ByteStream;
-use oncrpc_transport::{Connection, Driver, LadderPool, Limits, StreamLink, socket};
+use oncrpc_transport::{Connection, Driver, LadderPool, Limits, Stop, StreamLink, socket};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf, duplex, join, sink};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -39,17 +38,17 @@ fn serve<S: ByteStream>(
     stream: S,
     peer: Peer,
     limits: Limits,
-) -> (watch::Sender<bool>, JoinHandle<io::Result<()>>) {
-    let (stop, stopped) = watch::channel(false);
-    let service = service(PROGRAM, 1, &[], Arc::new(stopped.clone()), |stopped| {
+) -> (Stop, JoinHandle<io::Result<()>>) {
+    let stop = Stop::new();
+    let service = service(PROGRAM, 1, &[], Arc::new(stop.subscribe()), |stopped| {
         Box::new(
             move |call: &Call<'_>, reply: &mut Reply<'_>| match call.procedure() {
                 1 => reply.success_raw(&call.raw_args()),
                 2 => Step::Silent,
                 _ => {
-                    let mut stopped = (*stopped).clone();
+                    let stopped = (*stopped).clone();
                     reply.later(async move {
-                        oncrpc_transport::stopped(&mut stopped).await;
+                        stopped.await;
                         Answered::Silent
                     })
                 }
@@ -57,8 +56,11 @@ fn serve<S: ByteStream>(
         )
     });
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([service]))));
-    let driver =
-        Driver::new(StreamLink::new(stream, limits.record), limits).serving(ladders, peer, stopped);
+    let driver = Driver::new(StreamLink::new(stream, limits.record), limits).serving(
+        ladders,
+        peer,
+        stop.subscribe(),
+    );
     (stop, tokio::spawn(driver.run()))
 }
 
@@ -239,7 +241,7 @@ async fn the_last_replies_survive_calls_that_were_never_read() {
     client.write_all(&record(3, &[])).await.unwrap();
     client.read_exact(&mut [0; 28]).await.unwrap();
     client.write_all(&record(1, &[9; 1000])).await.unwrap();
-    stop.send(true).unwrap();
+    stop.stop();
     assert!(server.await.unwrap().is_ok());
     let mut rest = Vec::new();
     client.read_to_end(&mut rest).await.unwrap();

@@ -9,15 +9,15 @@ use std::time::Instant;
 use bytes::Bytes;
 use oncrpc::{Answer, Call, Reply, Service, Services, Step, service};
 use oncrpc_transport::datagram::{Admission, DatagramLimits, ForMany, serve};
-use oncrpc_transport::{LadderPool, socket};
+use oncrpc_transport::{LadderPool, Stop, socket};
 use oncrpc_xdr::Writer;
 use tokio::net::UdpSocket;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc};
 
 const PROGRAM: u32 = 0x2000_0001;
 
 /// Serves a program that gives its arguments back; gives back where, and what ends it.
-fn start(address: &str, limits: DatagramLimits) -> (SocketAddr, watch::Sender<bool>) {
+fn start(address: &str, limits: DatagramLimits) -> (SocketAddr, Stop) {
     let echo = service(PROGRAM, 1, &[], Arc::new(()), |_| {
         Box::new(|call: &Call<'_>, reply: &mut Reply<'_>| reply.success_raw(&call.raw_args()))
     });
@@ -28,13 +28,14 @@ fn start_service(
     address: &str,
     limits: DatagramLimits,
     service: Arc<dyn Service>,
-) -> (SocketAddr, watch::Sender<bool>) {
+) -> (SocketAddr, Stop) {
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([service]))));
     let socket = socket::udp(address.parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
-    let (stop, stopped) = watch::channel(false);
+    let stop = Stop::new();
     let socket = UdpSocket::from_std(socket).unwrap();
     let admission = Arc::new(Admission::new(limits, Instant::now()));
+    let stopped = stop.subscribe();
     tokio::spawn(serve(socket, ladders, admission, ForMany::Answer, stopped));
     (address, stop)
 }
@@ -210,7 +211,7 @@ async fn on_a_socket_for_both_families_a_caller_over_ipv4_is_one() {
         })
     });
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([who]))));
-    let (_stop, stopped) = watch::channel(false);
+    let stop = Stop::new();
     let socket = UdpSocket::from_std(socket).unwrap();
     let admission = Admission::new(DatagramLimits::SERVER, Instant::now());
     tokio::spawn(serve(
@@ -218,7 +219,7 @@ async fn on_a_socket_for_both_families_a_caller_over_ipv4_is_one() {
         ladders,
         Arc::new(admission),
         ForMany::Answer,
-        stopped,
+        stop.subscribe(),
     ));
     for (asked, netid) in [("127.0.0.2", "udp"), ("::1", "udp6")] {
         let asked = SocketAddr::new(asked.parse().unwrap(), port);

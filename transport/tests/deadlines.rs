@@ -8,9 +8,8 @@ use std::time::Duration;
 use oncrpc::netid::Netid;
 use oncrpc::peer::Peer;
 use oncrpc::{Call, Reply, Services, service};
-use oncrpc_transport::{Activity, Driver, LadderPool, Limits, Pace, StreamLink};
+use oncrpc_transport::{Activity, Driver, LadderPool, Limits, Pace, Stop, StreamLink};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -34,7 +33,7 @@ struct Server {
     stream: DuplexStream,
     activity: Arc<Activity>,
     driven: JoinHandle<io::Result<()>>,
-    _stop: watch::Sender<bool>,
+    _stop: Stop,
 }
 
 fn serve(limits: Limits) -> Server {
@@ -44,11 +43,11 @@ fn serve(limits: Limits) -> Server {
     let peer = Peer::local(Netid::Local);
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([null]))));
     let (stream, theirs) = duplex(1 << 20);
-    let (stop, stopped) = watch::channel(false);
+    let stop = Stop::new();
     let activity = Arc::new(Activity::new(Instant::now().into_std()));
     let driver = Driver::new(StreamLink::new(theirs, limits.record), limits)
         .noting(activity.clone())
-        .serving(ladders, peer, stopped);
+        .serving(ladders, peer, stop.subscribe());
     Server {
         stream,
         activity,

@@ -8,10 +8,10 @@ use std::time::Duration;
 use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
 use oncrpc::{Answered, Call, Reply, Services, service};
-use oncrpc_transport::{Budget, Driver, LadderPool, Limits, StreamLink};
+use oncrpc_transport::{Budget, Driver, LadderPool, Limits, Stop, StreamLink};
 use oncrpc_xdr::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ const PROGRAM: u32 = 0x2000_0001;
 struct Server {
     stream: DuplexStream,
     permits: Arc<Semaphore>,
-    stop: watch::Sender<bool>,
+    stop: Stop,
     driven: JoinHandle<io::Result<()>>,
 }
 
@@ -51,9 +51,12 @@ fn serve(limits: Limits, pipe: usize) -> Server {
     };
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([service]))));
     let (stream, theirs) = duplex(pipe);
-    let (stop, stopped) = watch::channel(false);
-    let driver =
-        Driver::new(StreamLink::new(theirs, limits.record), limits).serving(ladders, peer, stopped);
+    let stop = Stop::new();
+    let driver = Driver::new(StreamLink::new(theirs, limits.record), limits).serving(
+        ladders,
+        peer,
+        stop.subscribe(),
+    );
     Server {
         stream,
         permits,
@@ -274,7 +277,7 @@ async fn output_that_nobody_takes_stands_for_thirty_seconds() {
 async fn a_call_that_has_arrived_before_the_stop_is_answered_though_nobody_has_read_it() {
     let mut server = serve(Limits::SERVER, 1 << 20);
     // The driver's task has not had a turn yet.
-    server.stop.send(true).unwrap();
+    server.stop.stop();
     server.send(&record(&call(7, 1, &[0, 0, 0, 9]))).await;
     server.expect(&success(7, &[0, 0, 0, 9])).await;
     server.stream.shutdown().await.unwrap();
@@ -288,7 +291,7 @@ async fn a_stop_answers_what_is_at_hand_and_ends() {
         .send(&[record(&call(1, 2, &[])), record(&call(2, 0, &[]))].concat())
         .await;
     server.expect(&success(2, &[])).await;
-    server.stop.send(true).unwrap();
+    server.stop.stop();
     server.permits.add_permits(1);
     server.expect(&success(1, &[])).await;
     assert!(server.ended().await.is_ok());
@@ -359,10 +362,10 @@ fn serve_within(budget: &Arc<Budget>, limits: Limits) -> DuplexStream {
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([echo]))));
     let peer = Peer::local(Netid::Local);
     let (stream, theirs) = duplex(1 << 20);
-    let (stop, stopped) = watch::channel(false);
+    let stop = Stop::new();
     let driver = Driver::new(StreamLink::new(theirs, limits.record), limits)
         .within(budget.clone())
-        .serving(ladders, peer, stopped);
+        .serving(ladders, peer, stop.subscribe());
     tokio::spawn(async move {
         let _ = driver.run().await;
         drop(stop);

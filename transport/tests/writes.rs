@@ -10,11 +10,10 @@ use bytes::Bytes;
 use oncrpc::netid::Netid;
 use oncrpc::peer::Peer;
 use oncrpc::{Call, CallOptions, CallTable, ProcedureId, RawCaller, Reply, Services, service};
-use oncrpc_transport::{Connection, Driver, LadderPool, Limits, StreamLink};
+use oncrpc_transport::{Connection, Driver, LadderPool, Limits, Stop, StreamLink};
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
 };
-use tokio::sync::watch;
 
 const PROGRAM: u32 = 0x2000_0001;
 
@@ -95,9 +94,9 @@ async fn all_replies_to_one_read_are_one_write() {
     });
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([echo]))));
     let peer = Peer::local(Netid::Local);
-    let (_stop, stopped) = watch::channel(false);
+    let stop = Stop::new();
     let link = StreamLink::new(server, Limits::SERVER.record);
-    let driver = Driver::new(link, Limits::SERVER).serving(ladders, peer, stopped);
+    let driver = Driver::new(link, Limits::SERVER).serving(ladders, peer, stop.subscribe());
     let calls = [call(1, b"one."), call(2, &[2; LARGE]), call(3, b"last")].concat();
     client.write_all(&calls).await.unwrap();
     tokio::spawn(driver.run());

@@ -95,7 +95,7 @@ async fn the_next_call_connects_anew() {
     let client = v4::Client::new(channel(&fake));
     client.dump().await.unwrap();
     // A new connection of the server is told to end at once, too; so the stop is taken back.
-    fake.stop.send_replace(true);
+    fake.stop();
     let waiting = client.gettime().await;
     assert!(
         matches!(
@@ -104,7 +104,7 @@ async fn the_next_call_connects_anew() {
         ),
         "{waiting:?}"
     );
-    fake.stop.send_replace(false);
+    fake.go_on();
     client.dump().await.unwrap();
 }
 

@@ -11,10 +11,10 @@ use oncrpc::proto::rpcb::{RpList, Rpcb, RpcblistPtr};
 use oncrpc::{CallContext, Reject, Service, Services};
 use oncrpc_client::{Endpoint, RpcbindAt};
 use oncrpc_transport::stream::ByteStream;
-use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink, socket};
+use oncrpc_transport::{Driver, LadderPool, Limits, Stop, StreamLink, socket};
 use oncrpc_xdr::XdrString;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// What it answers, and what it was asked.
@@ -119,7 +119,7 @@ pub(crate) struct Fake {
     pub(crate) script: Arc<Script>,
     pub(crate) endpoint: Endpoint,
     /// Says to its connections that they end.
-    pub(crate) stop: watch::Sender<bool>,
+    stop: Arc<Mutex<Stop>>,
     tasks: JoinSet<()>,
 }
 
@@ -174,7 +174,8 @@ impl Fake {
         };
         let services = Arc::new(Services::new(versions.iter().map(service)));
         let ladders = Arc::new(LadderPool::new(services));
-        let (stop, stopped) = watch::channel(false);
+        let stop = Arc::new(Mutex::new(Stop::new()));
+        let now = stop.clone();
         let mut tasks = JoinSet::new();
         let accepting = script.clone();
         tasks.spawn(async move {
@@ -184,7 +185,8 @@ impl Fake {
                 accepting.accepted.fetch_add(1, Ordering::Relaxed);
                 let link = StreamLink::new(stream, Limits::SERVER.record);
                 let driver = Driver::new(link, Limits::SERVER);
-                connections.spawn(driver.serving(ladders.clone(), peer, stopped.clone()).run());
+                let stop = now.lock().unwrap().subscribe();
+                connections.spawn(driver.serving(ladders.clone(), peer, stop).run());
             }
         });
         Self {
@@ -193,6 +195,16 @@ impl Fake {
             stop,
             tasks,
         }
+    }
+
+    /// Ends its connections, and each that comes, until it [goes on](Self::go_on).
+    pub(crate) fn stop(&self) {
+        self.stop.lock().unwrap().stop();
+    }
+
+    /// Serves connections again.
+    pub(crate) fn go_on(&self) {
+        *self.stop.lock().unwrap() = Stop::new();
     }
 
     /// Ends it, connections and all; nobody is at its address any more.

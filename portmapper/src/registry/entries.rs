@@ -6,8 +6,10 @@ use super::Place;
 use super::stored::Stored;
 
 /// Where an entry is kept, from when it comes until it goes; then another may be kept there.
+///
+/// Two tables have it of each entry, so that is small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Slot(usize);
+pub(super) struct Slot(u32);
 
 /// All entries.
 #[derive(Debug, Default)]
@@ -24,8 +26,12 @@ impl Entries {
 
     /// Keeps an entry, at a place where there is none.
     pub(super) fn insert(&mut self, place: Place, stored: Stored) -> Slot {
-        let slot = self.free.pop().unwrap_or(Slot(self.slots.len()));
-        match self.slots.get_mut(slot.0) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "there are no more than MAX_ENTRIES"
+        )]
+        let slot = self.free.pop().unwrap_or(Slot(self.slots.len() as u32));
+        match self.slots.get_mut(slot.0 as usize) {
             Some(empty) => *empty = Some(stored),
             None => self.slots.push(Some(stored)),
         }
@@ -36,12 +42,12 @@ impl Entries {
     pub(super) fn remove(&mut self, place: Place) -> Option<Stored> {
         let slot = self.order.remove(&place)?;
         self.free.push(slot);
-        self.slots.get_mut(slot.0)?.take()
+        self.slots.get_mut(slot.0 as usize)?.take()
     }
 
     /// The entry in a slot: however many others there are, it costs the same.
     pub(super) fn in_slot(&self, slot: Slot) -> Option<&Stored> {
-        self.slots.get(slot.0)?.as_ref()
+        self.slots.get(slot.0 as usize)?.as_ref()
     }
 
     pub(super) fn at(&self, place: Place) -> Option<&Stored> {

@@ -216,6 +216,44 @@ impl Registry {
             || self.nodes_len.saturating_add(dump::node_len(entry)) > MAX_BYTES
     }
 
+    /// Registers what another registry has, none of whose entries are its own; gives back how many are refused, because they
+    /// are the daemon's own or too many.
+    ///
+    /// Nearly always there is nothing yet, and room for all: then that registry goes on, and our own entries go in front.
+    pub fn take_over(&mut self, mut left: Self) -> usize {
+        if self.registered().next().is_some() || !left.fits(self) {
+            let refused = |entry| usize::from(!self.set(entry).accepted());
+            return left.registered().map(refused).sum();
+        }
+        left.quota = self.quota;
+        std::mem::swap(self, &mut left);
+        let own: Vec<_> = left.iter().collect();
+        let mut refused = 0_usize;
+        // Each is announced in front of those before it.
+        for entry in own.into_iter().rev() {
+            if let Some(place) = self.place(entry.program, entry.version, &entry.netid) {
+                let kept = self.would_set(&entry) == Set::Kept;
+                refused = refused.saturating_add(usize::from(!kept));
+                self.remove(place);
+            }
+            self.announce(entry);
+        }
+        refused
+    }
+
+    /// Whether all that is here has room in another registry beside what that has, which is nobody's but the daemon's.
+    fn fits(&self, other: &Self) -> bool {
+        let quota = other.quota;
+        let keeps = |(owner, has): (&Owner, usize)| match owner {
+            Owner::Superuser => true,
+            Owner::Unknown => has <= quota.of_unknown,
+            Owner::User(_) | Owner::Other(_) => has <= quota.per_user,
+        };
+        self.len().saturating_add(other.len()) <= quota.entries.min(MAX_ENTRIES)
+            && self.nodes_len.saturating_add(other.nodes_len) <= MAX_BYTES
+            && self.owners.iter().all(keeps)
+    }
+
     fn add(&mut self, entry: Entry, place: impl FnOnce(&mut Self) -> Place) -> Set {
         let set = self.would_set(&entry);
         if set != Set::Added {
@@ -539,6 +577,67 @@ mod tests {
         let entry = Entry::new((400_000, 9), &"udp".into(), &"0.0.0.0.8.1".into(), user(7));
         assert_eq!(registry.set(entry.unwrap()), Set::Added);
     }
+    #[test]
+    fn a_registry_that_is_taken_over_gives_what_registering_each_of_its_entries_gives() {
+        let own = |registry: &mut Registry| {
+            for (version, netid) in [(2, "udp"), (3, "udp"), (3, "tcp"), (4, "local")] {
+                let entry = Entry::new(
+                    (100_000, version),
+                    &netid.into(),
+                    &"0.0.0.0.0.111".into(),
+                    SUPERUSER,
+                );
+                assert!(registry.announce(entry.unwrap()).accepted());
+            }
+        };
+        let left = || {
+            let mut left = Registry::new();
+            for program in [400_000, 100_000, 400_001] {
+                for (version, netid, uaddr) in [
+                    (3, "tcp", "0.0.0.0.0.111"),
+                    (3, "UDP", "0.0.0.0.8.1"),
+                    (5, "udp", "::.8.1"),
+                ] {
+                    let owner = Owner::User(version);
+                    let entry = Entry::new((program, version), &netid.into(), &uaddr.into(), owner);
+                    assert!(left.set(entry.unwrap()).accepted());
+                }
+            }
+            left
+        };
+        for (entries, per_user, refused) in [
+            (MAX_ENTRIES, 6, 1),
+            (11, 6, 1),
+            (10, 6, 2),
+            (MAX_ENTRIES, 5, 1),
+            (MAX_ENTRIES, 3, 2),
+        ] {
+            let quota = Quota {
+                entries,
+                per_user,
+                of_unknown: 0,
+            };
+            let (mut one_by_one, mut at_once) =
+                (Registry::with_quota(quota), Registry::with_quota(quota));
+            own(&mut one_by_one);
+            own(&mut at_once);
+            let expected = left()
+                .registered()
+                .filter(|entry| !one_by_one.set(entry.clone()).accepted())
+                .count();
+            assert_eq!(at_once.take_over(left()), expected);
+            assert_eq!(expected, refused, "{quota:?}");
+            assert!(at_once.iter().eq(one_by_one.iter()));
+            assert!(at_once.registered().eq(one_by_one.registered()));
+            assert_eq!(
+                (at_once.used(), at_once.dump_len()),
+                (one_by_one.used(), one_by_one.dump_len())
+            );
+            assert_eq!(at_once.dump(), one_by_one.dump());
+            assert_eq!(at_once.quota, quota);
+        }
+    }
+
     const ANN: Owner = Owner::User(1000);
     const BOB: Owner = Owner::User(1001);
 

@@ -10,10 +10,9 @@ use std::time::Duration;
 use oncrpc::netid::Netid;
 use oncrpc::peer::Peer;
 use oncrpc::{Call, Reject, Reply, Services, service};
-use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink};
+use oncrpc_transport::{Driver, LadderPool, Limits, Stop, StreamLink};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::P;
@@ -104,10 +103,10 @@ pub(crate) fn said<'a>(
         written: written.clone(),
     };
     let peer = Peer::local(Netid::Local);
-    let (_stop, stopped) = watch::channel(false);
+    let stop = Stop::new();
     let link = StreamLink::new(stream, limits.record);
     let ended = runtime.block_on(async {
-        let driver = Driver::new(link, limits).serving(ladders(), peer, stopped);
+        let driver = Driver::new(link, limits).serving(ladders(), peer, stop.subscribe());
         timeout(FOR_EVER, driver.run()).await
     });
     let said = written.lock().unwrap().clone();

@@ -10,8 +10,7 @@ use oncrpc::{
     Call, CallError, CallOptions, ProcedureId, RawCaller, Reply, Service, Services, service,
 };
 use oncrpc_transport::testing::Dice;
-use oncrpc_transport::{Connection, Driver, LadderPool, Limits, Link};
-use tokio::sync::watch;
+use oncrpc_transport::{Connection, Driver, LadderPool, Limits, Link, Stop};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -32,11 +31,11 @@ pub fn echo() -> Arc<dyn Service> {
 }
 
 /// Serves a link. The server ends with what is given back.
-pub fn serve(link: impl Link, service: Arc<dyn Service>) -> watch::Sender<bool> {
-    let (stop, stopped) = watch::channel(false);
+pub fn serve(link: impl Link, service: Arc<dyn Service>) -> Stop {
+    let stop = Stop::new();
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([service]))));
     let peer = Peer::local(Netid::Local);
-    let driver = Driver::new(link, Limits::SERVER).serving(ladders, peer, stopped);
+    let driver = Driver::new(link, Limits::SERVER).serving(ladders, peer, stop.subscribe());
     tokio::spawn(driver.run());
     stop
 }

@@ -10,9 +10,8 @@ use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
 use oncrpc::{CallTable, Retransmit, Services};
 use oncrpc_transport::testing::{Dice, FaultyStream, MemoryLink, StreamFaults, datagrams};
-use oncrpc_transport::{Connection, Driver, LadderPool, Limits, Link, StreamLink};
+use oncrpc_transport::{Connection, Driver, LadderPool, Limits, Link, Stop, StreamLink};
 use tokio::io::duplex;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -24,7 +23,7 @@ use crate::setting::{Setting, Transport};
 pub struct World {
     cell: Cell,
     seed: u64,
-    stop: watch::Sender<bool>,
+    stop: Stop,
     state: Mutex<State>,
 }
 
@@ -73,7 +72,7 @@ impl World {
         Arc::new(Self {
             cell,
             seed,
-            stop: watch::Sender::new(false),
+            stop: Stop::new(),
             state: Mutex::new(state),
         })
     }

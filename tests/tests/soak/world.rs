@@ -15,10 +15,9 @@ use oncrpc_portmapper::service;
 use oncrpc_portmapper::services::ProgramNames;
 use oncrpc_portmapper::settings::Settings;
 use oncrpc_portmapper::state::StateDirectory;
-use oncrpc_transport::{Budget, Connection, Driver, LadderPool, Limits, StreamLink};
+use oncrpc_transport::{Budget, Connection, Driver, LadderPool, Limits, Stop, StreamLink};
 use oncrpc_xdr::Writer;
 use tokio::io::{DuplexStream, duplex};
-use tokio::sync::watch;
 use tokio::time::{Duration, sleep};
 
 use crate::hostile;
@@ -38,7 +37,7 @@ pub(crate) struct World {
     portmapper: Arc<Portmapper>,
     ladders: Arc<LadderPool>,
     budget: Arc<Budget>,
-    stop: watch::Sender<bool>,
+    stop: Stop,
     callers: Vec<Connection>,
     pub(crate) calls: u32,
     pub(crate) hostile: u32,
@@ -55,7 +54,7 @@ impl World {
             portmapper,
             ladders,
             budget: Arc::new(Budget::new(32 << 20, 4096)),
-            stop: watch::Sender::new(false),
+            stop: Stop::new(),
             callers: Vec::new(),
             calls: 0,
             hostile: 0,
@@ -133,11 +132,11 @@ impl World {
 
     /// The daemon ends and starts again; what is registered stays, and everybody calls in again.
     pub(crate) async fn restart(&mut self) {
-        self.stop.send_replace(true);
+        self.stop.stop();
         for caller in &self.callers {
             caller.ended().await;
         }
-        self.stop = watch::Sender::new(false);
+        self.stop = Stop::new();
         self.portmapper.end();
         let before = self.portmapper.fullness().used;
         (self.portmapper, self.ladders) = portmapper(&self.state);

@@ -11,7 +11,6 @@ use oncrpc::peer::{Address, Peer};
 use oncrpc::{Answer, Framing, Ladder, Origin, Session, Step};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::MAX_DATAGRAM;
@@ -19,7 +18,7 @@ use super::admission::{Admission, Source};
 use super::inbox::{Arrived, BATCH, Inbox, with_inbox};
 use super::outbox::{Outbox, Way, send_one};
 use crate::rates::Bounds;
-use crate::{LadderPool, clock, stopped, worker};
+use crate::{LadderPool, Stopped, clock, worker};
 
 /// What serving one socket may hold.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +68,7 @@ const LEAST_BATCH: usize = 2;
 /// Bytes of replies that are sent before the other datagrams of a batch are looked at.
 const UNSENT: usize = 64 * 1024;
 
-/// Answers the calls that arrive on `socket` until `stop` turns true, then what is at hand.
+/// Answers the calls that arrive on `socket` until `stop` ends, then what is at hand.
 ///
 /// The socket has to say which address of ours a datagram came to (see [`socket::udp`](crate::socket::udp)):
 /// the reply leaves from there, whatever addresses the host has. Where several tasks answer at one address, they share its
@@ -79,7 +78,7 @@ pub async fn serve(
     ladders: Arc<LadderPool>,
     admission: Arc<Admission>,
     for_many: ForMany,
-    mut stop: watch::Receiver<bool>,
+    stop: Stopped,
 ) -> io::Result<()> {
     let local = socket.local_addr()?;
     let outbox = Outbox::new(&socket);
@@ -102,7 +101,7 @@ pub async fn serve(
     };
     tokio::select! {
         ended = server.run() => return ended,
-        () = stopped(&mut stop) => {}
+        () = stop => {}
     }
     while let Some(answer) = server.later.join_next().await {
         server.send_later(answer).await;

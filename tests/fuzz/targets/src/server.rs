@@ -11,10 +11,10 @@ use arbitrary::{Arbitrary, Unstructured};
 use oncrpc::message::{self, CALL, CallFault, CallHeader, REPLY, ReplyHeader};
 use oncrpc::record::RecordLimits;
 use oncrpc::{Answered, Call, Reply, Services, Step, service};
-use oncrpc_transport::{Driver, LadderPool, Limits, StreamLink};
+use oncrpc_transport::{Driver, LadderPool, Limits, Stop, StreamLink};
 use oncrpc_xdr::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::peers::{PROGRAM, call_words, nobody};
@@ -110,7 +110,7 @@ struct Peer {
     desk: Arc<Desk>,
     stream: DuplexStream,
     driven: tokio::task::JoinHandle<io::Result<()>>,
-    stop: watch::Sender<bool>,
+    stop: Stop,
     sent: Vec<u8>,
     received: Vec<u8>,
     /// Nothing more is sent, or nobody reads it.
@@ -130,9 +130,9 @@ impl Peer {
         });
         let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([service]))));
         let (stream, theirs) = duplex(pipe);
-        let (stop, stopped) = watch::channel(false);
+        let stop = Stop::new();
         let link = StreamLink::new(theirs, LIMITS.record);
-        let driver = Driver::new(link, LIMITS).serving(ladders, nobody(), stopped);
+        let driver = Driver::new(link, LIMITS).serving(ladders, nobody(), stop.subscribe());
         Self {
             desk,
             stream,
@@ -169,7 +169,7 @@ impl Peer {
                 self.is_closed = true;
             }
             _ => {
-                let _ = self.stop.send(true);
+                self.stop.stop();
                 self.is_stopped = true;
             }
         }
