@@ -262,14 +262,14 @@ pub fn begin(w: &mut Writer) -> Mark {
 /// Finishes the record that [`begin`] started; a record of 2 GiB and more cannot be one fragment.
 #[inline]
 pub fn finish(w: &mut Writer, start: Mark) -> Result<(), RecordError> {
-    let found = w.len_since(start).saturating_sub(MARK_LEN) as u64;
+    let found = w.len_since(start).saturating_sub(MARK_LEN);
     match u32::try_from(found) {
         Ok(len) if len < LAST => {
             w.patch_u32(start, LAST | len);
             Ok(())
         }
         _ => Err(RecordError::TooLong {
-            found,
+            found: found as u64,
             allowed: LAST - 1,
         }),
     }
