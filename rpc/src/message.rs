@@ -142,21 +142,12 @@ impl<'a> CallHeader<'a> {
     /// be laid out beside what they may lack.
     #[inline]
     pub fn read(message: &'a [u8]) -> Option<Self> {
-        // Taken apart by hand, since this is where each call comes by: a reader keeps count of more than a header needs.
-        let (head, behind) = message.split_first_chunk::<24>()?;
-        let [xid, CALL, RPC_VERSION, program, version, procedure] = words(head)? else {
-            return None;
-        };
+        let (xid, procedure, behind) = split_call(message)?;
         let (credential, behind) = AuthRef::split_first(behind)?;
         let (verifier, _) = AuthRef::split_first(behind)?;
         if credential.is_too_long() || verifier.is_too_long() {
             return None;
         }
-        let procedure = ProcedureId {
-            program,
-            version,
-            procedure,
-        };
         Some(Self {
             xid,
             procedure,
@@ -169,7 +160,7 @@ impl<'a> CallHeader<'a> {
     /// the start of the message.
     #[inline]
     pub fn signed(&self) -> usize {
-        self.credential.padded().saturating_add(32)
+        self.credential.padded().saturating_add(AUTH_AT + 8)
     }
 
     /// Where the arguments start: bytes from the start of the message.
@@ -206,6 +197,27 @@ impl CallFault {
             _ => Self::NotACall,
         }
     }
+}
+
+/// Where the credential of a call stands: bytes from the start of the message.
+pub(crate) const AUTH_AT: usize = 24;
+
+/// What stands before the credential of a call: its xid and procedure; and what is behind. `None` if it is no call of
+/// this version of RPC.
+///
+/// Taken apart by hand, since this is where each call comes by: a reader keeps count of more than a header needs.
+#[inline]
+pub(crate) fn split_call(message: &[u8]) -> Option<(u32, ProcedureId, &[u8])> {
+    let (head, behind) = message.split_first_chunk::<AUTH_AT>()?;
+    let [xid, CALL, RPC_VERSION, program, version, procedure] = words(head)? else {
+        return None;
+    };
+    let id = ProcedureId {
+        program,
+        version,
+        procedure,
+    };
+    Some((xid, id, behind))
 }
 
 /// The first `N` words of a message.

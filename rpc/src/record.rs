@@ -138,7 +138,7 @@ impl RecordReader {
             return Ok(None);
         };
         if !self.is_mid_record()
-            && let Some(len) = self.whole_record(rest)?
+            && let Some(len) = self.whole_record(rest)
         {
             let start = at.saturating_add(MARK_LEN);
             *at = start.saturating_add(len);
@@ -197,19 +197,16 @@ impl RecordReader {
         }
     }
 
-    /// The common case, one fragment that has arrived whole: how long it is.
+    /// The common case, one fragment of a legal length that has arrived whole: how long it is.
     #[inline]
-    fn whole_record(&self, input: &[u8]) -> Result<Option<usize>, RecordError> {
-        let Some((mark, behind)) = input.split_first_chunk::<MARK_LEN>() else {
-            return Ok(None);
-        };
+    fn whole_record(&self, input: &[u8]) -> Option<usize> {
+        let (mark, behind) = input.split_first_chunk::<MARK_LEN>()?;
         let mark = u32::from_be_bytes(*mark);
         let len = mark & !LAST;
         if mark & LAST == 0 || len == 0 || behind.len() < len as usize {
-            return Ok(None);
+            return None;
         }
-        self.check_len(len)?;
-        Ok(Some(len as usize))
+        (len <= self.limits.record).then_some(len as usize)
     }
 
     /// Reads the next mark, if all of it is there.
@@ -262,14 +259,14 @@ pub fn begin(w: &mut Writer) -> Mark {
 /// Finishes the record that [`begin`] started; a record of 2 GiB and more cannot be one fragment.
 #[inline]
 pub fn finish(w: &mut Writer, start: Mark) -> Result<(), RecordError> {
-    let found = w.len_since(start).saturating_sub(MARK_LEN) as u64;
+    let found = w.len_since(start).saturating_sub(MARK_LEN);
     match u32::try_from(found) {
         Ok(len) if len < LAST => {
             w.patch_u32(start, LAST | len);
             Ok(())
         }
         _ => Err(RecordError::TooLong {
-            found,
+            found: found as u64,
             allowed: LAST - 1,
         }),
     }

@@ -1,8 +1,11 @@
 //! The ladder, rung by rung: bytes in, bytes out, exactly as RFC 5531 has them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use oncrpc::auth::{AuthVerdict, ServerAuth};
+use oncrpc::message::CallHeader;
 use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
 use oncrpc::{
@@ -249,6 +252,74 @@ fn another_credential_on_the_same_connection_is_another_caller() {
         assert!(matches!(step, Step::Done));
         assert_eq!(words(&out.into_bytes()).last(), Some(&uid));
     }
+}
+
+#[test]
+fn what_came_before_on_a_connection_changes_no_answer() {
+    //     xid type rpc prog vers proc flavor len …
+    let messages: &[&[u32]] = &[
+        &[7, 0, 2, P, 2, 1, 0, 0, 0, 0, 6],
+        &[7, 0, 2, P, 2, 1, 0, 4, 9, 0, 0, 6],
+        &[7, 0, 2, P, 2, 1, 0, 0, 99, 4, 9, 6],
+        &[7, 0, 2, P, 2, 1, 1, 20, 0, 0, 1000, 100, 0, 0, 0, 6],
+        &[7, 0, 2, P, 2, 1, 1, 20, 0, 0, 1000, 100, 0, 1, 4, 9, 6],
+        &[7, 0, 2, P, 2, 1, 1, 20, 0, 0, 0, 100, 0, 0, 0, 6],
+        &[7, 0, 2, P, 2, 1, 1, 24, 0, 0, 0, 100, 1, 5, 0, 0, 6],
+        // Arguments, verifier, credential cut short.
+        &[7, 0, 2, P, 2, 1, 0, 0, 0, 0],
+        &[7, 0, 2, P, 2, 1, 0, 0, 0],
+        &[7, 0, 2, P, 2, 1, 1, 20, 0, 0, 1000, 100, 0, 0],
+        &[7, 0, 2, P, 2, 1, 1, 20, 0, 0, 1000],
+        // Nobody is let in by these.
+        &[7, 0, 2, P, 2, 1, 1, 0, 0, 0, 6],
+        &[7, 0, 2, P, 2, 1, 6, 0, 0, 0, 6],
+        &[7, 0, 2, P, 2, 1, 0, 401, 0, 0, 6],
+        // Another version of RPC, no call, and other programs, versions and procedures.
+        &[7, 0, 3, P, 2, 1, 0, 0, 0, 0, 6],
+        &[7, 1, 2, P, 2, 1, 0, 0, 0, 0, 6],
+        &[7, 0, 2, P + 1, 2, 1, 0, 0, 0, 0, 6],
+        &[7, 0, 2, P, 3, 1, 0, 0, 0, 0, 6],
+        &[7, 0, 2, P, 2, 9, 0, 0, 0, 0, 6],
+    ];
+    let answer = |session: &mut Session, ladder: &mut Ladder, message: &[u32]| {
+        let mut out = Writer::new();
+        let step = ladder.answer(session, &bytes(message), Framing::Record, &mut out);
+        (format!("{step:?}"), out.into_bytes())
+    };
+    let ladder = || Ladder::new(Arc::new(versions(&[2])));
+    for first in messages {
+        for second in messages {
+            let (mut session, mut ladder_of_both) = (session(), ladder());
+            answer(&mut session, &mut ladder_of_both, first);
+            let after = answer(&mut session, &mut ladder_of_both, second);
+            let alone = answer(&mut self::session(), &mut ladder(), second);
+            assert_eq!(after, alone, "{second:?} after {first:?}");
+        }
+    }
+}
+
+#[test]
+fn a_judge_that_may_change_its_mind_is_asked_about_each_call() {
+    /// Lets in the first.
+    #[derive(Default)]
+    struct Once(AtomicBool);
+
+    impl ServerAuth for Once {
+        fn accept(&self, _: &CallHeader<'_>) -> AuthVerdict {
+            match self.0.swap(true, Ordering::Relaxed) {
+                false => AuthVerdict::Accept(None),
+                true => AuthVerdict::Drop,
+            }
+        }
+    }
+
+    let services = versions(&[2]).with_auth(Arc::new(Once::default()));
+    let mut ladder = Ladder::new(Arc::new(services));
+    let mut session = session();
+    let call = bytes(&[7, 0, 2, P, 2, 0, 0, 0, 0, 0]);
+    let mut ask = || ladder.answer(&mut session, &call, DATAGRAM, &mut Writer::new());
+    assert!(matches!(ask(), Step::Done));
+    assert!(matches!(ask(), Step::Silent));
 }
 
 #[test]

@@ -135,7 +135,7 @@ impl Serving {
     }
 
     /// Takes a call up the ladder.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn answer(
         &mut self,
         ladder: &mut Ladder,

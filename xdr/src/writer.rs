@@ -44,8 +44,6 @@ pub struct Writer {
 pub struct Mark {
     buf: usize,
     chained: usize,
-    /// Bytes before it.
-    len: usize,
 }
 
 impl Writer {
@@ -102,11 +100,7 @@ impl Writer {
 
     /// Forgets what was written and keeps the memory.
     pub fn clear(&mut self) {
-        self.truncate(Mark {
-            buf: 0,
-            chained: 0,
-            len: 0,
-        });
+        self.truncate(Mark { buf: 0, chained: 0 });
     }
 
     /// The position behind what has been written.
@@ -115,7 +109,6 @@ impl Writer {
         Mark {
             buf: self.buf.len(),
             chained: self.chained.len(),
-            len: self.len(),
         }
     }
 
@@ -135,14 +128,17 @@ impl Writer {
     /// Bytes written since `mark` was taken.
     #[inline]
     pub fn len_since(&self, mark: Mark) -> usize {
-        self.len().saturating_sub(mark.len)
+        let own = self.buf.len().saturating_sub(mark.buf);
+        own.saturating_add(self.chained_since(mark))
     }
 
     /// Chained bytes written since `mark` was taken.
     #[inline]
     fn chained_since(&self, mark: Mark) -> usize {
-        let chained = self.chained.get(mark.chained..).unwrap_or_default();
-        chained.iter().map(|(_, data)| data.len()).sum()
+        match self.chained.get(mark.chained..) {
+            None | Some([]) => 0,
+            Some(chained) => chained.iter().map(|(_, data)| data.len()).sum(),
+        }
     }
 
     /// Replaces the 4 bytes at `mark`, which were written as a placeholder.

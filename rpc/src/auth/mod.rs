@@ -4,7 +4,7 @@ mod client;
 mod server;
 
 pub use client::{AuthError, AuthNone, AuthSys, ClientAuth, Refresh, Token};
-pub use server::{AuthCache, AuthVerdict, Identity, ServerAuth, StandardAuth};
+pub use server::{AuthVerdict, Identity, ServerAuth, StandardAuth};
 
 use crate::message::words;
 use oncrpc_xdr::{DecodeError, EncodeError, Reader, Writer};

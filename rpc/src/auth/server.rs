@@ -18,12 +18,11 @@ pub enum Identity {
 }
 
 /// What the credential and verifier of a call are worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum AuthVerdict<'a> {
-    /// The call goes on, in this name; `None` is nobody in particular. One that is the same as that of the call before
-    /// is not counted again.
-    Accept(Option<&'a Arc<Identity>>),
+pub enum AuthVerdict {
+    /// The call goes on, in this name; `None` is nobody in particular.
+    Accept(Option<Arc<Identity>>),
     /// The call is answered MSG_DENIED, AUTH_ERROR.
     Deny(AuthStat),
     /// The call is not answered at all.
@@ -32,15 +31,14 @@ pub enum AuthVerdict<'a> {
 
 /// Judges the credential and verifier of each call.
 pub trait ServerAuth: Send + Sync + 'static {
-    /// Judges one call. `cache` belongs to the connection the call came by.
-    fn accept<'a>(&self, call: &CallHeader<'_>, cache: &'a mut AuthCache) -> AuthVerdict<'a>;
-}
+    /// Judges one call.
+    fn accept(&self, call: &CallHeader<'_>) -> AuthVerdict;
 
-/// The last AUTH_SYS credential that a connection brought: nearly always the next one, too.
-#[derive(Debug, Default)]
-pub struct AuthCache {
-    body: Vec<u8>,
-    identity: Option<Arc<Identity>>,
+    /// Whether the same credential and verifier are accepted in the same name whenever they come, so that this need not
+    /// be asked again by a peer whose calls are alike. Of a judge that counts, or whose mind may change, it is not so.
+    fn is_constant(&self) -> bool {
+        false
+    }
 }
 
 /// Accepts AUTH_NONE and AUTH_SYS.
@@ -52,36 +50,26 @@ pub struct AuthCache {
 pub struct StandardAuth;
 
 impl ServerAuth for StandardAuth {
-    fn accept<'a>(&self, call: &CallHeader<'_>, cache: &'a mut AuthCache) -> AuthVerdict<'a> {
+    fn accept(&self, call: &CallHeader<'_>) -> AuthVerdict {
         match call.credential.flavor {
             flavor::NONE => AuthVerdict::Accept(None),
-            flavor::SYS => match cache.identity(call.credential.body) {
-                Some(identity) => AuthVerdict::Accept(Some(identity)),
+            flavor::SYS => match sys(call.credential.body) {
+                Some(identity) => AuthVerdict::Accept(Some(Arc::new(identity))),
                 None => AuthVerdict::Deny(AuthStat::Badcred),
             },
             _ => AuthVerdict::Deny(AuthStat::Rejectedcred),
         }
     }
+
+    fn is_constant(&self) -> bool {
+        true
+    }
 }
 
-impl AuthCache {
-    /// Who the body of an AUTH_SYS credential names; `None` if it is malformed.
-    ///
-    /// Bytes behind the last field are ignored, as libtirpc does.
-    fn identity(&mut self, body: &[u8]) -> Option<&Arc<Identity>> {
-        if self.identity.is_none() || self.body != body {
-            self.read(body)?;
-        }
-        self.identity.as_ref()
-    }
-
-    /// Reads the body of an AUTH_SYS credential that is not that of the call before.
-    #[cold]
-    fn read(&mut self, body: &[u8]) -> Option<()> {
-        let parms = AuthsysParms::decode(&mut Reader::new(body)).ok()?;
-        self.body.clear();
-        self.body.extend_from_slice(body);
-        self.identity = Some(Arc::new(Identity::Sys(parms)));
-        Some(())
-    }
+/// Who the body of an AUTH_SYS credential names; `None` if it is malformed.
+///
+/// Bytes behind the last field are ignored, as libtirpc does.
+fn sys(body: &[u8]) -> Option<Identity> {
+    let parms = AuthsysParms::decode(&mut Reader::new(body)).ok()?;
+    Some(Identity::Sys(parms))
 }

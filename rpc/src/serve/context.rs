@@ -31,7 +31,9 @@ impl CallContext {
         if !Arc::ptr_eq(&self.origin, &other.origin) {
             self.origin.clone_from(&other.origin);
         }
-        set_shared(&mut self.identity, other.identity.as_ref());
+        if self.identity.as_ref().map(Arc::as_ptr) != other.identity.as_ref().map(Arc::as_ptr) {
+            self.identity.clone_from(&other.identity);
+        }
         self.xid = other.xid;
     }
 
@@ -84,13 +86,5 @@ impl CallContext {
             Some(reverse) => reverse.gone().await,
             None => std::future::pending().await,
         }
-    }
-}
-
-/// Makes `held` the same as `wanted`; nothing is counted if it is already.
-#[inline]
-pub(crate) fn set_shared<T>(held: &mut Option<Arc<T>>, wanted: Option<&Arc<T>>) {
-    if held.as_ref().map(Arc::as_ptr) != wanted.map(Arc::as_ptr) {
-        *held = wanted.cloned();
     }
 }

@@ -31,8 +31,8 @@ type Cell<F> = Pin<Box<F>>;
 pub struct Handler<P, S, M, F> {
     server: Arc<S>,
     make: M,
-    cell: Option<Cell<F>>,
-    lent: Option<Lent<S>>,
+    /// What the last call has left, unless it was the first, or waits.
+    kept: Option<(Cell<F>, Lent<S>)>,
     procedure: PhantomData<P>,
 }
 
@@ -78,13 +78,15 @@ where
         Self {
             server: server.clone(),
             make,
-            cell: None,
-            lent: None,
+            kept: None,
             procedure: PhantomData,
         }
     }
 
     /// Answers one call.
+    ///
+    /// Not inlined, so that a dispatcher of many procedures is a table of them and nothing more.
+    #[inline(never)]
     pub fn call(&mut self, call: &Call<'_>, reply: &mut Reply<'_>) -> Step {
         let args = match call.args::<P::Args>() {
             Ok(args) => args,
@@ -93,14 +95,19 @@ where
                 return reply.reject(Reject::GarbageArgs);
             }
         };
-        let lent = self.lend(call.context);
-        let future = (self.make)(lent, args);
-        let mut cell = match self.cell.take() {
-            Some(mut cell) => {
-                cell.set(future);
+        let mut cell = match self.kept.take() {
+            Some((mut cell, mut lent)) => {
+                lent.context.become_like(call.context);
+                cell.set((self.make)(lent, args));
                 cell
             }
-            None => Box::pin(future),
+            None => {
+                let lent = Lent {
+                    server: self.server.clone(),
+                    context: call.context.clone(),
+                };
+                Box::pin((self.make)(lent, args))
+            }
         };
         let Poll::Ready(ended) = poll::<P, F>(&mut cell, &mut Context::from_waker(Waker::noop()))
         else {
@@ -111,30 +118,14 @@ where
                 procedure: PhantomData,
             }));
         };
-        if size_of::<F>() <= KEPT_CELL {
-            self.cell = Some(cell);
-        }
         match ended {
             Ok((lent, outcome)) => {
-                self.lent = Some(lent);
+                if size_of::<F>() <= KEPT_CELL {
+                    self.kept = Some((cell, lent));
+                }
                 reply.finish::<P::Results>(outcome)
             }
             Err(Panicked) => reply.reject(Reject::SystemErr),
-        }
-    }
-
-    /// What the future of a call is lent: what the last one gave back, if this call comes from the same peer.
-    #[inline]
-    fn lend(&mut self, context: &CallContext) -> Lent<S> {
-        match self.lent.take() {
-            Some(mut lent) => {
-                lent.context.become_like(context);
-                lent
-            }
-            None => Lent {
-                server: self.server.clone(),
-                context: context.clone(),
-            },
         }
     }
 }
@@ -179,7 +170,7 @@ where
 struct Panicked;
 
 /// Polls the future in `cell`; a panic ends it.
-#[inline]
+#[inline(always)]
 fn poll<P: Procedure, F: Future>(
     cell: &mut Cell<F>,
     cx: &mut Context<'_>,

@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use oncrpc_xdr::Writer;
 
-use crate::auth::{AuthCache, AuthVerdict, ServerAuth, StandardAuth};
+use crate::auth::{AuthVerdict, ServerAuth, StandardAuth};
 use crate::call::error::Refusal;
-use crate::message::{CallFault, CallHeader, Message, RPC_VERSION};
-use crate::serve::context::{CallContext, set_shared};
+use crate::message::{self, AUTH_AT, CallFault, CallHeader, Message, RPC_VERSION};
 use crate::serve::reply::{Framing, Reply};
-use crate::serve::reverse::Origin;
 use crate::serve::service::{Call, Dispatch, Service};
+use crate::serve::session::Session;
 use crate::serve::step::Step;
 
 /// What a server serves: one service for each version of each program.
@@ -77,39 +76,6 @@ impl fmt::Debug for Services {
     }
 }
 
-/// What is kept of a peer between its calls.
-#[derive(Debug)]
-pub struct Session {
-    /// That of the call at hand, and of the last one when there is none.
-    context: CallContext,
-    auth: AuthCache,
-}
-
-impl Session {
-    /// A peer that has not called yet.
-    pub fn new(origin: impl Into<Origin>) -> Self {
-        Self {
-            context: CallContext::new(origin, None, 0),
-            auth: AuthCache::default(),
-        }
-    }
-
-    /// Makes it that of another peer, at no cost unless somebody still holds on to where the last call came from. What
-    /// was learned of credentials holds for every peer.
-    pub fn pass_to(&mut self, origin: Origin) {
-        match Arc::get_mut(&mut self.context.origin) {
-            Some(last) => *last = origin,
-            None => self.context.origin = Arc::new(origin),
-        }
-        self.context.identity = None;
-    }
-
-    /// Where its calls come from.
-    pub fn origin(&self) -> &Arc<Origin> {
-        &self.context.origin
-    }
-}
-
 /// Services with their dispatchers open: where a message becomes a reply.
 ///
 /// A worker takes one for a batch of messages and hands it back: an idle connection owns none.
@@ -145,6 +111,7 @@ impl Ladder {
     }
 
     /// Takes one message up the ladder and writes the reply, if there is one yet, behind what `out` holds.
+    #[inline(always)]
     pub fn answer<'m>(
         &mut self,
         session: &mut Session,
@@ -152,47 +119,81 @@ impl Ladder {
         framing: Framing,
         out: &mut Writer,
     ) -> Step {
-        self.answer_lent(session, message.into(), framing, out)
-    }
-
-    fn answer_lent(
-        &mut self,
-        session: &mut Session,
-        message: Message<'_>,
-        framing: Framing,
-        out: &mut Writer,
-    ) -> Step {
-        let Some(header) = &CallHeader::read(&message) else {
+        let message = message.into();
+        let Some((xid, id, behind)) = message::split_call(&message) else {
             return refuse(CallFault::of(&message), framing, out);
         };
-        let mut reply = Reply::new(out, framing, header.xid);
-        session.context.xid = header.xid;
-        match self.services.auth.accept(header, &mut session.auth) {
-            AuthVerdict::Accept(identity) => set_shared(&mut session.context.identity, identity),
-            AuthVerdict::Deny(stat) => return reply.refuse(&Refusal::Auth(stat)),
-            AuthVerdict::Drop => return Step::Silent,
-        };
-        let wanted = (header.procedure.program, header.procedure.version);
-        // One call is like the one before, most of the time.
-        if self.places.get(self.last).map(|place| place.key) != Some(wanted) {
-            self.last = match self.services.find(wanted) {
-                Ok(index) => index,
-                Err(refusal) => return reply.refuse(&refusal),
-            };
-        }
-        let Some(place) = self.places.get_mut(self.last) else {
-            return reply.refuse(&Refusal::ProgUnavail);
+        session.context.xid = xid;
+        let body = match session.lets_in(behind) {
+            Some(len) => AUTH_AT.saturating_add(len),
+            None => match self.judge(session, &message, framing, out) {
+                Ok(body) => body,
+                Err(step) => return step,
+            },
         };
         let call = Call {
-            header,
             message,
+            id,
+            flavor: session.flavor,
+            body,
             context: &session.context,
         };
-        // The last rungs, procedure and arguments, are the dispatcher's: it knows them.
-        place
-            .dispatcher
-            .get_or_insert_with(|| place.service.clone().open())
-            .call(&call, &mut reply)
+        let mut reply = Reply::new(out, framing, xid);
+        // One call is like the one before, most of the time.
+        let wanted = (id.program, id.version);
+        match self.places.get_mut(self.last) {
+            Some(place) if place.key == wanted => place.call(&call, &mut reply),
+            _ => self.call_another(wanted, &call, &mut reply),
+        }
+    }
+
+    /// Has a credential and verifier judged that are not those of the last call; gives back where the arguments start.
+    #[inline(never)]
+    fn judge(
+        &self,
+        session: &mut Session,
+        message: &[u8],
+        framing: Framing,
+        out: &mut Writer,
+    ) -> Result<usize, Step> {
+        let Some(header) = CallHeader::read(message) else {
+            return Err(refuse(CallFault::of(message), framing, out));
+        };
+        let auth = &self.services.auth;
+        match auth.accept(&header) {
+            AuthVerdict::Accept(identity) => {
+                session.let_in(message, &header, identity, auth.is_constant());
+                Ok(header.args())
+            }
+            AuthVerdict::Deny(stat) => {
+                let mut reply = Reply::new(out, framing, header.xid);
+                Err(reply.refuse(&Refusal::Auth(stat)))
+            }
+            AuthVerdict::Drop => Err(Step::Silent),
+        }
+    }
+
+    /// Answers a call of another program or version than the last one's.
+    #[inline(never)]
+    fn call_another(&mut self, wanted: (u32, u32), call: &Call<'_>, reply: &mut Reply<'_>) -> Step {
+        self.last = match self.services.find(wanted) {
+            Ok(index) => index,
+            Err(refusal) => return reply.refuse(&refusal),
+        };
+        match self.places.get_mut(self.last) {
+            Some(place) => place.call(call, reply),
+            None => reply.refuse(&Refusal::ProgUnavail),
+        }
+    }
+}
+
+impl Place {
+    /// The last rungs, procedure and arguments, are the dispatcher's: it knows them.
+    #[inline]
+    fn call(&mut self, call: &Call<'_>, reply: &mut Reply<'_>) -> Step {
+        self.dispatcher
+            .get_or_insert_with(|| self.service.clone().open())
+            .call(call, reply)
     }
 }
 

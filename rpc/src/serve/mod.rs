@@ -9,4 +9,5 @@ pub mod ladder;
 pub mod reply;
 pub mod reverse;
 pub mod service;
+pub mod session;
 pub mod step;

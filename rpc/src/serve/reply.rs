@@ -134,8 +134,14 @@ impl<'a> Reply<'a> {
     }
 
     /// Answers that there are no results.
+    #[inline(never)]
     pub fn reject(&mut self, reject: Reject) -> Step {
         Answered::from(reject).answer(self)
+    }
+
+    /// Answers that there is no such procedure.
+    pub fn proc_unavail(&mut self) -> Step {
+        self.refuse(&Refusal::ProcUnavail)
     }
 
     /// Answers what is known after some time, framed as this reply is.

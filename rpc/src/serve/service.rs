@@ -7,9 +7,9 @@ use bytes::Bytes;
 use oncrpc_xdr::{DecodeError, Wire};
 
 use crate::call::caller::{ProcedureId, ProcedureInfo};
-use crate::message::{CallHeader, Message};
+use crate::message::Message;
 use crate::serve::context::CallContext;
-use crate::serve::reply::{Reject, Reply};
+use crate::serve::reply::Reply;
 use crate::serve::step::Step;
 
 /// One version of one program, ready to be served.
@@ -42,6 +42,7 @@ pub trait Dispatch: Send {
 }
 
 impl<F: FnMut(&Call<'_>, &mut Reply<'_>) -> Step + Send> Dispatch for F {
+    #[inline]
     fn call(&mut self, call: &Call<'_>, reply: &mut Reply<'_>) -> Step {
         self(call, reply)
     }
@@ -50,25 +51,28 @@ impl<F: FnMut(&Call<'_>, &mut Reply<'_>) -> Step + Send> Dispatch for F {
 /// A call that has passed every check before its arguments.
 #[derive(Debug)]
 pub struct Call<'a> {
-    pub(crate) header: &'a CallHeader<'a>,
     pub(crate) message: Message<'a>,
+    pub(crate) id: ProcedureId,
+    pub(crate) flavor: u32,
+    /// Where the arguments start: bytes from the start of the message.
+    pub(crate) body: usize,
     pub(crate) context: &'a CallContext,
 }
 
 impl Call<'_> {
     /// The procedure's number.
     pub fn procedure(&self) -> u32 {
-        self.header.procedure.procedure
+        self.id.procedure
     }
 
     /// Program, version and procedure.
     pub fn id(&self) -> ProcedureId {
-        self.header.procedure
+        self.id
     }
 
     /// The [flavor](crate::auth::flavor) of the credential.
     pub fn flavor(&self) -> u32 {
-        self.header.credential.flavor
+        self.flavor
     }
 
     /// Who calls.
@@ -83,14 +87,18 @@ impl Call<'_> {
 
     /// The arguments as they came.
     pub fn raw_args(&self) -> Bytes {
-        let args = self.message.get(self.header.args()..).unwrap_or_default();
-        self.message.share(args)
+        self.message.share(self.args_in_place())
+    }
+
+    /// The arguments where they lie.
+    pub(crate) fn args_in_place(&self) -> &[u8] {
+        self.message.get(self.body..).unwrap_or_default()
     }
 
     /// The arguments. Bytes behind them are ignored, as libtirpc and Linux do.
     pub fn args<W: Wire>(&self) -> Result<W::Value, DecodeError> {
         let mut r = self.message.reader();
-        r.take(self.header.args())?;
+        r.take(self.body)?;
         W::decode(&mut r)
     }
 }
@@ -100,6 +108,7 @@ impl Call<'_> {
 pub struct OwnedCall {
     message: Bytes,
     id: ProcedureId,
+    flavor: u32,
     /// Where the arguments start.
     body: usize,
     context: CallContext,
@@ -123,13 +132,11 @@ impl OwnedCall {
 
     /// Has it answered.
     pub fn answer(&self, dispatch: &mut dyn Dispatch, reply: &mut Reply<'_>) -> Step {
-        let Ok(header) = CallHeader::parse(&self.message) else {
-            // It has been read before: this does not happen.
-            return reply.reject(Reject::SystemErr);
-        };
         let call = Call {
-            header: &header,
             message: (&self.message).into(),
+            id: self.id,
+            flavor: self.flavor,
+            body: self.body,
             context: &self.context,
         };
         dispatch.call(&call, reply)
@@ -140,8 +147,9 @@ impl From<&Call<'_>> for OwnedCall {
     fn from(call: &Call<'_>) -> Self {
         Self {
             message: call.message.to_bytes(),
-            id: call.id(),
-            body: call.header.args(),
+            id: call.id,
+            flavor: call.flavor,
+            body: call.body,
             context: call.context.clone(),
         }
     }
@@ -218,7 +226,7 @@ macro_rules! service {
                 move |call: &$crate::Call<'_>, reply: &mut $crate::Reply<'_>| {
                     match call.procedure() {
                         $($number => $method.call(call, reply),)*
-                        _ => reply.reject($crate::Reject::ProcUnavail),
+                        _ => reply.proc_unavail(),
                     }
                 },
             )

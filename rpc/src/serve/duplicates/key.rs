@@ -39,7 +39,7 @@ pub(super) enum Holder {
 impl CallKey {
     pub(super) fn of(call: &Call<'_>, by_port: bool, hasher: &RandomState) -> Self {
         let peer = call.context.peer();
-        let args = call.message.get(call.header.args()..).unwrap_or_default();
+        let args = call.args_in_place();
         let mut hash = hasher.build_hasher();
         peer.netid.hash(&mut hash);
         match peer.remote {
@@ -49,8 +49,8 @@ impl CallKey {
             Address::Unix(peer) => (peer.uid, peer.gid, peer.pid).hash(&mut hash),
             Address::Local => {}
         }
-        call.header.xid.hash(&mut hash);
-        call.header.procedure.hash(&mut hash);
+        call.context.xid.hash(&mut hash);
+        call.id.hash(&mut hash);
         call.flavor().hash(&mut hash);
         match call.context.identity() {
             Some(Identity::Sys(parms)) => {
@@ -61,7 +61,7 @@ impl CallKey {
         args.len().hash(&mut hash);
         args.get(..LOOKED_AT).unwrap_or(args).hash(&mut hash);
         Self {
-            xid: call.header.xid,
+            xid: call.context.xid,
             hash: hash.finish(),
             holder: Holder::of(&peer.remote),
         }
@@ -95,7 +95,7 @@ mod tests {
 
     use super::*;
     use crate::call::caller::ProcedureId;
-    use crate::message::{self, CallHeader};
+    use crate::message::{self, AUTH_AT};
     use crate::netid::Netid;
     use crate::peer::{Peer, UnixPeer};
     use crate::proto::rpc_msg::AuthsysParms;
@@ -173,8 +173,10 @@ mod tests {
                 interface: None,
             };
             let call = Call {
-                header: &CallHeader::parse(&message).unwrap(),
                 message: (&message).into(),
+                id: self.id,
+                flavor: self.flavor,
+                body: AUTH_AT + 16,
                 context: &CallContext::new(peer, identity, self.xid),
             };
             CallKey::of(&call, by_port, hasher)

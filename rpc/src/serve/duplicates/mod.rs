@@ -160,19 +160,20 @@ mod tests {
 
     use super::*;
     use crate::call::caller::ProcedureId;
-    use crate::message::{self, CallHeader};
+    use crate::message::{self, AUTH_AT};
     use crate::netid::Netid;
     use crate::peer::Peer;
     use crate::serve::context::CallContext;
 
+    const ID: ProcedureId = ProcedureId {
+        program: 100_003,
+        version: 3,
+        procedure: 12,
+    };
+
     fn message(xid: u32) -> Bytes {
-        let id = ProcedureId {
-            program: 100_003,
-            version: 3,
-            procedure: 12,
-        };
         let mut w = Writer::new();
-        message::write_call(&mut w, xid, id);
+        message::write_call(&mut w, xid, ID);
         w.raw(&[0; 16]);
         w.into_bytes()
     }
@@ -184,8 +185,10 @@ mod tests {
             .map(|xid| {
                 let message = message(xid);
                 let call = Call {
-                    header: &CallHeader::parse(&message).unwrap(),
                     message: (&message).into(),
+                    id: ID,
+                    flavor: 0,
+                    body: AUTH_AT + 16,
                     context: &CallContext::new(Peer::local(Netid::Local), None, xid),
                 };
                 match cache.begin(&call, Framing::Record, Instant::now(), || ((), ())) {

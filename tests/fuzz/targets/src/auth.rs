@@ -1,12 +1,13 @@
 //! Credentials: each is judged by its own bytes.
 
-use oncrpc::auth::{AuthCache, AuthVerdict, Identity, MAX_AUTH_BODY, ServerAuth, StandardAuth};
-use oncrpc::message::CallHeader;
+use std::sync::Arc;
+
+use oncrpc::auth::MAX_AUTH_BODY;
 use oncrpc::proto::rpc_msg::{AuthStat, AuthsysParms};
-use oncrpc::{Refusal, Session};
+use oncrpc::{Call, Ladder, Refusal, Reply, Services, Session, service};
 use oncrpc_xdr::{Bytes, Decode, Reader, Writer, to_bytes};
 
-use crate::peers::{Answered, answer, call_words, echo, nobody};
+use crate::peers::{Answered, PROGRAM, answer, call_words, echo, nobody};
 
 /// An AUTH_SYS credential is what it says or malformed, whatever came before it on the same connection.
 pub fn sys(data: &[u8]) {
@@ -14,32 +15,31 @@ pub fn sys(data: &[u8]) {
         return;
     };
     let (first, second) = bodies.split_at(bodies.len().min(usize::from(*cut)));
-    let mut cache = AuthCache::default();
+    let (mut ladder, mut session) = (who_am_i(), Session::new(nobody()));
     for body in [first, second, second, first] {
-        let call = call(SYS, body, NONE, &[]);
-        let Ok(header) = CallHeader::parse(&call) else {
-            assert!(body.len() > MAX_AUTH_BODY as usize);
-            continue;
-        };
         let expected = match AuthsysParms::decode(&mut Reader::new(body)) {
-            Ok(parms) => {
+            Ok(parms) if body.len() <= MAX_AUTH_BODY as usize => {
                 assert!(parms.machinename.as_bytes().len() <= 255 && parms.gids.len() <= 16);
-                let encoded = to_bytes(&parms).map(|bytes| bytes.len());
-                assert!(encoded.is_ok_and(|len| len <= body.len()));
-                Some(Identity::Sys(parms))
+                let encoded = to_bytes(&parms).unwrap_or_default();
+                assert!((20..=body.len()).contains(&encoded.len()));
+                Answered::Results(encoded)
             }
-            Err(_) => None,
+            _ => Answered::Refused(Refusal::Auth(AuthStat::Badcred)),
         };
-        match StandardAuth.accept(&header, &mut cache) {
-            AuthVerdict::Accept(identity) => {
-                assert_eq!(identity.map(|identity| &**identity), expected.as_ref());
-            }
-            other => {
-                assert_eq!(other, AuthVerdict::Deny(AuthStat::Badcred));
-                assert_eq!(expected, None);
-            }
-        }
+        let call = call(SYS, body, NONE, &[]);
+        assert_eq!(answer(&mut ladder, &mut session, &call), expected);
     }
+}
+
+/// A ladder whose one program answers as whom it was called.
+fn who_am_i() -> Ladder {
+    let service = service(PROGRAM, 1, &[], Arc::new(()), |_| {
+        Box::new(|call: &Call<'_>, reply: &mut Reply<'_>| {
+            let parms = call.context().auth_sys().map(to_bytes);
+            reply.success_raw(&parms.and_then(Result::ok).unwrap_or_default())
+        })
+    });
+    Ladder::new(Arc::new(Services::new([service])))
 }
 
 /// Any credential and verifier are answered once: who is nobody or says who it is gets results.

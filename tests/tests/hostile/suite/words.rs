@@ -31,9 +31,9 @@ pub const HAZARDS: &[Hazard] = &[
     Hazard {
         name: "one_more",
         guards: Guard {
-            file: "rpc/src/auth/server.rs",
-            code: "self.body != body {",
-            mutant: "self.body.len() != body.len() {",
+            file: "rpc/src/serve/session.rs",
+            code: "auth_and_args.starts_with(&self.auth)",
+            mutant: "auth_and_args.len() >= self.auth.len()",
         },
         make: Make::Field(|shape, at| with_number(shape, at, |found| found.wrapping_add(1))),
     },

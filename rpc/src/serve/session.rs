@@ -1,0 +1,73 @@
+//! What is kept of a peer between its calls.
+
+use std::sync::Arc;
+
+use crate::auth::Identity;
+use crate::message::{AUTH_AT, CallHeader};
+use crate::serve::context::CallContext;
+use crate::serve::reverse::Origin;
+
+/// What is kept of a peer between its calls.
+#[derive(Debug)]
+pub struct Session {
+    /// That of the call at hand, and of the last one when there is none.
+    pub(crate) context: CallContext,
+    /// The credential and verifier by which the last call was let in, as they stand in it; empty if that says nothing
+    /// about other calls.
+    auth: Vec<u8>,
+    /// The flavor of that credential.
+    pub(crate) flavor: u32,
+}
+
+impl Session {
+    /// A peer that has not called yet.
+    pub fn new(origin: impl Into<Origin>) -> Self {
+        Self {
+            context: CallContext::new(origin, None, 0),
+            auth: Vec::new(),
+            flavor: 0,
+        }
+    }
+
+    /// Makes it that of another peer, at no cost unless somebody still holds on to where the last call came from. What
+    /// was learned of credentials holds for every peer.
+    pub fn pass_to(&mut self, origin: Origin) {
+        match Arc::get_mut(&mut self.context.origin) {
+            Some(last) => *last = origin,
+            None => self.context.origin = Arc::new(origin),
+        }
+    }
+
+    /// Where its calls come from.
+    pub fn origin(&self) -> &Arc<Origin> {
+        &self.context.origin
+    }
+
+    /// How many bytes the credential and verifier have that stand at the front of these, if a call with the same ones
+    /// was let in before: this one is, too, in the same name.
+    ///
+    /// Nearly all calls of a peer are alike, and to compare is less than to read and judge.
+    #[inline]
+    pub(crate) fn lets_in(&self, auth_and_args: &[u8]) -> Option<usize> {
+        let known = !self.auth.is_empty() && auth_and_args.starts_with(&self.auth);
+        known.then_some(self.auth.len())
+    }
+
+    /// Takes note of a call that was let in: in whose name, and whether that holds for all calls that come with the same
+    /// credential and verifier.
+    pub(crate) fn let_in(
+        &mut self,
+        message: &[u8],
+        header: &CallHeader<'_>,
+        identity: Option<Arc<Identity>>,
+        holds: bool,
+    ) {
+        self.context.identity = identity;
+        self.flavor = header.credential.flavor;
+        self.auth.clear();
+        if holds {
+            let auth = message.get(AUTH_AT..header.args());
+            self.auth.extend_from_slice(auth.unwrap_or_default());
+        }
+    }
+}
