@@ -11,7 +11,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 command -v valgrind >/dev/null || { echo "tests/counts.sh: needs valgrind (apt-get install valgrind)" >&2; exit 1; }
-cargo build --quiet --release --locked --package oncrpc-tests --example serve_calls --example codec --example look_ups
+cargo build --quiet --release --locked --package oncrpc-tests --example serve_calls --example make_calls --example codec --example look_ups
 programs=${CARGO_TARGET_DIR:-target}/release/examples
 
 # instructions COMMAND...: how many that is, in all its threads.
@@ -29,12 +29,13 @@ count() {
     echo "$name $(((more - less) / ((many - few) * each)))"
 }
 
-# Each is of one call in a batch of 64 over a connection: driver, ladder, generated dispatcher and handler; or of one call's header,
-# one small struct, one number or one entry of a directory's 10,000.
+# Each is of one call in a batch of 64 over a connection: driver, ladder, generated dispatcher and handler, or, as `call`, generated
+# client, channel, call table and driver; or of one call's header, one small struct, one number or one entry of a directory's 10,000.
 counted() {
     for load in null null-sys add-sys greet wait; do
         count "$load" 100 300 64 "$programs/serve_calls" "$load"
     done
+    count call 20 60 64 "$programs/make_calls" 64
     for case in header-decode small-encode small-decode small-borrow; do
         count "$case" 1000 3000 1 "$programs/codec" "$case"
     done

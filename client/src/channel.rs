@@ -6,9 +6,11 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use oncrpc::call::caller::MAX_TIMEOUT;
 use oncrpc::call::carrier::{Arguments, Carrier};
 use oncrpc::{CallError, CallOptions, ProcedureId};
 use oncrpc_transport::stream::ByteStream;
+use tokio::time::Instant;
 
 use crate::builder::Builder;
 use crate::given;
@@ -83,10 +85,9 @@ impl Channel {
     /// It tries even while calls leave a server alone that could not be reached before.
     pub async fn connect(&self) -> Result<(), CallError> {
         self.shared.end_rest();
-        Tries::new(&self.shared, &CallOptions::default())
-            .next()
-            .await
-            .map(|_| ())
+        let timeout = self.shared.setup.settings.timeout.min(MAX_TIMEOUT);
+        let mut tries = Tries::new(&self.shared, Instant::now(), timeout);
+        tries.next().await.map(|_| ())
     }
 
     /// Waits until the channel has no connection: ready at once if it has not connected yet, otherwise when its
@@ -113,14 +114,20 @@ impl Carrier for Channel {
         args: &impl Arguments,
         options: &CallOptions,
     ) -> Result<Bytes, CallError> {
-        let mut tries = Tries::new(&self.shared, options);
-        loop {
-            let (connection, options) = tries.next().await?;
-            match connection.carry(id, args, options).await {
-                Err(error) if tries.another(&error).await => {}
-                result => return result.map_err(|error| tries.whole(error)),
+        let begun = Instant::now();
+        let timeout = options.timeout_or(self.shared.setup.settings.timeout);
+        let auth = options.auth.as_ref();
+        let mut failed = None;
+        if let Some(connection) = self.shared.connected() {
+            let carried = connection.carry_since(begun.into_std(), timeout, id, args, auth);
+            match carried.await {
+                Ok(body) => return Ok(body),
+                Err(error) => failed = Some(error),
             }
         }
+        // In a box, so that a call which finds a connection does not take the memory for it.
+        let tries = Tries::new(&self.shared, begun, timeout);
+        Box::pin(tries.carry(id, args, auth, failed)).await
     }
 
     async fn carry_one_way(
@@ -129,12 +136,14 @@ impl Carrier for Channel {
         args: &impl Arguments,
         options: &CallOptions,
     ) -> Result<(), CallError> {
-        let mut tries = Tries::new(&self.shared, options);
+        let timeout = options.timeout_or(self.shared.setup.settings.timeout);
+        let mut tries = Tries::new(&self.shared, Instant::now(), timeout);
         loop {
-            let (connection, options) = tries.next().await?;
-            match connection.carry_one_way(id, args, options).await {
+            let next = tries.next().await?;
+            let options = options.clone().timeout(next.timeout);
+            match next.connection.carry_one_way(id, args, &options).await {
                 Err(error) if tries.another(&error).await => {}
-                result => return result.map_err(|error| tries.whole(error)),
+                result => return result.map_err(|error| error.in_all(timeout)),
             }
         }
     }

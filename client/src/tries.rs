@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oncrpc::{CallError, CallOptions};
+use bytes::Bytes;
+use oncrpc::auth::ClientAuth;
+use oncrpc::call::carrier::Arguments;
+use oncrpc::{CallError, ProcedureId};
 use oncrpc_transport::Connection;
 use oncrpc_transport::connection::random_xid;
 use tokio::time::{Instant, sleep_until};
@@ -15,39 +18,73 @@ use crate::shared::Shared;
 /// no datagram holds the call.
 pub(crate) struct Tries<'a> {
     shared: &'a Arc<Shared>,
-    options: CallOptions,
+    begun: Instant,
     timeout: Duration,
-    deadline: Instant,
     /// Tries that were never sent.
     unsent: u32,
-    /// None of the time has passed yet.
-    fresh: bool,
+}
+
+/// One try: on what connection, from when on, and how long it may take.
+pub(crate) struct Try {
+    pub(crate) connection: Connection,
+    pub(crate) begun: std::time::Instant,
+    pub(crate) timeout: Duration,
 }
 
 impl<'a> Tries<'a> {
-    pub(crate) fn new(shared: &'a Arc<Shared>, options: &CallOptions) -> Self {
-        let timeout = options.timeout_or(shared.setup.settings.timeout);
+    /// The tries of a call whose time is `timeout` from `begun` on.
+    pub(crate) fn new(shared: &'a Arc<Shared>, begun: Instant, timeout: Duration) -> Self {
         Self {
             shared,
-            options: options.clone(),
+            begun,
             timeout,
-            deadline: Instant::now() + timeout,
             unsent: 0,
-            fresh: true,
         }
     }
 
-    /// A connection for the next try, and how to call on it.
-    pub(crate) async fn next(&mut self) -> Result<(Connection, &CallOptions), CallError> {
-        if std::mem::take(&mut self.fresh)
-            && let Some(connection) = self.shared.connected()
-        {
-            self.options.timeout = Some(self.timeout);
-            return Ok((connection, &self.options));
+    /// Makes a call of which the first try failed, or that has to be connected first.
+    pub(crate) async fn carry(
+        mut self,
+        id: ProcedureId,
+        args: &impl Arguments,
+        auth: Option<&Arc<dyn ClientAuth>>,
+        mut failed: Option<CallError>,
+    ) -> Result<Bytes, CallError> {
+        loop {
+            if let Some(error) = failed
+                && !self.another(&error).await
+            {
+                return Err(error.in_all(self.timeout));
+            }
+            let Try {
+                connection,
+                begun,
+                timeout,
+            } = self.next().await?;
+            let carried = connection.carry_since(begun, timeout, id, args, auth);
+            match carried.await {
+                Ok(body) => return Ok(body),
+                Err(error) => failed = Some(error),
+            }
         }
-        let connection = self.shared.connection(self.deadline, self.timeout).await?;
-        self.options.timeout = Some(self.deadline.saturating_duration_since(Instant::now()));
-        Ok((connection, &self.options))
+    }
+
+    /// The next try.
+    pub(crate) async fn next(&mut self) -> Result<Try, CallError> {
+        let connection = self
+            .shared
+            .connection(self.deadline(), self.timeout)
+            .await?;
+        let begun = Instant::now();
+        Ok(Try {
+            connection,
+            begun: begun.into_std(),
+            timeout: self.deadline().saturating_duration_since(begun),
+        })
+    }
+
+    fn deadline(&self) -> Instant {
+        self.begun + self.timeout
     }
 
     /// Whether a call that failed is worth another try; waits until it is time for it.
@@ -57,7 +94,7 @@ impl<'a> Tries<'a> {
             self.unsent = 0;
             return true;
         }
-        let in_time = Instant::now() < self.deadline;
+        let in_time = Instant::now() < self.deadline();
         if !in_time || !matches!(error, CallError::Connect(_)) {
             return false;
         }
@@ -71,12 +108,7 @@ impl<'a> Tries<'a> {
         }
         // The server takes connections and closes them at once: that is no reason to make more of them.
         let wait = settings.reconnect.wait(self.unsent - 1, random_xid());
-        sleep_until(self.deadline.min(Instant::now() + wait)).await;
-        Instant::now() < self.deadline
-    }
-
-    /// The error as the caller sees it, who knows nothing of tries.
-    pub(crate) fn whole(&self, error: CallError) -> CallError {
-        error.in_all(self.timeout)
+        sleep_until(self.deadline().min(Instant::now() + wait)).await;
+        Instant::now() < self.deadline()
     }
 }

@@ -1,6 +1,7 @@
 //! What the callers on a connection share with its driver.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use oncrpc_xdr::{EncodeError, Writer};
 use tokio::sync::Notify;
 
 use crate::Link;
+use crate::connection::Turn;
 
 /// What callers and the driver share: the table, and the messages that are on their way from one to the
 /// other.
@@ -20,7 +22,12 @@ use crate::Link;
 pub(crate) struct Calls {
     state: Mutex<State>,
     framing: Framing,
-    /// Told when the driver has taken messages, and when the connection has ended.
+    /// Calls that may be in flight.
+    most: usize,
+    /// Whether the connection takes no more calls, for who asks without the lock.
+    over: AtomicBool,
+    /// Told when the driver has taken messages, when there is a place for a call that waits for one, and when the
+    /// connection has ended.
     changed: Notify,
 }
 
@@ -31,6 +38,8 @@ struct State {
     queue: Vec<Writer>,
     /// The calls that these are of.
     queued: Vec<u32>,
+    /// Calls that wait for a place among those in flight.
+    waiting: usize,
     /// Where arguments are encoded before they are sealed.
     args: Writer,
     driver: Option<Waker>,
@@ -42,19 +51,33 @@ struct State {
     abandoned: bool,
 }
 
-/// Who calls, from when on, and how long that may take.
-pub(crate) struct Caller {
-    pub(crate) auth: Arc<dyn ClientAuth>,
+/// Who calls, from when on, how long that may take, and who waits for it.
+pub(crate) struct Caller<'a> {
+    pub(crate) auth: &'a Arc<dyn ClientAuth>,
     pub(crate) now: Instant,
     pub(crate) timeout: Duration,
+    pub(crate) waker: &'a Waker,
+    /// The place that it has waited for, if it has.
+    pub(crate) turn: Option<Turn<'a>>,
+}
+
+/// What expiring has come to.
+pub(crate) struct Expired {
+    /// Whether something was sent again.
+    pub(crate) sent: bool,
+    /// When something is due next. If it is nothing, no reply is waited for; one that has come and was not taken yet
+    /// is not, since nobody says when it is.
+    pub(crate) next: Option<Instant>,
 }
 
 impl Calls {
-    pub(crate) fn new(table: CallTable, framing: Framing) -> Self {
+    /// Calls over messages in `framing`, `most` of them in flight at once.
+    pub(crate) fn new(table: CallTable, framing: Framing, most: usize) -> Self {
         let state = State {
             table,
             queue: Vec::new(),
             queued: Vec::new(),
+            waiting: 0,
             args: Writer::new(),
             driver: None,
             ended: None,
@@ -64,6 +87,8 @@ impl Calls {
         Self {
             state: Mutex::new(state),
             framing,
+            most,
+            over: AtomicBool::new(false),
             changed: Notify::new(),
         }
     }
@@ -72,27 +97,54 @@ impl Calls {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a call: its message is in the queue, whole, when this returns its xid.
+    /// Begins a call, unless as many are in flight as may be: its message is in the queue, whole, when this returns
+    /// its xid, and `caller`'s waker is woken when it has ended.
     pub(crate) fn begin(
         &self,
         id: ProcedureId,
         encode: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
-        caller: Caller,
-    ) -> Result<u32, CallError> {
-        let Caller { auth, now, timeout } = caller;
+        caller: Caller<'_>,
+    ) -> Result<Option<u32>, CallError> {
+        let Caller {
+            auth,
+            now,
+            timeout,
+            waker,
+            turn,
+        } = caller;
+        // Locked after the turn was taken, and so given back before it: leaving the line takes the lock, too.
         let mut state = self.lock();
+        let is_first = turn.is_some() || state.waiting == 0;
+        if !is_first || state.table.len() >= self.most {
+            return Ok(None);
+        }
         let xid = state.enqueue(self.framing, encode, |table, args, message| {
             let call = NewCall {
                 id,
                 args,
                 auth,
                 timeout,
+                waiter: Some(waker.clone()),
             };
             table.begin(now, call, message)
         })?;
         state.queued.push(xid);
         state.wake_driver();
-        Ok(xid)
+        Ok(Some(xid))
+    }
+
+    /// Has later calls wait for those that stand in line already, of which the caller is one as long as this is kept.
+    pub(crate) fn stand_in_line(&self) -> InLine<'_> {
+        let mut state = self.lock();
+        state.waiting = state.waiting.saturating_add(1);
+        InLine(self)
+    }
+
+    /// Waits until less calls are in flight than may be, or the connection has ended.
+    pub(crate) async fn place(&self) {
+        let most = self.most;
+        self.until(|state| state.table.len() < most || state.is_over().is_some())
+            .await;
     }
 
     /// Puts the message of a call that nobody waits for in the queue.
@@ -135,12 +187,26 @@ impl Calls {
 
     /// Asks whether call `xid` has ended; if not, `cx` is woken when it has.
     pub(crate) fn poll(&self, xid: u32, cx: &Context<'_>) -> Poll<Result<Bytes, CallError>> {
-        self.lock().table.poll(xid, cx)
+        let mut state = self.lock();
+        let polled = state.table.poll(xid, cx);
+        if polled.is_ready() {
+            self.made_room(&state);
+        }
+        polled
     }
 
     /// Forgets call `xid`.
     pub(crate) fn cancel(&self, xid: u32) {
-        self.lock().table.cancel(xid);
+        let mut state = self.lock();
+        state.table.cancel(xid);
+        self.made_room(&state);
+    }
+
+    /// Says that there is one call less.
+    fn made_room(&self, state: &State) {
+        if state.waiting > 0 {
+            self.changed.notify_waiters();
+        }
     }
 
     /// Says that nobody can call any more.
@@ -152,7 +218,7 @@ impl Calls {
 
     /// Whether the connection takes no more calls.
     pub(crate) fn has_ended(&self) -> bool {
-        self.lock().is_over().is_some()
+        self.over.load(Ordering::Acquire)
     }
 
     /// Gives the driver the messages that wait for it, unless its link has `most` bytes to write already, and
@@ -209,14 +275,14 @@ impl Calls {
         };
         state.refused = Some(Arc::new(io::ErrorKind::ConnectionRefused.into()));
         drop(state);
-        self.changed.notify_waiters();
+        self.tell_over();
         woken.into_iter().for_each(Waker::wake);
     }
 
-    /// Ends the calls whose time is up and sends again what is due; gives back whether it sent anything.
+    /// Ends the calls whose time is up and sends again what is due.
     ///
     /// If nothing is heard of the server any more, the connection has ended for later calls.
-    pub(crate) fn expire(&self, now: Instant, link: &mut impl Link) -> bool {
+    pub(crate) fn expire(&self, now: Instant, link: &mut impl Link) -> Expired {
         let mut state = self.lock();
         let mut woken = Vec::new();
         let mut sent = false;
@@ -233,22 +299,13 @@ impl Calls {
         if silent {
             state.refused = Some(Arc::new(io::ErrorKind::TimedOut.into()));
         }
+        let next = state.table.next_timer();
         drop(state);
         if silent {
-            self.changed.notify_waiters();
+            self.tell_over();
         }
         woken.into_iter().for_each(Waker::wake);
-        sent
-    }
-
-    /// When [`expire`](Self::expire) has something to do next.
-    pub(crate) fn next_timer(&self) -> Option<Instant> {
-        self.lock().table.next_timer()
-    }
-
-    /// Whether a reply is waited for. One that has come and was not taken yet is not: nobody says when it is.
-    pub(crate) fn in_flight(&self) -> bool {
-        self.lock().table.next_timer().is_some()
+        Expired { sent, next }
     }
 
     /// Whether nobody can call any more, nor waits for a reply, nor has sent what is not taken yet.
@@ -283,8 +340,24 @@ impl Calls {
         );
         state.ended = Some(error);
         drop(state);
-        self.changed.notify_waiters();
+        self.tell_over();
         woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// Says that the connection takes no more calls.
+    fn tell_over(&self) {
+        self.over.store(true, Ordering::Release);
+        self.changed.notify_waiters();
+    }
+}
+
+/// A call that waits for a place among those in flight.
+pub(crate) struct InLine<'a>(&'a Calls);
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.waiting = state.waiting.saturating_sub(1);
     }
 }
 

@@ -1,17 +1,17 @@
 //! The handle through which calls are made on a connection.
 
-use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use oncrpc::auth::{AuthNone, ClientAuth};
-use oncrpc::call::caller::DEFAULT_TIMEOUT;
+use oncrpc::call::caller::{DEFAULT_TIMEOUT, after};
 use oncrpc::call::carrier::{Arguments, Carrier};
 use oncrpc::{CallError, CallOptions, CallTable, Framing, ProcedureId};
-use oncrpc_xdr::Writer;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::calls::{self, Calls};
 use crate::{Driver, Limits, Link, clock};
@@ -23,6 +23,12 @@ use crate::{Driver, Limits, Link, clock};
 /// all.
 #[derive(Clone, Debug)]
 pub struct Connection {
+    terms: Arc<Terms>,
+}
+
+/// Whose calls these are, and how they are made.
+#[derive(Clone, Debug)]
+struct Terms {
     handle: Arc<Handle>,
     auth: Arc<dyn ClientAuth>,
     timeout: Duration,
@@ -31,8 +37,8 @@ pub struct Connection {
 #[derive(Debug)]
 pub(crate) struct Handle {
     calls: Arc<Calls>,
-    /// One for each call that may be in flight.
-    permits: Semaphore,
+    /// Held by the call that gets the next place, of those that wait for one; it goes round in the order in which they came.
+    first: Mutex<()>,
     /// Bytes in the queue above which one-way calls wait.
     unsent: usize,
 }
@@ -53,9 +59,9 @@ impl Connection {
         limits: impl Into<Arc<Limits>>,
     ) -> (Self, Driver<L>) {
         let limits = limits.into();
-        let calls = Arc::new(Calls::new(table, link.framing()));
+        let calls = Arc::new(Calls::new(table, link.framing(), limits.in_flight));
         let connection = Self::of(calls.clone(), &limits);
-        let handle = Arc::downgrade(&connection.handle);
+        let handle = Arc::downgrade(&connection.terms.handle);
         let driver = Driver::new(link, limits).calling(calls, handle);
         (connection, driver)
     }
@@ -63,24 +69,29 @@ impl Connection {
     /// A connection whose calls a driver of records takes up later.
     pub(crate) fn detached(limits: &Limits) -> (Self, Arc<Calls>) {
         let table = CallTable::new(random_xid());
-        let calls = Arc::new(Calls::new(table, Framing::Record));
+        let calls = Arc::new(Calls::new(table, Framing::Record, limits.in_flight));
         (Self::of(calls.clone(), limits), calls)
     }
 
     fn of(calls: Arc<Calls>, limits: &Limits) -> Self {
         Self::with_handle(Arc::new(Handle {
             calls,
-            permits: Semaphore::new(limits.in_flight),
+            first: Mutex::new(()),
             unsent: limits.unsent,
         }))
     }
 
+    fn on(terms: Terms) -> Self {
+        let terms = Arc::new(terms);
+        Self { terms }
+    }
+
     fn with_handle(handle: Arc<Handle>) -> Self {
-        Self {
+        Self::on(Terms {
             handle,
             auth: Arc::new(AuthNone),
             timeout: DEFAULT_TIMEOUT,
-        }
+        })
     }
 
     /// The connection that a handle is of, if anybody can still call on it.
@@ -91,13 +102,19 @@ impl Connection {
     /// The same connection, whose calls are made in the name of `auth` unless they say otherwise.
     #[must_use]
     pub fn with_auth(self, auth: Arc<dyn ClientAuth>) -> Self {
-        Self { auth, ..self }
+        Self::on(Terms {
+            auth,
+            ..(*self.terms).clone()
+        })
     }
 
     /// The same connection, whose calls are given `timeout` unless they say otherwise.
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
-        Self { timeout, ..self }
+        Self::on(Terms {
+            timeout,
+            ..(*self.terms).clone()
+        })
     }
 
     /// Whether the connection has ended; every new call fails from then on.
@@ -105,13 +122,59 @@ impl Connection {
     /// Over datagrams it has ended, too, when nobody listens at the server's port any more, or when a call was sent
     /// again and nothing was heard of the server in all its time.
     pub fn is_ended(&self) -> bool {
-        self.handle.calls.has_ended()
+        self.calls().has_ended()
     }
 
     /// Waits until the connection has ended.
     pub async fn ended(&self) {
-        self.handle.calls.ended().await;
+        self.calls().ended().await;
     }
+
+    /// Makes a call whose time is `timeout` from `begun` on, in the name of `auth` if there is one: for who has looked
+    /// at the clock already.
+    pub fn carry_since<'a, A: Arguments>(
+        &'a self,
+        begun: Instant,
+        timeout: Duration,
+        id: ProcedureId,
+        args: &'a A,
+        auth: Option<&'a Arc<dyn ClientAuth>>,
+    ) -> impl Future<Output = Result<Bytes, CallError>> + Send {
+        Carried {
+            connection: self,
+            begun,
+            timeout,
+            id,
+            args,
+            auth: auth.unwrap_or(&self.terms.auth),
+            stage: Stage::New,
+        }
+    }
+
+    /// Waits in line for a place among the calls in flight, until it is time.
+    async fn turn(&self, until: Instant) -> Option<Turn<'_>> {
+        let turn = async {
+            let in_line = self.calls().stand_in_line();
+            let first = self.terms.handle.first.lock().await;
+            self.calls().place().await;
+            Turn {
+                _in_line: in_line,
+                _first: first,
+            }
+        };
+        let until = tokio::time::Instant::from_std(until);
+        tokio::time::timeout_at(until, turn).await.ok()
+    }
+
+    fn calls(&self) -> &Calls {
+        &self.terms.handle.calls
+    }
+}
+
+/// Who holds this stands first in line for a place among the calls in flight.
+pub(crate) struct Turn<'a> {
+    _in_line: calls::InLine<'a>,
+    _first: MutexGuard<'a, ()>,
 }
 
 /// An xid to begin with, which the connection before this one did not have.
@@ -132,32 +195,9 @@ impl Carrier for Connection {
         args: &impl Arguments,
         options: &CallOptions,
     ) -> Result<Bytes, CallError> {
-        let given = options.timeout_or(self.timeout);
-        let (mut now, mut timeout) = (clock::now(), given);
-        let permits = &self.handle.permits;
-        let _permit = match permits.try_acquire() {
-            Ok(permit) => permit,
-            // INVARIANT: nobody closes the semaphore, so waiting ends with a permit or in time-out.
-            Err(_) => match tokio::time::timeout(given, permits.acquire()).await {
-                Ok(Ok(permit)) => {
-                    let begun = std::mem::replace(&mut now, clock::now());
-                    timeout = given.saturating_sub(now.saturating_duration_since(begun));
-                    permit
-                }
-                Ok(Err(_)) | Err(_) => return Err(never_sent(given)),
-            },
-        };
-        let auth = options.auth.as_ref().unwrap_or(&self.auth).clone();
-        let calls = &*self.handle.calls;
-        let write = |w: &mut Writer| args.write(w);
-        let xid = calls.begin(id, write, calls::Caller { auth, now, timeout })?;
-        let mut in_flight = InFlight {
-            calls,
-            xid: Some(xid),
-        };
-        let reply = poll_fn(|cx| calls.poll(xid, cx)).await;
-        in_flight.xid = None;
-        reply
+        let timeout = options.timeout_or(self.terms.timeout);
+        self.carry_since(clock::now(), timeout, id, args, options.auth.as_ref())
+            .await
     }
 
     /// It is ready when the message stands in the queue. While 4 MiB ([`Limits::unsent`]) of messages are there
@@ -168,27 +208,85 @@ impl Carrier for Connection {
         args: &impl Arguments,
         options: &CallOptions,
     ) -> Result<(), CallError> {
-        let timeout = options.timeout_or(self.timeout);
-        let room = self.handle.calls.room(self.handle.unsent);
+        let timeout = options.timeout_or(self.terms.timeout);
+        let room = self.calls().room(self.terms.handle.unsent);
         if tokio::time::timeout(timeout, room).await.is_err() {
             return Err(never_sent(timeout));
         }
-        let auth = options.auth.as_ref().unwrap_or(&self.auth);
-        let write = |w: &mut Writer| args.write(w);
-        self.handle.calls.send(id, write, &**auth)
+        let auth = options.auth.as_ref().unwrap_or(&self.terms.auth);
+        self.calls().send(id, |w| args.write(w), &**auth)
     }
 }
 
-/// A call that its future waits for; forgotten if that is dropped before the reply.
-struct InFlight<'a> {
-    calls: &'a Calls,
-    xid: Option<u32>,
+/// A call: begun at the first poll, or when there is a place for it, and forgotten if it is dropped before its reply.
+struct Carried<'a, A> {
+    connection: &'a Connection,
+    begun: Instant,
+    timeout: Duration,
+    id: ProcedureId,
+    args: &'a A,
+    auth: &'a Arc<dyn ClientAuth>,
+    stage: Stage<'a>,
 }
 
-impl Drop for InFlight<'_> {
+enum Stage<'a> {
+    /// Not begun yet, or over.
+    New,
+    /// As many calls are in flight as may be. In a box, since it is seldom and takes more memory than all the rest.
+    InLine(Pin<Box<dyn Future<Output = Option<Turn<'a>>> + Send + 'a>>),
+    InFlight(u32),
+}
+
+impl<A: Arguments> Future for Carried<'_, A> {
+    type Output = Result<Bytes, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let (connection, timeout) = (this.connection, this.timeout);
+        let calls = connection.calls();
+        loop {
+            let (now, left, turn) = match &mut this.stage {
+                Stage::InFlight(xid) => {
+                    let reply = ready!(calls.poll(*xid, cx));
+                    this.stage = Stage::New;
+                    return Poll::Ready(reply.map_err(|error| error.in_all(timeout)));
+                }
+                Stage::InLine(turn) => {
+                    let Some(turn) = ready!(turn.as_mut().poll(cx)) else {
+                        return Poll::Ready(Err(never_sent(timeout)));
+                    };
+                    let now = clock::now();
+                    let waited = now.saturating_duration_since(this.begun);
+                    (now, timeout.saturating_sub(waited), Some(turn))
+                }
+                Stage::New => (this.begun, timeout, None),
+            };
+            let caller = calls::Caller {
+                auth: this.auth,
+                now,
+                timeout: left,
+                waker: cx.waker(),
+                turn,
+            };
+            let args = this.args;
+            match calls.begin(this.id, |w| args.write(w), caller)? {
+                Some(xid) => {
+                    this.stage = Stage::InFlight(xid);
+                    return Poll::Pending;
+                }
+                None => {
+                    let turn = connection.turn(after(this.begun, timeout));
+                    this.stage = Stage::InLine(Box::pin(turn));
+                }
+            }
+        }
+    }
+}
+
+impl<A> Drop for Carried<'_, A> {
     fn drop(&mut self) {
-        if let Some(xid) = self.xid {
-            self.calls.cancel(xid);
+        if let Stage::InFlight(xid) = self.stage {
+            self.connection.calls().cancel(xid);
         }
     }
 }

@@ -430,15 +430,14 @@ impl<L: Link> Driver<L> {
         loop {
             let now = self.clock.now;
             // Datagrams may have to be sent again; on a stream nothing ever is.
-            let resent = self
-                .calls
-                .as_ref()
-                .is_some_and(|calls| calls.expire(now, &mut self.link));
-            if resent && let Err(error) = self.flush(cx) {
+            let calls = self.calls.as_ref();
+            let expired = calls.map(|calls| calls.expire(now, &mut self.link));
+            let (sent, call) =
+                expired.map_or((false, None), |expired| (expired.sent, expired.next));
+            if sent && let Err(error) = self.flush(cx) {
                 return Poll::Ready(error);
             }
-            let busy = self.serving.as_ref().is_some_and(Serving::is_busy)
-                || self.calls.as_ref().is_some_and(|calls| calls.in_flight());
+            let busy = self.serving.as_ref().is_some_and(Serving::is_busy) || call.is_some();
             self.clock.busy(busy);
             if let Some(activity) = &self.activity {
                 activity.busy(busy || self.link.unsent() > 0);
@@ -447,7 +446,6 @@ impl<L: Link> Driver<L> {
             if connection.is_some_and(|at| at <= now) {
                 return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, why));
             }
-            let call = self.calls.as_ref().and_then(|calls| calls.next_timer());
             let Some(next) = connection.into_iter().chain(call).min() else {
                 return Poll::Pending;
             };

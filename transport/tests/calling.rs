@@ -247,3 +247,39 @@ async fn the_last_replies_survive_calls_that_were_never_read() {
     client.read_to_end(&mut rest).await.unwrap();
     assert!(rest == args, "{} bytes of {}", rest.len(), args.len());
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_wait_for_a_place_get_it_in_the_order_in_which_they_came() {
+    let (ours, theirs) = duplex(1000);
+    let (_stop, _server) = serve(theirs, nobody(), Limits::SERVER);
+    let limits = Limits {
+        in_flight: 1,
+        ..Limits::CLIENT
+    };
+    let link = StreamLink::new(ours, limits.record);
+    let (connection, driver) = Connection::new(link, CallTable::new(1), limits);
+    tokio::spawn(driver.run());
+    let mut silent = connection.call_raw(SILENCE, Bytes::new(), CallOptions::default());
+    let soon = tokio::time::timeout(Duration::from_secs(1), &mut silent);
+    assert!(soon.await.is_err());
+    let ended = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let mut echoes = Vec::new();
+    for nth in 0..8 {
+        let (connection, ended) = (connection.clone(), ended.clone());
+        // Each stands in line when the next one comes.
+        tokio::task::yield_now().await;
+        echoes.push(tokio::spawn(async move {
+            let args = Bytes::from(vec![nth; 4]);
+            assert_eq!(echo(&connection, args.clone()).await.unwrap(), args);
+            ended.lock().unwrap().push(nth);
+        }));
+    }
+    tokio::task::yield_now().await;
+    for left in [0, 4] {
+        echoes[left].abort();
+    }
+    // Now there is a place, but it is not for who comes now; nor is it kept for who has left the line.
+    drop(silent);
+    assert_eq!(echo(&connection, Bytes::new()).await.unwrap(), "");
+    assert_eq!(*ended.lock().unwrap(), [1, 2, 3, 5, 6, 7]);
+}

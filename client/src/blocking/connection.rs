@@ -90,8 +90,9 @@ impl Connection {
             let call = NewCall {
                 id: message.id,
                 args: message.args,
-                auth: message.auth,
+                auth: &message.auth,
                 timeout: message.deadline.saturating_duration_since(now),
+                waiter: None,
             };
             table.begin(now, call, out)
         })?;

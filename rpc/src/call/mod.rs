@@ -9,6 +9,7 @@ mod procedures;
 mod refusals;
 pub mod retransmit;
 mod round_trip;
+mod slots;
 pub mod table;
 mod timers;
 

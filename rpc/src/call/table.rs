@@ -1,7 +1,5 @@
 //! The calls that a connection has in flight.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -15,6 +13,7 @@ use crate::call::error::CallError;
 use crate::call::refusals::{Refusals, Verdict};
 use crate::call::retransmit::Retransmit;
 use crate::call::round_trip::RoundTrips;
+use crate::call::slots::Slots;
 use crate::call::timers::{Timer, Timers};
 use crate::message::{self, ReplyHeader};
 
@@ -25,10 +24,9 @@ use crate::message::{self, ReplyHeader};
 /// exactly once: with its reply, at its deadline, or with the connection.
 #[derive(Debug)]
 pub struct CallTable {
-    calls: HashMap<u32, Entry, BuildHasherDefault<XidHasher>>,
+    calls: Slots<Entry>,
     /// When each waiting call expires or is sent again, the earliest first.
     timers: Timers,
-    next_xid: u32,
     /// When calls are repeated; `None` on a stream, where nothing is lost.
     round_trips: Option<RoundTrips>,
     /// When the last reply came, to whatever call.
@@ -44,9 +42,11 @@ pub struct NewCall<'a> {
     /// Encoded arguments.
     pub args: &'a Writer,
     /// Who calls.
-    pub auth: Arc<dyn ClientAuth>,
+    pub auth: &'a Arc<dyn ClientAuth>,
     /// Time that the call is given, from now on.
     pub timeout: Duration,
+    /// Who is woken when it has ended, as far as that is known yet; see [`CallTable::poll`].
+    pub waiter: Option<Waker>,
 }
 
 /// What is to be done because time has passed.
@@ -106,9 +106,8 @@ impl CallTable {
     /// call of this process for one of the process before.
     pub fn new(first_xid: u32) -> Self {
         Self {
-            calls: HashMap::default(),
+            calls: Slots::new(first_xid),
             timers: Timers::default(),
-            next_xid: first_xid,
             round_trips: None,
             heard: None,
             silent: false,
@@ -135,7 +134,12 @@ impl CallTable {
 
     /// Whether no call is waited for.
     pub fn is_empty(&self) -> bool {
-        self.calls.is_empty()
+        self.len() == 0
+    }
+
+    /// Calls that are waited for, those whose reply has come and was not taken yet included.
+    pub fn len(&self) -> usize {
+        self.calls.len()
     }
 
     /// Begins a call and writes its message behind what `out` holds; the xid names it from here on.
@@ -150,8 +154,9 @@ impl CallTable {
             args,
             auth,
             timeout,
+            waiter,
         } = call;
-        let xid = self.free_xid();
+        let xid = self.calls.next_xid();
         message::write_call(out, xid, id);
         let token = auth.seal(xid, id, args, out)?;
         let timeout = timeout.min(MAX_TIMEOUT);
@@ -171,8 +176,8 @@ impl CallTable {
             })
         });
         let mut entry = Entry {
-            state: State::Waiting(None),
-            auth,
+            state: State::Waiting(waiter),
+            auth: auth.clone(),
             tokens: Vec::new(),
             timeout,
             deadline,
@@ -192,21 +197,10 @@ impl CallTable {
         auth: &dyn ClientAuth,
         out: &mut Writer,
     ) -> Result<u32, CallError> {
-        let xid = self.free_xid();
+        let xid = self.calls.next_xid();
         message::write_call(out, xid, id);
         auth.seal(xid, id, args, out)?;
         Ok(xid)
-    }
-
-    /// The next xid that no call in flight has.
-    fn free_xid(&mut self) -> u32 {
-        loop {
-            let xid = self.next_xid;
-            self.next_xid = xid.wrapping_add(1);
-            if !self.calls.contains_key(&xid) {
-                return xid;
-            }
-        }
     }
 
     /// Takes a message that arrived at `now`; gives back who waits for it.
@@ -216,7 +210,7 @@ impl CallTable {
         let xid = ReplyHeader::xid(message)?;
         self.heard = Some(now);
         self.silent = false;
-        let entry = self.calls.get_mut(&xid)?;
+        let entry = self.calls.get_mut(xid)?;
         if !matches!(entry.state, State::Waiting(_)) {
             return None;
         }
@@ -246,10 +240,10 @@ impl CallTable {
         let xid = match quoted.first_chunk() {
             Some(xid) => Some(u32::from_be_bytes(*xid)),
             // Some hosts quote no more than the header of UDP.
-            None if self.calls.len() == 1 => self.calls.keys().next().copied(),
+            None if self.len() == 1 => self.calls.iter_mut().next().map(|(xid, _)| xid),
             None => None,
         };
-        let Some((xid, entry)) = xid.and_then(|xid| Some((xid, self.calls.get_mut(&xid)?))) else {
+        let Some((xid, entry)) = xid.and_then(|xid| Some((xid, self.calls.get_mut(xid)?))) else {
             return Refused::Noted;
         };
         let (State::Waiting(_), Some(again)) = (&entry.state, &mut entry.again) else {
@@ -275,12 +269,12 @@ impl CallTable {
     pub fn poll(&mut self, xid: u32, cx: &Context<'_>) -> Poll<Result<Bytes, CallError>> {
         // INVARIANT: the future that was given `xid` polls it until it ends and no longer.
         #[expect(clippy::expect_used, reason = "an ended call is not polled again")]
-        let entry = self.calls.get_mut(&xid).expect("call in flight");
+        let entry = self.calls.get_mut(xid).expect("call in flight");
         match &mut entry.state {
             State::Waiting(Some(waker)) => waker.clone_from(cx.waker()),
             State::Waiting(waker) => *waker = Some(cx.waker().clone()),
             State::Done(_) => {
-                let entry = self.calls.remove(&xid);
+                let entry = self.calls.remove(xid);
                 if let Some(Entry {
                     state: State::Done(result),
                     ..
@@ -295,14 +289,14 @@ impl CallTable {
 
     /// Forgets call `xid`, in flight or ended.
     pub fn cancel(&mut self, xid: u32) {
-        if let Some(entry) = self.calls.remove(&xid) {
+        if let Some(entry) = self.calls.remove(xid) {
             self.timers.remove(entry.timer, xid);
         }
     }
 
     /// Ends call `xid` with `error`, if it is in flight; gives back who waits for it.
     pub fn fail(&mut self, xid: u32, error: &CallError) -> Option<Waker> {
-        let call = self.calls.get_mut(&xid)?;
+        let call = self.calls.get_mut(xid)?;
         self.timers.remove(call.timer, xid);
         match call.state {
             State::Waiting(_) => call.finish(Err(error.clone())),
@@ -313,11 +307,9 @@ impl CallTable {
     /// Ends every call in flight with `error`; gives back who waits for them.
     pub fn fail_all(&mut self, error: &CallError) -> Vec<Waker> {
         self.timers.clear();
-        let waiting = self
-            .calls
-            .values_mut()
-            .filter(|call| matches!(call.state, State::Waiting(_)));
-        waiting
+        let calls = self.calls.iter_mut().map(|(_, call)| call);
+        calls
+            .filter(|call| matches!(call.state, State::Waiting(_)))
             .filter_map(|call| call.finish(Err(error.clone())))
             .collect()
     }
@@ -329,7 +321,7 @@ impl CallTable {
 
     /// When call `xid` is sent again or its time is up; `None` if it has ended.
     pub fn timer(&self, xid: u32) -> Option<Instant> {
-        let entry = self.calls.get(&xid)?;
+        let entry = self.calls.get(xid)?;
         matches!(entry.state, State::Waiting(_)).then_some(entry.timer.at)
     }
 
@@ -339,7 +331,7 @@ impl CallTable {
         if at > now {
             return None;
         }
-        let entry = self.calls.get_mut(&xid)?;
+        let entry = self.calls.get_mut(xid)?;
         self.timers.remove(entry.timer, xid);
         if entry.deadline <= now {
             let repeated = entry.again.as_ref().is_some_and(|again| again.sent > 1);
@@ -420,58 +412,3 @@ impl Entry {
 
 /// Time that a server has to listen again before a call that was refused once is sent the second time.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::auth::AuthNone;
-
-    /// Begins a call; gives back its xid.
-    fn begin(table: &mut CallTable) -> u32 {
-        let call = NewCall {
-            id: ProcedureId {
-                program: 1,
-                version: 1,
-                procedure: 1,
-            },
-            args: &Writer::new(),
-            auth: Arc::new(AuthNone),
-            timeout: Duration::from_secs(25),
-        };
-        let begun = table.begin(Instant::now(), call, &mut Writer::new());
-        begun.unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    #[test]
-    fn an_xid_that_a_call_in_flight_has_is_not_given_to_another() {
-        let mut table = CallTable::new(u32::MAX - 1);
-        let taken = [begin(&mut table), begin(&mut table), begin(&mut table)];
-        assert_eq!(taken, [u32::MAX - 1, u32::MAX, 0]);
-        table.cancel(u32::MAX);
-        // As it is when they have all been given once.
-        table.next_xid = u32::MAX - 1;
-        assert_eq!([begin(&mut table), begin(&mut table)], [u32::MAX, 1]);
-    }
-}
-
-/// Spreads xids, which we count up ourselves: nobody else chooses what goes into the map.
-#[derive(Debug, Default)]
-struct XidHasher(u64);
-
-impl Hasher for XidHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u32(byte.into());
-        }
-    }
-
-    fn write_u32(&mut self, xid: u32) {
-        self.0 = (self.0 ^ u64::from(xid))
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .rotate_left(32);
-    }
-}

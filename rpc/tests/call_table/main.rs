@@ -28,8 +28,9 @@ fn begin(table: &mut CallTable, now: Instant, timeout: u32) -> (u32, Vec<u32>) {
     let call = NewCall {
         id: ID,
         args: &args,
-        auth: Arc::new(AuthNone),
+        auth: &(Arc::new(AuthNone) as _),
         timeout: SECOND * timeout,
+        waiter: None,
     };
     let mut out = Writer::new();
     let Ok(xid) = table.begin(now, call, &mut out) else {
