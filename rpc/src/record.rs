@@ -259,10 +259,10 @@ pub fn begin(w: &mut Writer) -> Mark {
 /// Finishes the record that [`begin`] started; a record of 2 GiB and more cannot be one fragment.
 #[inline]
 pub fn finish(w: &mut Writer, start: Mark) -> Result<(), RecordError> {
-    let found = w.len_since(start).saturating_sub(MARK_LEN);
+    let (mark, found) = w.placeholder(start);
     match u32::try_from(found) {
         Ok(len) if len < LAST => {
-            w.patch_u32(start, LAST | len);
+            *mark = (LAST | len).to_be_bytes();
             Ok(())
         }
         _ => Err(RecordError::TooLong {

@@ -299,7 +299,6 @@ impl<L: Link> Driver<L> {
                 }
             };
             batch.bytes += arrived.message.len();
-            batch.progress = true;
             let said = match (message::message_type(&arrived.message), &mut self.serving) {
                 (Some(CALL), Some(serving)) if room == Room::Answers => {
                     answer(serving, arrived, framing, &mut batch)
@@ -331,7 +330,7 @@ impl<L: Link> Driver<L> {
                 activity.good(self.clock.now);
             }
         }
-        let progress = batch.progress;
+        let progress = batch.bytes > 0;
         self.finish(batch);
         Ok(Read { end, progress })
     }
@@ -379,7 +378,7 @@ impl<L: Link> Driver<L> {
         while let Some(serving) = &mut self.serving
             && let Some(message) = serving.next_held(self.link.unsent())
         {
-            batch.progress = true;
+            batch.bytes += message.len();
             let arrived = Arrived {
                 message: (&message).into(),
                 output: self.link.output(),
@@ -468,16 +467,17 @@ fn answer(
     let len = arrived.message.len();
     let ladder = batch.ladder.get_or_insert_with(|| serving.take_ladder());
     let step = serving.answer(ladder, arrived, framing);
-    batch.good |= !matches!(step, Step::Close);
-    match step {
+    let said = match step {
+        Step::Close => return Said::Last(Ok(())),
         Step::Done => Said::Reply,
         Step::Silent => Said::Nothing,
-        Step::Close => Said::Last(Ok(())),
         Step::Later(answer) => {
             serving.spawn(answer, len);
             Said::Nothing
         }
-    }
+    };
+    batch.good = true;
+    said
 }
 
 /// How far a driver has come when it is not waiting.
@@ -530,9 +530,8 @@ enum End {
 /// What is gathered over the messages of one turn.
 #[derive(Default)]
 struct Batch {
+    /// How many bytes they have.
     bytes: usize,
-    /// Whether there was a message.
-    progress: bool,
     /// Whether one of them was a call or a reply as it should be.
     good: bool,
     ladder: Option<Ladder>,

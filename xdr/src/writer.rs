@@ -20,7 +20,8 @@ use crate::{At, EncodeError, EncodeFault, Limits, Wire, XdrString, codec};
 /// w.u32(0); // a placeholder
 /// let body = w.mark();
 /// w.opaque(&Bytes::from(vec![7; 32 * 1024]), u32::MAX)?;
-/// w.patch_u32(length, w.len_since(body) as u32);
+/// let (word, behind) = w.placeholder(length);
+/// *word = (behind as u32).to_be_bytes();
 /// assert_eq!(w.chunks().count(), 2); // the data was not copied
 ///
 /// w.truncate(body); // it was a mistake
@@ -78,7 +79,8 @@ impl Writer {
     /// Bytes written so far, chained ones included.
     #[inline]
     pub fn len(&self) -> usize {
-        self.buf.len().saturating_add(self.chained_len)
+        // It cannot wrap: memory does not hold the list of so much chained data.
+        self.buf.len().wrapping_add(self.chained_len)
     }
 
     /// Whether nothing has been written.
@@ -141,18 +143,23 @@ impl Writer {
         }
     }
 
-    /// Replaces the 4 bytes at `mark`, which were written as a placeholder.
+    /// The word at `mark`, which was written as a placeholder, and how many bytes have been written behind it.
     ///
     /// # Panics
     ///
-    /// If they are not there, since the writer has been truncated to before them.
+    /// If it is not there, since the writer has been truncated to before it.
     #[inline]
     #[expect(
+        clippy::expect_used,
         clippy::indexing_slicing,
-        reason = "whoever patches has written the placeholder; to go on without would send a message that says nothing"
+        reason = "whoever asks has written the placeholder; to go on without would send a message that says nothing"
     )]
-    pub fn patch_u32(&mut self, mark: Mark, value: u32) {
-        self.buf[mark.buf..][..4].copy_from_slice(&value.to_be_bytes());
+    pub fn placeholder(&mut self, mark: Mark) -> (&mut [u8; 4], usize) {
+        let chained = self.chained_since(mark);
+        let (word, behind) = self.buf[mark.buf..]
+            .split_first_chunk_mut()
+            .expect("a placeholder was written");
+        (word, behind.len().saturating_add(chained))
     }
 
     /// What was written, if nothing is chained in: one slice, as it mostly is.

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use oncrpc_xdr::Writer;
+use oncrpc_xdr::{DecodeError, Writer};
 
 use crate::call::caller::{Args, Procedure, Results};
 use crate::serve::context::CallContext;
@@ -90,24 +90,17 @@ where
     pub fn call(&mut self, call: &Call<'_>, reply: &mut Reply<'_>) -> Step {
         let args = match call.args::<P::Args>() {
             Ok(args) => args,
-            Err(error) => {
-                log::debug!("{} from {}: {error}", P::INFO.name, call.context.peer());
-                return reply.reject(Reject::GarbageArgs);
-            }
+            Err(error) => return garbage_args(P::INFO.name, &error, call, reply),
         };
+        if let Some((_, lent)) = &mut self.kept {
+            lent.context.become_like(call.context);
+        }
         let mut cell = match self.kept.take() {
-            Some((mut cell, mut lent)) => {
-                lent.context.become_like(call.context);
+            Some((mut cell, lent)) => {
                 cell.set((self.make)(lent, args));
                 cell
             }
-            None => {
-                let lent = Lent {
-                    server: self.server.clone(),
-                    context: call.context.clone(),
-                };
-                Box::pin((self.make)(lent, args))
-            }
+            None => Box::pin((self.make)(self.lend(call.context), args)),
         };
         let Poll::Ready(ended) = poll::<P, F>(&mut cell, &mut Context::from_waker(Waker::noop()))
         else {
@@ -128,6 +121,26 @@ where
             Err(Panicked) => reply.reject(Reject::SystemErr),
         }
     }
+
+    /// What a future is lent when the last one has kept what it had, or there was none.
+    #[inline(never)]
+    fn lend(&self, context: &CallContext) -> Lent<S> {
+        Lent {
+            server: self.server.clone(),
+            context: context.clone(),
+        }
+    }
+}
+
+#[cold]
+fn garbage_args(
+    procedure: &str,
+    error: &DecodeError,
+    call: &Call<'_>,
+    reply: &mut Reply<'_>,
+) -> Step {
+    log::debug!("{procedure} from {}: {error}", call.context.peer());
+    reply.reject(Reject::GarbageArgs)
 }
 
 /// What the future of a handler comes to: what it was lent, and its results.

@@ -134,7 +134,6 @@ impl Ladder {
         let call = Call {
             message,
             id,
-            flavor: session.flavor,
             body,
             context: &session.context,
         };
@@ -162,8 +161,10 @@ impl Ladder {
         let auth = &self.services.auth;
         match auth.accept(&header) {
             AuthVerdict::Accept(identity) => {
-                session.let_in(message, &header, identity, auth.is_constant());
-                Ok(header.args())
+                let args = header.args();
+                let constant = auth.is_constant().then(|| message.get(AUTH_AT..args));
+                session.let_in(identity, constant.flatten());
+                Ok(args)
             }
             AuthVerdict::Deny(stat) => {
                 let mut reply = Reply::new(out, framing, header.xid);

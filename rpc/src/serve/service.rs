@@ -6,8 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use oncrpc_xdr::{DecodeError, Wire};
 
+use crate::auth::flavor;
 use crate::call::caller::{ProcedureId, ProcedureInfo};
-use crate::message::Message;
+use crate::message::{AUTH_AT, Message, words};
 use crate::serve::context::CallContext;
 use crate::serve::reply::Reply;
 use crate::serve::step::Step;
@@ -53,7 +54,6 @@ impl<F: FnMut(&Call<'_>, &mut Reply<'_>) -> Step + Send> Dispatch for F {
 pub struct Call<'a> {
     pub(crate) message: Message<'a>,
     pub(crate) id: ProcedureId,
-    pub(crate) flavor: u32,
     /// Where the arguments start: bytes from the start of the message.
     pub(crate) body: usize,
     pub(crate) context: &'a CallContext,
@@ -72,7 +72,8 @@ impl Call<'_> {
 
     /// The [flavor](crate::auth::flavor) of the credential.
     pub fn flavor(&self) -> u32 {
-        self.flavor
+        let credential = self.message.get(AUTH_AT..).unwrap_or_default();
+        words(credential).map_or(flavor::NONE, |[flavor]| flavor)
     }
 
     /// Who calls.
@@ -108,7 +109,6 @@ impl Call<'_> {
 pub struct OwnedCall {
     message: Bytes,
     id: ProcedureId,
-    flavor: u32,
     /// Where the arguments start.
     body: usize,
     context: CallContext,
@@ -135,7 +135,6 @@ impl OwnedCall {
         let call = Call {
             message: (&self.message).into(),
             id: self.id,
-            flavor: self.flavor,
             body: self.body,
             context: &self.context,
         };
@@ -148,7 +147,6 @@ impl From<&Call<'_>> for OwnedCall {
         Self {
             message: call.message.to_bytes(),
             id: call.id,
-            flavor: call.flavor,
             body: call.body,
             context: call.context.clone(),
         }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::auth::Identity;
-use crate::message::{AUTH_AT, CallHeader};
 use crate::serve::context::CallContext;
 use crate::serve::reverse::Origin;
 
@@ -15,8 +14,6 @@ pub struct Session {
     /// The credential and verifier by which the last call was let in, as they stand in it; empty if that says nothing
     /// about other calls.
     auth: Vec<u8>,
-    /// The flavor of that credential.
-    pub(crate) flavor: u32,
 }
 
 impl Session {
@@ -25,7 +22,6 @@ impl Session {
         Self {
             context: CallContext::new(origin, None, 0),
             auth: Vec::new(),
-            flavor: 0,
         }
     }
 
@@ -53,21 +49,11 @@ impl Session {
         known.then_some(self.auth.len())
     }
 
-    /// Takes note of a call that was let in: in whose name, and whether that holds for all calls that come with the same
-    /// credential and verifier.
-    pub(crate) fn let_in(
-        &mut self,
-        message: &[u8],
-        header: &CallHeader<'_>,
-        identity: Option<Arc<Identity>>,
-        holds: bool,
-    ) {
+    /// Takes note of a call that was let in: in whose name, and by which credential and verifier, if those let in every
+    /// call that comes with them.
+    pub(crate) fn let_in(&mut self, identity: Option<Arc<Identity>>, auth: Option<&[u8]>) {
         self.context.identity = identity;
-        self.flavor = header.credential.flavor;
         self.auth.clear();
-        if holds {
-            let auth = message.get(AUTH_AT..header.args());
-            self.auth.extend_from_slice(auth.unwrap_or_default());
-        }
+        self.auth.extend_from_slice(auth.unwrap_or_default());
     }
 }

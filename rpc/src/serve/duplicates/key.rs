@@ -175,7 +175,6 @@ mod tests {
             let call = Call {
                 message: (&message).into(),
                 id: self.id,
-                flavor: self.flavor,
                 body: AUTH_AT + 16,
                 context: &CallContext::new(peer, identity, self.xid),
             };

@@ -187,7 +187,6 @@ mod tests {
                 let call = Call {
                     message: (&message).into(),
                     id: ID,
-                    flavor: 0,
                     body: AUTH_AT + 16,
                     context: &CallContext::new(Peer::local(Netid::Local), None, xid),
                 };
