@@ -11,8 +11,11 @@ set -eu
 cd "$(dirname "$0")/.."
 
 command -v valgrind >/dev/null || { echo "tests/counts.sh: needs valgrind (apt-get install valgrind)" >&2; exit 1; }
-cargo build --quiet --release --locked --package oncrpc-tests --example serve_calls --example make_calls --example codec --example look_ups
-programs=${CARGO_TARGET_DIR:-target}/release/examples
+# By itself, as a server is built: beside an example, which is built as tests are, tokio would have the clock that tests can move.
+cargo build --quiet --release --locked --package oncrpc-tests --bin serve_calls
+cargo build --quiet --release --locked --package oncrpc-tests --example make_calls --example codec --example look_ups
+release=${CARGO_TARGET_DIR:-target}/release
+programs=$release/examples
 
 # instructions COMMAND...: how many that is, in all its threads.
 instructions() {
@@ -33,7 +36,7 @@ count() {
 # client, channel, call table and driver; or of one call's header, one small struct, one number or one entry of a directory's 10,000.
 counted() {
     for load in null null-sys add-sys greet wait; do
-        count "$load" 100 300 64 "$programs/serve_calls" "$load"
+        count "$load" 100 300 64 "$release/serve_calls" "$load"
     done
     count call 20 60 64 "$programs/make_calls" 64
     for case in header-decode small-encode small-decode small-borrow; do
