@@ -266,7 +266,9 @@ impl<L: Link> Driver<L> {
     /// Reads and handles messages until there are none, or enough for one turn.
     fn read_turn(&mut self, cx: &mut Context<'_>) -> io::Result<Read> {
         let mut batch = Batch::default();
-        self.answer_held(&mut batch);
+        if self.serving.as_ref().is_some_and(Serving::has_held) {
+            self.answer_held(&mut batch);
+        }
         let framing = self.link.framing();
         let end = loop {
             let room = self.room();
@@ -373,6 +375,7 @@ impl<L: Link> Driver<L> {
     }
 
     /// Answers the calls that were read when there was no room for them, as far as there is room now.
+    #[cold]
     fn answer_held(&mut self, batch: &mut Batch) {
         let framing = self.link.framing();
         while let Some(serving) = &mut self.serving

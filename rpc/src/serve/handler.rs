@@ -123,7 +123,7 @@ where
     }
 
     /// What a future is lent when the last one has kept what it had, or there was none.
-    #[inline(never)]
+    #[cold]
     fn lend(&self, context: &CallContext) -> Lent<S> {
         Lent {
             server: self.server.clone(),
