@@ -34,7 +34,8 @@ struct Known {
     names: HashMap<IpAddr, String>,
     /// Who was judged by these tables, so many addresses at most.
     judged: BTreeMap<IpAddr, bool>,
-    looked_at: Instant,
+    /// When the files are looked at again.
+    next_look: Instant,
     /// The files that all this was read from, as they were.
     read_from: Vec<(PathBuf, Option<Stamp>)>,
 }
@@ -149,7 +150,7 @@ impl HostsAccess {
             deny,
             names,
             judged: BTreeMap::new(),
-            looked_at: now,
+            next_look: now + LOOKED_AT_EVERY,
             read_from,
         }
     }
@@ -158,10 +159,10 @@ impl HostsAccess {
 impl Known {
     /// Whether the files are as they were when they were last looked at, if that is not so long ago, or as they are.
     fn is_current(&mut self, now: Instant) -> bool {
-        if now.saturating_duration_since(self.looked_at) < LOOKED_AT_EVERY {
+        if now < self.next_look {
             return true;
         }
-        self.looked_at = now;
+        self.next_look = now + LOOKED_AT_EVERY;
         let mut files = self.read_from.iter();
         files.all(|(path, stamp)| Stamp::of(path) == *stamp)
     }

@@ -33,6 +33,8 @@ use std::collections::{BTreeSet, HashMap};
 use oncrpc::netid::Protocol;
 use oncrpc_xdr::{Bytes, XdrString};
 
+use crate::keyed::Keyed;
+
 pub use change::Change;
 use entries::{Entries, Slot};
 pub use entry::{
@@ -59,7 +61,7 @@ pub const MAX_BYTES: u64 = 128 * MAX_ENTRIES as u64;
 pub struct Registry {
     entries: Entries,
     /// The one entry of a program, netid and version.
-    exact: HashMap<(u32, Id, u32), (Place, Slot)>,
+    exact: HashMap<(u32, Id, u32), (Place, Slot), Keyed>,
     /// The same programs, netids and versions in order: between which versions a program is there.
     versions: BTreeSet<(u32, Id, u32)>,
     /// By program and netid, those that version 2 sees and the others apart: for GETADDR and GETPORT, which make do
