@@ -1,4 +1,4 @@
-//! How small keys are hashed: those of the registry and of the statistics, at every look-up.
+//! How small keys are hashed: those of the registry, of the statistics and of who may call, at every look-up.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 /// library's hash takes.
 ///
 /// Nobody who chooses keys sees where they come to stand. How many there are is bounded besides: what is registered by its
-/// quota, and only this host registers; rows of the statistics by their number.
+/// quota, and only this host registers; rows of the statistics and remembered callers by their number.
 #[derive(Clone, Debug)]
 pub(crate) struct Keyed {
     start: u64,

@@ -1,6 +1,6 @@
 //! The files, read again when they have changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Host, Table, permits};
+use crate::keyed::Keyed;
 use oncrpc::fields;
 
 /// Who may call, as the files say it now.
@@ -33,7 +34,7 @@ struct Known {
     /// The names of hosts, where the tables ask for any.
     names: HashMap<IpAddr, String>,
     /// Who was judged by these tables, so many addresses at most.
-    judged: BTreeMap<IpAddr, bool>,
+    judged: HashMap<IpAddr, bool, Keyed>,
     /// When the files are looked at again.
     next_look: Instant,
     /// The files that all this was read from, as they were.
@@ -149,7 +150,7 @@ impl HostsAccess {
             allow,
             deny,
             names,
-            judged: BTreeMap::new(),
+            judged: HashMap::default(),
             next_look: now + LOOKED_AT_EVERY,
             read_from,
         }

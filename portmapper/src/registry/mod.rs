@@ -390,6 +390,10 @@ impl Registry {
 
     fn exactly(&self, program: u32, version: u32, netid: &XdrString) -> Option<&Stored> {
         let netid = self.netids.id(&folded(netid))?;
+        self.exactly_by(program, version, netid)
+    }
+
+    fn exactly_by(&self, program: u32, version: u32, netid: Id) -> Option<&Stored> {
         let (_, slot) = self.exact.get(&(program, netid, version))?;
         self.entries.in_slot(*slot)
     }
@@ -427,9 +431,10 @@ impl Registry {
     /// registered last: GETPORT.
     pub fn find_mapping(&self, program: u32, version: u32, protocol: Protocol) -> Option<Mapping> {
         let netid = XdrString::from_static(protocol.name());
-        let exact = self.find_version(program, version, &netid);
+        let netid = self.netids.id(&netid)?;
+        let exact = self.exactly_by(program, version, netid);
+        let exact = exact.and_then(|stored| self.registered_as(stored));
         exact.and_then(|exact| exact.mapping()).or_else(|| {
-            let netid = self.netids.id(&netid)?;
             let last = self.of_program.last((program, netid.half(true)))?;
             self.at(last)?.mapping()
         })
