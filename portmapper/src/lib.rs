@@ -42,6 +42,7 @@ pub mod hosts_access;
 pub mod interfaces;
 pub mod journal;
 pub mod keeper;
+mod keyed;
 pub mod limits;
 pub mod lock;
 pub mod logging;

@@ -137,6 +137,10 @@ impl Interface {
 /// An address as rpcbind reads it: strict about the host, while any text makes a port, of which the low 8
 /// bits of each half count.
 pub fn read(uaddr: &[u8], family: Family) -> Option<(IpAddr, u16)> {
+    // Nearly all are as they should be, and quickly read.
+    if let Ok(Uaddr::Inet(address)) = Uaddr::parse(uaddr, family) {
+        return Some((address.ip(), address.port()));
+    }
     let (host, high, low) = split_port(uaddr)?;
     let host = str::from_utf8(host).ok()?;
     let host = match family {

@@ -417,12 +417,16 @@ impl Portmapper {
         self.books().statistics.called(by, procedure);
     }
 
-    /// The answer to DUMP; none where those who read slowly hold so many older ones that there is no room for it.
-    pub fn dump(&self, by: Version) -> Option<Bytes> {
+    /// The answer to DUMP, where there is room for so many bytes of it. None where those who read slowly hold so many older
+    /// ones that there is no room for it here; and none that is known to be longer: it is not encoded to find that out.
+    pub fn dump(&self, by: Version, room: usize) -> Option<Bytes> {
         let registry = &mut self.books().registry;
         match by {
             Version::V2 => registry.may_dump_v2().then(|| registry.dump_v2()),
-            Version::V3 | Version::V4 => registry.may_dump().then(|| registry.dump()),
+            Version::V3 | Version::V4 => {
+                let may = registry.dump_len() <= room as u64 && registry.may_dump();
+                may.then(|| registry.dump())
+            }
         }
     }
 
@@ -531,3 +535,22 @@ impl Books {
 
 /// The portmapper's own program.
 pub(crate) const OWN_PROGRAM: u32 = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::ProgramNames;
+
+    #[test]
+    fn a_list_is_told_only_where_there_is_room_for_it() {
+        let state = StateDirectory::new("/nonexistent");
+        let log = RequestLog::new(false, ProgramNames::default());
+        let portmapper = Portmapper::new(Policy::default(), Vec::new(), state, log);
+        portmapper.announce(&Netid::Udp6, &"::.0.111".into());
+        let list = portmapper.dump(Version::V4, usize::MAX).unwrap();
+        for by in [Version::V3, Version::V4] {
+            assert_eq!(portmapper.dump(by, list.len()), Some(list.clone()));
+            assert_eq!(portmapper.dump(by, list.len() - 1), None);
+        }
+    }
+}

@@ -4,10 +4,12 @@
 //! [`MAX_ROWS`] rows for all of it, first come first served; what finds none is counted in one row more,
 //! of program 0 and netid `other`.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use oncrpc::netid::Netid;
 use oncrpc_xdr::{Bytes, Writer};
+
+use crate::keyed::Keyed;
 
 /// Rows for look-ups and calls through CALLIT, of all versions together; rpcbind has no limit.
 pub const MAX_ROWS: usize = 256;
@@ -46,11 +48,11 @@ struct Counters {
 /// Rows in the order in which they were first needed.
 #[derive(Debug, Default)]
 struct Rows {
-    index: BTreeMap<Key, usize>,
+    index: HashMap<Key, usize, Keyed>,
     rows: Vec<(Key, Row)>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
     program: u32,
     version: u32,

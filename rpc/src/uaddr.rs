@@ -162,18 +162,21 @@ fn take_octet(text: &[u8], at: usize) -> Result<(u8, usize), UaddrError> {
     if rest.is_empty() {
         return Err(UaddrFault::Missing.at(at));
     }
-    let mut words = rest.split(|byte| !byte.is_ascii_digit());
-    let digits = words.next().unwrap_or_default();
-    if let [] | [b'0', _, ..] = digits {
+    let (mut found, mut end) = (0_u32, at);
+    for byte in rest {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        found = found.saturating_mul(10).saturating_add(digit.into());
+        end = end.saturating_add(1);
+    }
+    let digits = end.saturating_sub(at);
+    if digits == 0 || (digits > 1 && rest.first() == Some(&b'0')) {
         return Err(UaddrFault::NotAnOctet.at(at));
     }
-    let found = digits.iter().fold(0_u32, |value, digit| {
-        value
-            .saturating_mul(10)
-            .saturating_add(u32::from(digit & 0xf))
-    });
     match u8::try_from(found) {
-        Ok(octet) => Ok((octet, at.saturating_add(digits.len()))),
+        Ok(octet) => Ok((octet, end)),
         Err(_) => Err(UaddrFault::OctetTooLarge { found }.at(at)),
     }
 }
@@ -196,20 +199,28 @@ impl From<&Uaddr> for XdrString {
 
 /// What [`Display`](fmt::Display) prints of an IPv4 address, without its machinery: each GETADDR needs one.
 fn inet(address: SocketAddrV4) -> XdrString {
-    let mut text = Vec::with_capacity("255.255.255.255.255.255.".len());
     let [high, low] = address.port().to_be_bytes();
     let [a, b, c, d] = address.ip().octets();
-    for octet in [a, b, c, d, high, low] {
-        let [hundreds, tens, ones] =
-            [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' | digit);
-        match octet {
-            0..10 => text.extend([ones, b'.']),
-            10..100 => text.extend([tens, ones, b'.']),
-            100.. => text.extend([hundreds, tens, ones, b'.']),
+    let octets = [a, b, c, d, high, low];
+    // Room for a dot in front of each but the first, and none left over: it would be kept apart from the bytes.
+    let len = octets.map(|octet| match octet {
+        0..10 => 2,
+        10..100 => 3,
+        100.. => 4,
+    });
+    let mut text = Vec::with_capacity(len.iter().sum::<usize>().saturating_sub(1));
+    for octet in octets {
+        if !text.is_empty() {
+            text.push(b'.');
         }
+        if octet >= 100 {
+            text.push(b'0' | (octet / 100));
+        }
+        if octet >= 10 {
+            text.push(b'0' | (octet / 10 % 10));
+        }
+        text.push(b'0' | (octet % 10));
     }
-    // The dot behind the last one.
-    text.pop();
     text.into()
 }
 

@@ -1,6 +1,6 @@
 //! The files, read again when they have changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Host, Table, permits};
+use crate::keyed::Keyed;
 use oncrpc::fields;
 
 /// Who may call, as the files say it now.
@@ -33,8 +34,9 @@ struct Known {
     /// The names of hosts, where the tables ask for any.
     names: HashMap<IpAddr, String>,
     /// Who was judged by these tables, so many addresses at most.
-    judged: BTreeMap<IpAddr, bool>,
-    looked_at: Instant,
+    judged: HashMap<IpAddr, bool, Keyed>,
+    /// When the files are looked at again.
+    next_look: Instant,
     /// The files that all this was read from, as they were.
     read_from: Vec<(PathBuf, Option<Stamp>)>,
 }
@@ -148,8 +150,8 @@ impl HostsAccess {
             allow,
             deny,
             names,
-            judged: BTreeMap::new(),
-            looked_at: now,
+            judged: HashMap::default(),
+            next_look: now + LOOKED_AT_EVERY,
             read_from,
         }
     }
@@ -158,10 +160,10 @@ impl HostsAccess {
 impl Known {
     /// Whether the files are as they were when they were last looked at, if that is not so long ago, or as they are.
     fn is_current(&mut self, now: Instant) -> bool {
-        if now.saturating_duration_since(self.looked_at) < LOOKED_AT_EVERY {
+        if now < self.next_look {
             return true;
         }
-        self.looked_at = now;
+        self.next_look = now + LOOKED_AT_EVERY;
         let mut files = self.read_from.iter();
         files.all(|(path, stamp)| Stamp::of(path) == *stamp)
     }

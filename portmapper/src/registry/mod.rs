@@ -33,6 +33,8 @@ use std::collections::{BTreeSet, HashMap};
 use oncrpc::netid::Protocol;
 use oncrpc_xdr::{Bytes, XdrString};
 
+use crate::keyed::Keyed;
+
 pub use change::Change;
 use entries::{Entries, Slot};
 pub use entry::{
@@ -59,7 +61,7 @@ pub const MAX_BYTES: u64 = 128 * MAX_ENTRIES as u64;
 pub struct Registry {
     entries: Entries,
     /// The one entry of a program, netid and version.
-    exact: HashMap<(u32, Id, u32), (Place, Slot)>,
+    exact: HashMap<(u32, Id, u32), (Place, Slot), Keyed>,
     /// The same programs, netids and versions in order: between which versions a program is there.
     versions: BTreeSet<(u32, Id, u32)>,
     /// By program and netid, those that version 2 sees and the others apart: for GETADDR and GETPORT, which make do
@@ -388,6 +390,10 @@ impl Registry {
 
     fn exactly(&self, program: u32, version: u32, netid: &XdrString) -> Option<&Stored> {
         let netid = self.netids.id(&folded(netid))?;
+        self.exactly_by(program, version, netid)
+    }
+
+    fn exactly_by(&self, program: u32, version: u32, netid: Id) -> Option<&Stored> {
         let (_, slot) = self.exact.get(&(program, netid, version))?;
         self.entries.in_slot(*slot)
     }
@@ -425,9 +431,10 @@ impl Registry {
     /// registered last: GETPORT.
     pub fn find_mapping(&self, program: u32, version: u32, protocol: Protocol) -> Option<Mapping> {
         let netid = XdrString::from_static(protocol.name());
-        let exact = self.find_version(program, version, &netid);
+        let netid = self.netids.id(&netid)?;
+        let exact = self.exactly_by(program, version, netid);
+        let exact = exact.and_then(|stored| self.registered_as(stored));
         exact.and_then(|exact| exact.mapping()).or_else(|| {
-            let netid = self.netids.id(&netid)?;
             let last = self.of_program.last((program, netid.half(true)))?;
             self.at(last)?.mapping()
         })

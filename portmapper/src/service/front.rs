@@ -9,7 +9,7 @@ use std::sync::Arc;
 use oncrpc::peer::Peer;
 use oncrpc::proto::portmap::Mapping;
 use oncrpc::proto::rpcb::{Netbuf, Rpcb};
-use oncrpc::{Call, Dispatch, ProcedureInfo, Reject, Reply, Service, Step, around};
+use oncrpc::{Call, Dispatch, Framing, ProcedureInfo, Reject, Reply, Service, Step, around};
 use oncrpc_xdr::XdrString;
 
 use super::callit;
@@ -77,7 +77,11 @@ impl Front {
             }
             (version, DUMP) => {
                 self.portmapper.log().request(peer, "dump", None);
-                match self.portmapper.dump(version) {
+                let room = match reply.framing() {
+                    Framing::Datagram { max } => max,
+                    Framing::Record => usize::MAX,
+                };
+                match self.portmapper.dump(version, room) {
                     Some(list) => reply.success_raw(&list),
                     None => reply.reject(Reject::SystemErr),
                 }
