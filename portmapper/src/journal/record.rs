@@ -56,7 +56,7 @@ pub const MAGIC: &[u8] = b"rpcbind journal 1\n";
 
 /// The record of a change, for this place of a journal in bytes from its start.
 pub fn encode_change(change: &Change<'_>, at: u64) -> Vec<u8> {
-    let mut w = Writer::new();
+    let mut w = behind_a_head();
     // INVARIANT: an entry keeps its texts within their bounds, and an UNSET names what entries name, on at most
     // the two transports of version 2.
     #[expect(clippy::expect_used, reason = "nothing is over its bound")]
@@ -66,7 +66,7 @@ pub fn encode_change(change: &Change<'_>, at: u64) -> Vec<u8> {
 
 /// The record of what rpcbind's own files are like.
 pub fn encode_files(files: Fingerprint, at: u64) -> Vec<u8> {
-    let mut w = Writer::new();
+    let mut w = behind_a_head();
     w.u32(FILES);
     for condition in [files.rpcbind, files.portmap] {
         encode_condition(condition, &mut w);
@@ -97,16 +97,24 @@ fn encode_change_body(change: &Change<'_>, w: &mut Writer) -> Result<(), EncodeE
     }
 }
 
-/// A body behind its head.
-fn framed(body: Writer, at: u64) -> Vec<u8> {
-    let body = body.into_bytes();
-    #[expect(clippy::cast_possible_truncation, reason = "bodies keep MAX_BODY")]
-    let length = body.len() as u16;
-    let mut record = Vec::with_capacity(body.len().saturating_add(HEAD));
-    record.extend(length.to_be_bytes());
-    record.extend((!length).to_be_bytes());
-    record.extend(checksum(at, length, &body).to_be_bytes());
-    record.extend(&body[..]);
+/// Where a body is written, with room for its head in front.
+fn behind_a_head() -> Writer {
+    let mut w = Writer::from_vec(Vec::with_capacity(USUAL));
+    w.raw(&[0; HEAD]);
+    w
+}
+
+/// A record, once the head is in front of its body.
+fn framed(record: Writer, at: u64) -> Vec<u8> {
+    // Nothing is chained in: it is one buffer, and nobody else has it.
+    let mut record: Vec<u8> = record.into_bytes().into();
+    if let Some((head, body)) = record.split_first_chunk_mut::<HEAD>() {
+        #[expect(clippy::cast_possible_truncation, reason = "bodies keep MAX_BODY")]
+        let length = body.len() as u16;
+        let ([l0, l1], [c0, c1]) = (length.to_be_bytes(), (!length).to_be_bytes());
+        let [s0, s1, s2, s3] = checksum(at, length, body).to_be_bytes();
+        *head = [l0, l1, c0, c1, s0, s1, s2, s3];
+    }
     record
 }
 
@@ -251,6 +259,9 @@ const START: u64 = MAGIC.len() as u64 + FILES_LEN;
 
 /// Length, complement and checksum, in bytes.
 const HEAD: usize = 8;
+
+/// Bytes in which nearly every record has room.
+const USUAL: usize = 96;
 
 /// Longest body, in bytes: a SET of the longest texts has 408.
 const MAX_BODY: usize = 512;

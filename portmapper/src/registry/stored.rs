@@ -62,6 +62,20 @@ impl Registered<'_> {
     }
 }
 
+/// Whether these are the two halves of a port as anybody would write them, each behind a dot: digits alone, and no more of them
+/// than are needed.
+fn is_as_usual(text: &[u8], halves: [u8; 2]) -> bool {
+    let digits = |half| match half {
+        0..10 => 1,
+        10..100 => 2,
+        100.. => 3,
+    };
+    let parts = text.split(|byte| *byte == b'.').skip(1);
+    parts
+        .zip(halves)
+        .all(|(part, half)| part.len() == digits(half) && part.iter().all(u8::is_ascii_digit))
+}
+
 /// A universal address as it is kept: two for the same text are the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
@@ -86,14 +100,11 @@ impl Address {
                 b"::" => true,
                 _ => return None,
             };
-            let [high, low] = [u8::try_from(high).ok()?, u8::try_from(low).ok()?];
-            let port = u16::from_be_bytes([high, low]);
-            Some(Self::Wildcard { ipv6, port })
+            let halves = [u8::try_from(high).ok()?, u8::try_from(low).ok()?];
+            let port = u16::from_be_bytes(halves);
+            is_as_usual(bytes.get(host.len()..)?, halves).then_some(Self::Wildcard { ipv6, port })
         });
-        match wildcard {
-            Some(wildcard) if wildcard.text() == *uaddr => wildcard,
-            _ => Self::Text(bytes.into()),
-        }
+        wildcard.unwrap_or_else(|| Self::Text(bytes.into()))
     }
 
     /// The port as rpcbind reads it, see [`port`](entry::port()).
@@ -146,6 +157,9 @@ mod tests {
             "0.0.0.0.256.1",
             "0.0.0.0.-1.1",
             "0.0.0.0.8",
+            "0.0.0.0.x.1",
+            "0.0.0.0..01",
+            "0.0.0.0.01.",
             "0:0::.8.1",
             "127.0.0.1.8.1",
             "/run/p.sock",
