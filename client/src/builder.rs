@@ -102,6 +102,18 @@ impl Builder {
         self
     }
 
+    /// Looks for a reply again and again for as long as this before it sleeps: busy polling. Default: `None`, it sleeps
+    /// at once.
+    ///
+    /// To be woken takes longer than a server that is near needs for a short call, so that one call at a time is answered
+    /// sooner; where many are in flight there is nothing to gain. It costs the runtime's thread, and so a processor, for as long as
+    /// a reply is waited for, at most this long after the last message. It is not what Linux calls `SO_BUSY_POLL`, by which the
+    /// kernel asks a network card for packets.
+    pub fn busy_poll(mut self, time: Option<Duration>) -> Self {
+        self.settings.limits.busy_poll = time;
+        self
+    }
+
     /// Grants the server other limits than [`Limits::CLIENT`], all of them at once.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;

@@ -7,7 +7,7 @@ _rpcping() {
     -a) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
     -p | -c | -k | -j | -s | -t | -n) COMPREPLY=() ;;
     *)
-        local options="-T -a -c -j -k -n -p -s -t --help --json --version"
+        local options="-T -a -c -j -k -n -p -s -t --busy-poll --help --json --version"
         case $current in
         -*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current") ;;
         *) mapfile -t COMPREPLY < <(compgen -A hostname -- "$current") ;;

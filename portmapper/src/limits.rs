@@ -72,6 +72,7 @@ pub fn of(settings: &Settings) -> ServerLimits {
         }),
         write_stall: Duration::from_secs(5),
         idle: Some(Duration::from_secs(settings.idle_seconds.value as u64)),
+        busy_poll: None,
     };
     ServerLimits {
         connection,
@@ -155,12 +156,14 @@ mod tests {
             pace,
             write_stall,
             idle,
+            busy_poll,
         } = granted.connection;
         assert_eq!((record.record, record.fragments), (9_000, 64));
         assert_eq!((in_flight, unsent), (64, 16_384));
         let seconds = Duration::from_secs;
         assert_eq!([header, mid_record, write_stall], [5, 10, 5].map(seconds));
         assert_eq!([first_record, idle], [10, 60].map(seconds).map(Some));
+        assert_eq!(busy_poll, None);
         let grace = seconds(2);
         let bytes_per_second = 1_024;
         let expected = Pace {

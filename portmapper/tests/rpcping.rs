@@ -56,7 +56,7 @@ fn every_call_is_counted_over_every_transport() {
     let place = Place::new("rpcping-counts");
     let _instance = place.start(&[]);
     for target in everywhere(&place) {
-        for shape in ["-n 1", "-n 500 -k 7", "-n 501 -c 3 -k 5 -j 2"] {
+        for shape in ["-n 1", "-n 500 -k 7 --busy-poll", "-n 501 -c 3 -k 5 -j 2"] {
             let said = rpcping(&format!("--json {shape} {target}"));
             assert_eq!((&said.err[..], said.status), ("", Some(0)), "{target}");
             let report: Value = serde_json::from_str(&said.out).unwrap();

@@ -65,8 +65,7 @@ pub(crate) struct Caller<'a> {
 pub(crate) struct Expired {
     /// Whether something was sent again.
     pub(crate) sent: bool,
-    /// When something is due next. If it is nothing, no reply is waited for; one that has come and was not taken yet
-    /// is not, since nobody says when it is.
+    /// When something is due next, if [a reply is waited for](Calls::awaits_replies).
     pub(crate) next: Option<Instant>,
 }
 
@@ -306,6 +305,11 @@ impl Calls {
         }
         woken.into_iter().for_each(Waker::wake);
         Expired { sent, next }
+    }
+
+    /// Whether a reply is waited for. One that has come and was not taken yet is not: nobody says when it is.
+    pub(crate) fn awaits_replies(&self) -> bool {
+        self.lock().table.next_timer().is_some()
     }
 
     /// Whether nobody can call any more, nor waits for a reply, nor has sent what is not taken yet.

@@ -21,6 +21,8 @@ pub(crate) struct Clock {
     mid_message: Option<(Instant, usize)>,
     /// Whether there ever was a message.
     greeted: bool,
+    /// When something was last read or written.
+    stirred: Instant,
     /// Since when unsent output has stood still.
     stalled: Option<Instant>,
     /// What wakes the driver's task, and that task once it is set.
@@ -35,6 +37,7 @@ impl Clock {
             idle: Some(now),
             mid_message: None,
             greeted: false,
+            stirred: now,
             stalled: None,
             alarm: None,
         }
@@ -45,6 +48,9 @@ impl Clock {
     }
 
     pub(crate) fn wrote(&mut self, progress: bool, flushed: bool) {
+        if progress {
+            self.stirred = self.now;
+        }
         self.stalled = match self.stalled {
             _ if flushed => None,
             Some(since) if !progress => Some(since),
@@ -56,6 +62,7 @@ impl Clock {
     pub(crate) fn read(&mut self, progress: bool, mid_message: Option<usize>) {
         if progress {
             self.idle = Some(self.now);
+            self.stirred = self.now;
         }
         let since = match self.mid_message {
             Some((since, _)) if !progress => since,
@@ -75,6 +82,11 @@ impl Clock {
             _ if busy => None,
             idle => idle.or(Some(self.now)),
         };
+    }
+
+    /// Whether it is not this long yet that something was read or written.
+    pub(crate) fn stirred_within(&self, time: Duration) -> bool {
+        self.now.saturating_duration_since(self.stirred) < time
     }
 
     /// When the connection's own time is up, and why that would be.

@@ -179,7 +179,10 @@ impl<L: Link> Driver<L> {
             self.may_take = self.taken.hold(self.held(), cx);
             self.note_reading(read.progress);
             if self.waits_for(&read) && (collected || !flushed) {
-                return self.poll_timers(cx).map(Err);
+                return match self.poll_timers(cx) {
+                    Poll::Pending if self.polls_on() => Poll::Ready(Ok(Progress::More)),
+                    ended => ended.map(Err),
+                };
             }
             if read.end == End::Turn || written >= WRITTEN {
                 break;
@@ -359,6 +362,16 @@ impl<L: Link> Driver<L> {
         let held = self.serving.as_ref().is_some_and(Serving::has_held);
         let reads_on = room != Room::None && read.end != End::Input;
         !(reads_on || held && room == Room::Answers)
+    }
+
+    /// Whether it is too early to sleep, though nothing can be done until something happens.
+    fn polls_on(&self) -> bool {
+        self.limits.busy_poll.is_some_and(|time| {
+            let calls = self.calls.as_ref();
+            let awaits =
+                self.serving.is_some() || calls.is_some_and(|calls| calls.awaits_replies());
+            awaits && self.clock.stirred_within(time)
+        })
     }
 
     /// Takes note of how far reading came.

@@ -27,6 +27,14 @@ pub struct Limits {
     pub write_stall: Duration,
     /// Longest time without a message and without a call in flight; `None` is for ever.
     pub idle: Option<Duration>,
+    /// How long after a message the next one is looked for again and again before the task sleeps: busy polling. `None`
+    /// sleeps at once.
+    ///
+    /// To be woken takes longer than a short call, so that one at a time is answered sooner. It costs a processor
+    /// for that time; other tasks of the runtime get their turns meanwhile. An end that only calls does it while it waits for a reply, one that
+    /// serves also while it waits for the next call. It is not what Linux calls `SO_BUSY_POLL`, by which the kernel asks
+    /// a network card for packets.
+    pub busy_poll: Option<Duration>,
 }
 
 /// How fast a record has to arrive, so that nobody keeps a place with a byte now and then.
@@ -62,6 +70,7 @@ impl Limits {
         pace: None,
         write_stall: Duration::from_secs(30),
         idle: Some(Duration::from_secs(360)),
+        busy_poll: None,
     };
 
     /// What a client grants its server.
@@ -96,6 +105,7 @@ mod tests {
         assert_eq!(server.record, RecordLimits::SERVER);
         assert_eq!((server.in_flight, server.unsent), (64, 4_194_304));
         assert_eq!((server.first_record, server.pace), (None, None));
+        assert_eq!(server.busy_poll, None);
         let times = [server.header, server.mid_record, server.write_stall];
         assert_eq!(times, [5, 30, 30].map(seconds));
         assert_eq!(server.idle, Some(seconds(360)));
@@ -104,6 +114,7 @@ mod tests {
         assert_eq!(client.record, RecordLimits::CLIENT);
         assert_eq!((client.in_flight, client.unsent), (128, 4_194_304));
         assert_eq!((client.first_record, client.pace), (None, None));
+        assert_eq!(client.busy_poll, None);
         let times = [client.header, client.mid_record, client.write_stall];
         assert_eq!(times, [30, 30, 30].map(seconds));
         assert_eq!(client.idle, Some(seconds(300)));

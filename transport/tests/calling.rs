@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,11 +11,14 @@ use bytes::Bytes;
 use oncrpc::netid::Netid;
 use oncrpc::peer::Peer;
 use oncrpc::{
-    Answered, Call, CallError, CallOptions, CallTable, ProcedureId, RawCaller, Reply, Services,
-    Step, service,
+    Answered, Call, CallError, CallOptions, CallTable, Framing, ProcedureId, RawCaller, Reply,
+    Services, Step, service,
 };
 use oncrpc_transport::stream::ByteStream;
-use oncrpc_transport::{Connection, Driver, LadderPool, Limits, Stop, StreamLink, socket};
+use oncrpc_transport::{
+    Arrived, Connection, Driver, LadderPool, Limits, Link, Stop, StreamLink, socket,
+};
+use oncrpc_xdr::Writer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf, duplex, join, sink};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -282,4 +286,82 @@ async fn calls_that_wait_for_a_place_get_it_in_the_order_in_which_they_came() {
     drop(silent);
     assert_eq!(echo(&connection, Bytes::new()).await.unwrap(), "");
     assert_eq!(*ended.lock().unwrap(), [1, 2, 3, 5, 6, 7]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_polls_sleeps_when_it_is_time_and_calls_end_in_theirs() {
+    const BUSY: Duration = Duration::from_millis(20);
+    let looks = Arc::new(AtomicUsize::new(0));
+    let (ours, theirs) = duplex(1000);
+    let (_stop, _server) = serve(theirs, nobody(), Limits::SERVER);
+    let limits = Limits {
+        busy_poll: Some(BUSY),
+        ..Limits::CLIENT
+    };
+    let link = StreamLink::new(ours, limits.record);
+    let link = Watched(link, looks.clone());
+    let (connection, driver) = Connection::new(link, CallTable::new(1), limits);
+    tokio::spawn(driver.run());
+    // How often the driver looks for a message while others have a hundred turns.
+    let looked = async || {
+        let before = looks.load(Ordering::Relaxed);
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        looks.load(Ordering::Relaxed) - before
+    };
+    assert_eq!(echo(&connection, Bytes::new()).await.unwrap(), "");
+    assert!(looked().await < 10, "nothing is waited for");
+    let options = CallOptions::default().timeout(BUSY / 2);
+    let short = tokio::spawn(connection.call_raw(SILENCE, Bytes::new(), options));
+    let long = connection.call_raw(SILENCE, Bytes::new(), CallOptions::default());
+    let long = tokio::spawn(long);
+    assert!(looked().await > 50);
+    tokio::time::advance(BUSY / 2).await;
+    let ended = short.await.unwrap().unwrap_err();
+    assert!(matches!(ended, CallError::TimedOut { .. }), "{ended}");
+    assert!(looked().await > 50);
+    tokio::time::advance(BUSY / 2).await;
+    assert!(looked().await < 10, "it is time to sleep");
+    // What comes later is noticed as ever.
+    assert_eq!(echo(&connection, Bytes::new()).await.unwrap(), "");
+    long.abort();
+}
+
+/// A link that counts how often a message is looked for.
+struct Watched<L>(L, Arc<AtomicUsize>);
+
+impl<L: Link> Link for Watched<L> {
+    fn framing(&self) -> Framing {
+        self.0.framing()
+    }
+
+    fn output(&mut self) -> &mut Writer {
+        self.0.output()
+    }
+
+    fn end_message(&mut self) {
+        self.0.end_message();
+    }
+
+    fn unsent(&self) -> usize {
+        self.0.unsent()
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_flush(cx)
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Arrived<'_>>>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.poll_message(cx)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll_close(cx)
+    }
+
+    fn mid_message(&self) -> Option<usize> {
+        self.0.mid_message()
+    }
 }

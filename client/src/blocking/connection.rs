@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
@@ -44,11 +45,24 @@ struct State {
 
 /// Where a thread waits for its call to end, or to lead.
 #[derive(Debug, Default)]
-struct Seat(Condvar);
+struct Seat {
+    woken: Condvar,
+    /// Whether the thread sleeps here. It changes under the lock, which whoever wakes it has, too.
+    asleep: AtomicBool,
+}
+
+impl Seat {
+    /// Wakes its thread. That is a system call, which one that leads need not be woken by.
+    fn rouse(&self) {
+        if self.asleep.load(Ordering::Relaxed) {
+            self.woken.notify_one();
+        }
+    }
+}
 
 impl Wake for Seat {
     fn wake(self: Arc<Self>) {
-        self.0.notify_one();
+        self.rouse();
     }
 }
 
@@ -213,7 +227,6 @@ impl Waiting<'_> {
         let socket = &self.connection.socket;
         let mut state = self.connection.lock();
         loop {
-            state.do_what_is_due(socket);
             let until = match end(&mut state) {
                 Ok(ended) => return ended,
                 Err(until) => until,
@@ -222,6 +235,7 @@ impl Waiting<'_> {
                 Some(input) => self.lead(state, input, until),
                 None => self.follow(state, until),
             };
+            state.do_what_is_due(socket);
         }
     }
 
@@ -247,8 +261,11 @@ impl Waiting<'_> {
     /// Sleeps until the call has ended, or it is this thread's turn to lead.
     fn follow<'s>(&self, state: MutexGuard<'s, State>, until: Instant) -> MutexGuard<'s, State> {
         let left = until.saturating_duration_since(Instant::now());
-        let woken = self.seat.0.wait_timeout(state, left);
-        woken.unwrap_or_else(PoisonError::into_inner).0
+        let Seat { woken, asleep } = &*self.seat;
+        asleep.store(true, Ordering::Relaxed);
+        let state = woken.wait_timeout(state, left);
+        asleep.store(false, Ordering::Relaxed);
+        state.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
@@ -273,7 +290,7 @@ impl Drop for Waiting<'_> {
         if state.input.is_some()
             && let Some((_, seat)) = state.seats.first_key_value()
         {
-            seat.0.notify_one();
+            seat.rouse();
         }
     }
 }
@@ -337,7 +354,7 @@ impl State {
         }
         for xid in written {
             if let Some(seat) = self.seats.get(&xid) {
-                seat.0.notify_one();
+                seat.rouse();
             }
         }
         if self.output.is_pending() && self.input.is_none() {
@@ -357,7 +374,7 @@ impl State {
             woken.into_iter().for_each(Waker::wake);
             // Nobody answers what is only sent; who sends looks for himself.
             if let Some(seat) = self.seats.get(&xid) {
-                seat.0.notify_one();
+                seat.rouse();
             }
         }
     }

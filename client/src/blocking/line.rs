@@ -26,6 +26,7 @@ pub(super) struct Line {
 pub(super) struct Terms {
     pub(super) retransmit: Retransmit,
     pub(super) limits: RecordLimits,
+    pub(super) busy_poll: Duration,
 }
 
 impl Default for Terms {
@@ -33,6 +34,7 @@ impl Default for Terms {
         Self {
             retransmit: Retransmit::default(),
             limits: RecordLimits::CLIENT,
+            busy_poll: Duration::ZERO,
         }
     }
 }
@@ -103,9 +105,13 @@ impl Line {
 
     fn connect(&self, deadline: Instant) -> Outcome {
         let left = deadline.saturating_duration_since(Instant::now());
-        match Socket::connect(&self.endpoint, left.min(CONNECT_TIMEOUT)) {
+        let Terms {
+            retransmit,
+            limits,
+            busy_poll,
+        } = self.terms;
+        match Socket::connect(&self.endpoint, left.min(CONNECT_TIMEOUT), busy_poll) {
             Ok(socket) => {
-                let Terms { retransmit, limits } = self.terms;
                 let table = CallTable::new((RandomState::new().hash_one(()) >> 32) as u32);
                 let table = match socket.is_stream() {
                     true => table,
@@ -148,9 +154,12 @@ impl Attempt {
     fn outcome_by(&self, deadline: Instant) -> Outcome {
         let mut outcome = self.outcome();
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if !matches!(*outcome, Outcome::Pending) || left.is_zero() {
+            if !matches!(*outcome, Outcome::Pending) {
                 return outcome.clone();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Outcome::Pending;
             }
             let woken = self.ended.wait_timeout(outcome, left);
             outcome = woken.unwrap_or_else(PoisonError::into_inner).0;

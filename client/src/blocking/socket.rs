@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::libc::{ECONNREFUSED, sock_extended_err, sockaddr_in6};
@@ -9,6 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt};
+use oncrpc::call::caller::after;
 use socket2::{Domain, SockAddr, TcpKeepalive, Type};
 
 use crate::Endpoint;
@@ -19,6 +21,8 @@ pub(super) struct Socket {
     socket: socket2::Socket,
     bell: EventFd,
     is_stream: bool,
+    /// How long who waits looks again and again before sleeping.
+    busy_poll: Duration,
 }
 
 /// What a socket is ready for.
@@ -31,8 +35,13 @@ pub(super) struct Ready {
 }
 
 impl Socket {
-    /// Connects within `timeout`.
-    pub(super) fn connect(endpoint: &Endpoint, timeout: Duration) -> io::Result<Self> {
+    /// Connects within `timeout`. Who waits at the socket looks again and again for as long as `busy_poll`, and sleeps
+    /// from then on.
+    pub(super) fn connect(
+        endpoint: &Endpoint,
+        timeout: Duration,
+        busy_poll: Duration,
+    ) -> io::Result<Self> {
         let (address, kind) = match endpoint {
             Endpoint::Tcp(address) => (SockAddr::from(*address), Type::STREAM),
             Endpoint::Udp(address) => (SockAddr::from(*address), Type::DGRAM),
@@ -68,6 +77,7 @@ impl Socket {
             socket,
             bell: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
             is_stream: kind == Type::STREAM,
+            busy_poll,
         })
     }
 
@@ -84,11 +94,26 @@ impl Socket {
             PollFd::new(self.socket.as_fd(), wanted),
             PollFd::new(self.bell.as_fd(), PollFlags::POLLIN),
         ];
-        let left = until.saturating_duration_since(Instant::now());
-        // Rounded up: who wakes before its time would only wait again.
-        let millis = i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX);
-        let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
-        if poll(&mut polled, timeout).is_err() {
+        let mut now = Instant::now();
+        let busy_until = until.min(after(now, self.busy_poll));
+        let found = loop {
+            let is_busy = now < busy_until;
+            let left = match is_busy {
+                true => Duration::ZERO,
+                false => until.saturating_duration_since(now),
+            };
+            // Rounded up: who wakes before its time would only wait again.
+            let millis = i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX);
+            let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
+            match poll(&mut polled, timeout) {
+                Ok(0) if is_busy => {}
+                found => break found,
+            }
+            // Whoever is to answer may wait for this very processor.
+            thread::yield_now();
+            now = Instant::now();
+        };
+        if found.is_err() {
             // A signal came; whoever waits looks at the time and waits again.
             return Ready::default();
         }

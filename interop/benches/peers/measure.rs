@@ -95,6 +95,11 @@ pub(crate) enum Client {
         /// Over which transport.
         netid: &'static str,
     },
+    /// The same by busy polling.
+    Polling {
+        /// Over which transport.
+        netid: &'static str,
+    },
     /// clnt_call, one call at a time in each process.
     Libtirpc {
         /// Over which transport.
@@ -187,6 +192,9 @@ impl Client {
             }
             Self::Blocking { netid } => {
                 format!("{ours} blocking {netid} {} {amount}", place(netid))
+            }
+            Self::Polling { netid } => {
+                format!("{ours} polling {netid} {} {amount}", place(netid))
             }
             Self::Libtirpc { netid, processes } => {
                 let program = c_program("libtirpc_client");

@@ -298,7 +298,32 @@ fn clients() -> Vec<Row> {
             ],
             vec![AtLeast(0.95, "libtirpc")],
         ));
+        rows.push(row(
+            ", busy polling",
+            "calls/s",
+            vec![
+                ("libtirpc", rate(libtirpc, bare)),
+                ("ours", rate(Client::Polling { netid }, bare)),
+            ],
+            vec![AtLeast(2.0, "libtirpc")],
+        ));
     }
+    let netid = "tcp";
+    let libtirpc = Client::Libtirpc {
+        netid,
+        processes: 1,
+    };
+    let polling = rate(Client::Polling { netid }, Program::OursPolling.alone());
+    rows.push(Row {
+        what: "blocking client tcp, one call at a time, both ends, busy polling".to_owned(),
+        unit: "calls/s",
+        sides: vec![
+            ("libtirpc", rate(libtirpc, Program::Libtirpc.alone())),
+            ("ours", polling),
+        ],
+        goals: vec![AtLeast(2.0, "libtirpc")],
+        proof: None,
+    });
     rows
 }
 

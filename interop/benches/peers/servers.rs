@@ -47,6 +47,8 @@ pub(crate) enum Program {
     Tonic,
     /// hello.x on our server library.
     Ours,
+    /// The same by busy polling, over TCP alone.
+    OursPolling,
     /// rpcbind with so many registrations.
     Rpcbind(Which, u32),
 }
@@ -113,7 +115,7 @@ impl Program {
             Self::Ntirpc => "ntirpc",
             Self::Tonic => "tonic",
             Self::Rpcbind(Which::Theirs, _) => "rpcbind",
-            Self::Ours | Self::Rpcbind(Which::Ours, _) => "ours",
+            Self::Ours | Self::OursPolling | Self::Rpcbind(Which::Ours, _) => "ours",
         }
     }
 }
@@ -228,6 +230,7 @@ fn start(peer: Peer, host: &Host, programs: &Programs) -> Vec<Daemon> {
             let flags = ["--udp-threads", &processors];
             vec![rpcbind, host.our_hello_server_with(PORT, &NETIDS, &flags)]
         }
+        Program::OursPolling => run(&programs.call_rate, &["serve", &port]),
         Program::Rpcbind(which, _) => {
             if peer.processors > 1 {
                 host.private_etc();

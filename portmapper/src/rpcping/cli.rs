@@ -46,6 +46,8 @@ pub struct Options {
     pub time: Duration,
     /// `-n`: how many calls.
     pub count: Option<u64>,
+    /// `--busy-poll`: without sleeping.
+    pub busy_poll: bool,
     /// `--json`: for programs to read.
     pub json: bool,
 }
@@ -70,6 +72,8 @@ it, and it does nothing.
   -t SECONDS  make calls for this long (10)
   -n NUMBER   make so many calls, if the time allows it
 
+  --busy-poll look for replies again and again instead of sleeping until
+              there are some
   --json      print JSON instead
 
   --help, --version
@@ -94,6 +98,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String
         arguments: Vec::new(),
         time: Duration::from_secs(10),
         count: None,
+        busy_poll: false,
         json: false,
     };
     let mut operands = Vec::new();
@@ -102,6 +107,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String
         match arg.as_str() {
             "--help" => return Ok(Command::Help),
             "--version" => return Ok(Command::Version),
+            "--busy-poll" => options.busy_poll = true,
             "--json" => options.json = true,
             "--" => {
                 for operand in args.by_ref() {
@@ -260,7 +266,7 @@ mod tests {
     #[test]
     fn options_stand_anywhere_and_joined_or_not() {
         let Ok(Command::Load(options)) =
-            parsed("-Tudp -p 2049 -c16 host -k 4 0x186a3 3 --json -n 100 1")
+            parsed("-Tudp -p 2049 -c16 host --busy-poll -k 4 0x186a3 3 --json -n 100 1")
         else {
             panic!("it is a command line");
         };
@@ -274,7 +280,7 @@ mod tests {
             procedure: 1,
         };
         assert_eq!(options.called, called);
-        assert!(options.json);
+        assert!(options.json && options.busy_poll);
         assert_eq!(parsed("--json --help"), Ok(Command::Help));
     }
 

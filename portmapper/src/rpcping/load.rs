@@ -31,6 +31,8 @@ pub struct Load {
     pub time: Duration,
     /// How many calls are made, if not as many as the time allows.
     pub count: Option<u64>,
+    /// Whether the threads look for replies again and again instead of sleeping until there are some.
+    pub busy_poll: bool,
 }
 
 /// What the threads and whoever waits for them tell each other.
@@ -68,6 +70,7 @@ impl Load {
         let begun = Instant::now();
         let run = &Run {
             end: begun + self.time,
+            busy_poll: self.busy_poll,
             progress,
         };
         let mut measured = Measured::default();
@@ -103,6 +106,7 @@ impl Load {
 /// What all threads know.
 struct Run<'a> {
     end: Instant,
+    busy_poll: bool,
     progress: &'a Progress,
 }
 
@@ -151,8 +155,12 @@ impl Run<'_> {
         let mut settled = 0;
         let mut looked = Instant::now();
         let mut last_reply = looked;
+        let wait = match self.busy_poll {
+            true => EpollTimeout::ZERO,
+            false => EpollTimeout::from(TICK),
+        };
         while settled < calls && !self.progress.stop.load(Ordering::Relaxed) {
-            let count = epoll.wait(&mut events, EpollTimeout::from(TICK))?;
+            let count = epoll.wait(&mut events, wait)?;
             let now = Instant::now();
             if now >= self.end {
                 break;

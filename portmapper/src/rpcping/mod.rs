@@ -53,6 +53,7 @@ pub async fn run(options: &Options) -> Result<(String, bool), String> {
         threads,
         time: options.time,
         count: options.count,
+        busy_poll: options.busy_poll,
     };
     let whom = load.place.to_string();
     let measured = watched(load).await?;

@@ -27,6 +27,8 @@ const EVERYTHING: Limits = Limits {
     }),
     write_stall: Duration::MAX,
     idle: Some(Duration::MAX),
+    // The clock stands still while anything runs: one would poll for ever.
+    busy_poll: None,
 };
 
 fn limits() -> impl Strategy<Value = Limits> {
@@ -62,6 +64,7 @@ fn limits() -> impl Strategy<Value = Limits> {
             pace,
             write_stall,
             idle,
+            busy_poll: None,
         }
     })
 }

@@ -1,5 +1,6 @@
 //! Threads that share one blocking channel, against a peer that answers when and how the test says.
 
+mod busy_poll;
 mod connecting;
 mod haste;
 mod messages;
