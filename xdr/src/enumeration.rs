@@ -38,8 +38,8 @@ impl<E: Enumeration> Encode for E {
     const FIXED: usize = 4;
 
     #[inline]
-    fn put(&self, out: &mut &mut [u8]) -> Option<()> {
-        self.value().put(out)
+    fn put(&self, out: &mut &mut [u8]) {
+        self.value().put(out);
     }
 }
 
