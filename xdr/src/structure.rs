@@ -57,11 +57,13 @@ macro_rules! structure {
 
     ($type:ty: { $($field:ident: $shape:ty $(as $name:literal)?),* $(,)? }) => {
         impl $crate::Encode for $type {
+            #[inline]
             fn encoded_len(&self) -> usize {
                 0_usize $(+ <$shape as $crate::Wire>::encoded_len(&self.$field))*
             }
 
             #[allow(unused_variables, reason = "there are structs without fields")]
+            #[inline]
             fn encode(
                 &self,
                 writer: &mut $crate::Writer,
@@ -81,6 +83,7 @@ macro_rules! structure {
             const MIN_LEN: usize = 0_usize $(+ <$shape as $crate::Wire>::MIN_LEN)*;
 
             #[allow(unused_variables, reason = "there are structs without fields")]
+            #[inline]
             fn decode(
                 reader: &mut $crate::Reader<'_>,
             ) -> ::core::result::Result<Self, $crate::DecodeError> {
@@ -96,6 +99,7 @@ macro_rules! structure {
                 <Self as $crate::Encode>::FIXED
             }
 
+            #[inline]
             fn encode(
                 &self,
                 writer: &mut $crate::Writer,
@@ -116,6 +120,7 @@ macro_rules! structure {
         impl $crate::Decode for $type {
             const MIN_LEN: usize = <Self as $crate::Encode>::FIXED;
 
+            #[inline]
             fn decode(
                 reader: &mut $crate::Reader<'_>,
             ) -> ::core::result::Result<Self, $crate::DecodeError> {

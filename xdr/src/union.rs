@@ -170,6 +170,7 @@ macro_rules! union {
     ) => {
         impl $type {
             #[doc = ::core::concat!("The discriminant, `", $name, "`.")]
+            #[inline]
             pub fn $kind(&self) -> $of {
                 match self {
                     $(Self::$variant { .. } => $($label)+,)*
@@ -180,6 +181,7 @@ macro_rules! union {
         }
 
         impl $crate::Encode for $type {
+            #[inline]
             fn encoded_len(&self) -> usize {
                 <$of as $crate::Decode>::MIN_LEN + match self {
                     $(Self::$variant $(($crate::union!(@bind value $shape)))? => {
@@ -192,6 +194,7 @@ macro_rules! union {
                 }
             }
 
+            #[inline]
             fn encode(
                 &self,
                 writer: &mut $crate::Writer,
@@ -242,6 +245,7 @@ macro_rules! union {
                 $(<$rest as $crate::Wire>::MIN_LEN,)?
             ]);
 
+            #[inline]
             fn decode(
                 reader: &mut $crate::Reader<'_>,
             ) -> ::core::result::Result<Self, $crate::DecodeError> {
