@@ -21,9 +21,7 @@ pub trait Encode {
     /// Puts the value into a slice and leaves what is behind it, if all values take the same number of bytes.
     #[doc(hidden)]
     #[inline]
-    fn put(&self, _: &mut &mut [u8]) -> Option<()> {
-        None
-    }
+    fn put(&self, _: &mut &mut [u8]) {}
 
     /// Bytes that a run of values takes, one after the other.
     #[doc(hidden)]
@@ -123,8 +121,8 @@ macro_rules! number {
             const FIXED: usize = size_of::<Self>();
 
             #[inline]
-            fn put(&self, out: &mut &mut [u8]) -> Option<()> {
-                fixed::put(self.to_be_bytes(), out)
+            fn put(&self, out: &mut &mut [u8]) {
+                fixed::put(self.to_be_bytes(), out);
             }
 
             #[inline]
@@ -424,8 +422,8 @@ impl<T: Encode + Decode> Wire for T {
     const FIXED: usize = <T as Encode>::FIXED;
 
     #[inline]
-    fn put(value: &T, out: &mut &mut [u8]) -> Option<()> {
-        value.put(out)
+    fn put(value: &T, out: &mut &mut [u8]) {
+        value.put(out);
     }
 
     #[inline]

@@ -38,8 +38,8 @@ impl<E: Enumeration> Encode for E {
     const FIXED: usize = 4;
 
     #[inline]
-    fn put(&self, out: &mut &mut [u8]) -> Option<()> {
-        self.value().put(out)
+    fn put(&self, out: &mut &mut [u8]) {
+        self.value().put(out);
     }
 }
 
@@ -223,6 +223,7 @@ macro_rules! enumeration {
 
     ($type:ty { $($member:ident = $value:literal),* $(,)? }) => {
         impl $crate::Enumeration for $type {
+            #[inline]
             fn listed(value: i32) -> ::core::option::Option<Self> {
                 match value {
                     $($value => ::core::option::Option::Some(Self::$member),)*
@@ -230,10 +231,12 @@ macro_rules! enumeration {
                 }
             }
 
+            #[inline]
             fn unknown(value: $crate::Unknown) -> Self {
                 Self::Unknown(value)
             }
 
+            #[inline]
             fn value(self) -> i32 {
                 match self {
                     $(Self::$member => $value,)*

@@ -31,6 +31,25 @@
 /// assert_eq!(error.to_string(), "type: 4 bytes needed, 1 remain at byte 8");
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
+///
+/// Where each field is a number, an open enum or such a struct, `fixed` says so: the struct is then coded with one check of the
+/// space for all of it.
+///
+/// ```
+/// use oncrpc_xdr::structure;
+///
+/// /// `struct instant { unsigned int seconds; unsigned int nanoseconds; };`
+/// struct Instant {
+///     seconds: u32,
+///     nanoseconds: u32,
+/// }
+///
+/// structure!(Instant: fixed { seconds: u32, nanoseconds: u32 });
+///
+/// let instant = Instant { seconds: 1, nanoseconds: 2 };
+/// assert_eq!(&oncrpc_xdr::to_bytes(&instant)?[..], b"\0\0\0\x01\0\0\0\x02");
+/// # Ok::<(), oncrpc_xdr::EncodeError>(())
+/// ```
 #[macro_export]
 macro_rules! structure {
     (@name $field:ident) => { ::core::stringify!($field) };
@@ -38,31 +57,24 @@ macro_rules! structure {
 
     ($type:ty: { $($field:ident: $shape:ty $(as $name:literal)?),* $(,)? }) => {
         impl $crate::Encode for $type {
+            #[inline]
             fn encoded_len(&self) -> usize {
                 0_usize $(+ <$shape as $crate::Wire>::encoded_len(&self.$field))*
             }
 
-            const FIXED: usize = $crate::fixed::sum(&[$(<$shape as $crate::Wire>::FIXED),*]);
-
-            #[inline]
             #[allow(unused_variables, reason = "there are structs without fields")]
-            fn put(&self, out: &mut &mut [u8]) -> ::core::option::Option<()> {
-                $(<$shape as $crate::Wire>::put(&self.$field, out)?;)*
-                ::core::option::Option::Some(())
-            }
-
+            #[inline]
             fn encode(
                 &self,
                 writer: &mut $crate::Writer,
             ) -> ::core::result::Result<(), $crate::EncodeError> {
-                const FIXED: usize = <$type as $crate::Encode>::FIXED;
-                if writer.fixed::<FIXED>(|out| $crate::Encode::put(self, out)) {
-                    return ::core::result::Result::Ok(());
-                }
-                $(
-                    let written = <$shape as $crate::Wire>::encode(&self.$field, writer);
-                    $crate::At::at(written, $crate::structure!(@name $field $($name)?))?;
-                )*
+                $(if let ::core::result::Result::Err(error) =
+                    <$shape as $crate::Wire>::encode(&self.$field, writer)
+                {
+                    return ::core::result::Result::Err(
+                        error.inside($crate::structure!(@name $field $($name)?)),
+                    );
+                })*
                 ::core::result::Result::Ok(())
             }
         }
@@ -70,30 +82,78 @@ macro_rules! structure {
         impl $crate::Decode for $type {
             const MIN_LEN: usize = 0_usize $(+ <$shape as $crate::Wire>::MIN_LEN)*;
 
-            #[inline]
             #[allow(unused_variables, reason = "there are structs without fields")]
+            #[inline]
+            fn decode(
+                reader: &mut $crate::Reader<'_>,
+            ) -> ::core::result::Result<Self, $crate::DecodeError> {
+                $crate::structure!(@fields reader { $($field: $shape $(as $name)?),* })
+            }
+        }
+    };
+
+    ($type:ty: fixed { $($field:ident: $shape:ty $(as $name:literal)?),* $(,)? }) => {
+        impl $crate::Encode for $type {
+            #[inline]
+            fn encoded_len(&self) -> usize {
+                <Self as $crate::Encode>::FIXED
+            }
+
+            #[inline]
+            fn encode(
+                &self,
+                writer: &mut $crate::Writer,
+            ) -> ::core::result::Result<(), $crate::EncodeError> {
+                const FIXED: usize = <$type as $crate::Encode>::FIXED;
+                writer.fixed::<FIXED>(|out| $crate::Encode::put(self, out));
+                ::core::result::Result::Ok(())
+            }
+
+            const FIXED: usize = $crate::fixed::sum(&[$(<$shape as $crate::Wire>::FIXED),*]);
+
+            #[inline]
+            fn put(&self, out: &mut &mut [u8]) {
+                $(<$shape as $crate::Wire>::put(&self.$field, out);)*
+            }
+        }
+
+        impl $crate::Decode for $type {
+            const MIN_LEN: usize = <Self as $crate::Encode>::FIXED;
+
+            #[inline]
+            fn decode(
+                reader: &mut $crate::Reader<'_>,
+            ) -> ::core::result::Result<Self, $crate::DecodeError> {
+                let value = reader.fixed(
+                    <Self as $crate::Encode>::FIXED,
+                    <Self as $crate::Decode>::get,
+                );
+                if let ::core::option::Option::Some(value) = value {
+                    return ::core::result::Result::Ok(value);
+                }
+                // Field by field, which says what is missing.
+                $crate::structure!(@fields reader { $($field: $shape $(as $name)?),* })
+            }
+
+            #[inline]
             fn get(from: &mut &[u8]) -> ::core::option::Option<Self> {
                 ::core::option::Option::Some(Self {
                     $($field: <$shape as $crate::Wire>::get(from)?,)*
                 })
             }
-
-            fn decode(
-                reader: &mut $crate::Reader<'_>,
-            ) -> ::core::result::Result<Self, $crate::DecodeError> {
-                let fixed = <Self as $crate::Encode>::FIXED;
-                let value = reader.fixed(fixed, <Self as $crate::Decode>::get);
-                if let ::core::option::Option::Some(value) = value {
-                    return ::core::result::Result::Ok(value);
-                }
-                // Field by field, which says what is wrong where.
-                ::core::result::Result::Ok(Self {
-                    $($field: $crate::At::at(
-                        <$shape as $crate::Wire>::decode(reader),
-                        $crate::structure!(@name $field $($name)?),
-                    )?,)*
-                })
-            }
         }
+    };
+
+    (@fields $reader:ident { $($field:ident: $shape:ty $(as $name:literal)?),* }) => {
+        ::core::result::Result::Ok(Self {
+            $($field: match <$shape as $crate::Wire>::decode($reader) {
+                ::core::result::Result::Ok(value) => value,
+                ::core::result::Result::Err(error) => {
+                    return ::core::result::Result::Err(
+                        error.inside($crate::structure!(@name $field $($name)?)),
+                    );
+                }
+            },)*
+        })
     };
 }

@@ -170,6 +170,7 @@ macro_rules! union {
     ) => {
         impl $type {
             #[doc = ::core::concat!("The discriminant, `", $name, "`.")]
+            #[inline]
             pub fn $kind(&self) -> $of {
                 match self {
                     $(Self::$variant { .. } => $($label)+,)*
@@ -180,6 +181,7 @@ macro_rules! union {
         }
 
         impl $crate::Encode for $type {
+            #[inline]
             fn encoded_len(&self) -> usize {
                 <$of as $crate::Decode>::MIN_LEN + match self {
                     $(Self::$variant $(($crate::union!(@bind value $shape)))? => {
@@ -192,6 +194,7 @@ macro_rules! union {
                 }
             }
 
+            #[inline]
             fn encode(
                 &self,
                 writer: &mut $crate::Writer,
@@ -205,28 +208,30 @@ macro_rules! union {
                 match self {
                     $(Self::$variant $(($crate::union!(@bind value $shape)))? => {
                         <$of as $crate::Encode>::encode(&$($label)+, writer)?;
-                        $($crate::At::at(
-                            <$shape as $crate::Wire>::encode(value, writer),
-                            $held,
-                        )?;)?
+                        $(if let ::core::result::Result::Err(error) =
+                            <$shape as $crate::Wire>::encode(value, writer)
+                        {
+                            return ::core::result::Result::Err(error.inside($held));
+                        })?
                     })*
                     $(Self::$void(found) => {
                         if listed(*found) {
                             let error = $crate::union::listed(*found);
-                            return $crate::At::at(::core::result::Result::Err(error), $name);
+                            return ::core::result::Result::Err(error.inside($name));
                         }
                         <$of as $crate::Encode>::encode(found, writer)?;
                     })?
                     $(Self::$other { $own: found, $field: value } => {
                         if listed(*found) {
                             let error = $crate::union::listed(*found);
-                            return $crate::At::at(::core::result::Result::Err(error), $name);
+                            return ::core::result::Result::Err(error.inside($name));
                         }
                         <$of as $crate::Encode>::encode(found, writer)?;
-                        $crate::At::at(
-                            <$rest as $crate::Wire>::encode(value, writer),
-                            $rest_name,
-                        )?;
+                        if let ::core::result::Result::Err(error) =
+                            <$rest as $crate::Wire>::encode(value, writer)
+                        {
+                            return ::core::result::Result::Err(error.inside($rest_name));
+                        }
                     })?
                 }
                 ::core::result::Result::Ok(())
@@ -240,29 +245,38 @@ macro_rules! union {
                 $(<$rest as $crate::Wire>::MIN_LEN,)?
             ]);
 
+            #[inline]
             fn decode(
                 reader: &mut $crate::Reader<'_>,
             ) -> ::core::result::Result<Self, $crate::DecodeError> {
-                let found = $crate::At::at(<$of as $crate::Decode>::decode(reader), $name)?;
+                let found = $crate::union!(@field <$of as $crate::Decode>::decode(reader), $name);
                 // The last arm is for where there is no default arm.
                 #[allow(unreachable_patterns, unreachable_code)]
                 ::core::result::Result::Ok(match found {
                     $($($label)+ => Self::$variant $((
-                        $crate::At::at(<$shape as $crate::Wire>::decode(reader), $held)?
+                        $crate::union!(@field <$shape as $crate::Wire>::decode(reader), $held)
                     ))?,)*
                     $(found => Self::$void(found),)?
                     $(found => Self::$other {
                         $own: found,
-                        $field: $crate::At::at(
-                            <$rest as $crate::Wire>::decode(reader),
-                            $rest_name,
-                        )?,
+                        $field: $crate::union!(
+                            @field <$rest as $crate::Wire>::decode(reader), $rest_name
+                        ),
                     },)?
                     found => {
                         let error = $crate::union::no_arm(reader, found);
-                        return $crate::At::at(::core::result::Result::Err(error), $name);
+                        return ::core::result::Result::Err(error.inside($name));
                     }
                 })
+            }
+        }
+    };
+
+    (@field $decoded:expr, $name:expr) => {
+        match $decoded {
+            ::core::result::Result::Ok(value) => value,
+            ::core::result::Result::Err(error) => {
+                return ::core::result::Result::Err(error.inside($name));
             }
         }
     };

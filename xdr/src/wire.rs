@@ -61,9 +61,7 @@ pub trait Wire {
     /// Puts a value into a slice and leaves what is behind it, if all values take the same number of bytes.
     #[doc(hidden)]
     #[inline]
-    fn put(_: &Self::Value, _: &mut &mut [u8]) -> Option<()> {
-        None
-    }
+    fn put(_: &Self::Value, _: &mut &mut [u8]) {}
 
     /// Takes a value from a slice and leaves what is behind it, if all values take the same number of bytes and there is
     /// nothing that could be wrong with them.

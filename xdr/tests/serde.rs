@@ -6,6 +6,7 @@ use oncrpc_xdr::{Bytes, Quadruple, XdrString, enumeration, serde_enumeration};
 use serde::de::value::{self, BytesDeserializer};
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
+use serde_test::{Configure, Token, assert_tokens};
 
 #[track_caller]
 fn is<T: Serialize + for<'de> Deserialize<'de> + PartialEq + std::fmt::Debug>(
@@ -99,6 +100,14 @@ fn enums_are_names_and_what_is_not_listed_is_a_number_or_refused() {
     }
     is(&[Number::ON, Number(-5)], r#"["ON",-5]"#);
     assert_eq!(serde_json::from_str::<Number>("1").unwrap(), Number::ON);
+}
+
+#[test]
+fn formats_that_are_not_for_people_have_strings_as_bytes_and_enums_as_numbers() {
+    let text = Configure::compact(XdrString::from("text"));
+    assert_tokens(&text, &[Token::Bytes(b"text")]);
+    assert_tokens(&Closed::Off.compact(), &[Token::I32(-1)]);
+    assert_tokens(&Number::ON.compact(), &[Token::I32(1)]);
 }
 
 /// Arrays of more elements than serde knows, in everything that they may stand in.

@@ -211,7 +211,7 @@ pub struct Connections {
     pub evicted: u64,
 }
 
-oncrpc_xdr::structure!(Connections: { accepted: u64, refused: u64, evicted: u64 });
+oncrpc_xdr::structure!(Connections: fixed { accepted: u64, refused: u64, evicted: u64 });
 
 /// Calls for others since the start.
 ///
@@ -235,7 +235,12 @@ pub struct Forwarded {
     pub given_up: u64,
 }
 
-oncrpc_xdr::structure!(Forwarded: { called: u64, repeated: u64, too_many: u64, given_up: u64 });
+oncrpc_xdr::structure!(Forwarded: fixed {
+    called: u64,
+    repeated: u64,
+    too_many: u64,
+    given_up: u64,
+});
 
 /// The journal.
 ///
@@ -256,7 +261,7 @@ pub struct Journal {
     pub renewals: u64,
 }
 
-oncrpc_xdr::structure!(Journal: { bytes: u64, records: u64, renewals: u64 });
+oncrpc_xdr::structure!(Journal: fixed { bytes: u64, records: u64, renewals: u64 });
 
 /// How the daemon is.
 ///

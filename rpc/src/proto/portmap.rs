@@ -39,7 +39,7 @@ pub struct Mapping {
     pub port: u32,
 }
 
-oncrpc_xdr::structure!(Mapping: { prog: u32, vers: u32, prot: u32, port: u32 });
+oncrpc_xdr::structure!(Mapping: fixed { prog: u32, vers: u32, prot: u32, port: u32 });
 
 /// Mappings, linked to each other.
 ///

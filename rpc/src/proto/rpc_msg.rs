@@ -331,7 +331,7 @@ pub struct MismatchInfo {
     pub high: u32,
 }
 
-oncrpc_xdr::structure!(MismatchInfo: { low: u32, high: u32 });
+oncrpc_xdr::structure!(MismatchInfo: fixed { low: u32, high: u32 });
 
 /// A call: which procedure, and who asks. The arguments follow it.
 ///

@@ -391,7 +391,7 @@ pub struct ParentInner {
     pub inside: i32,
 }
 
-oncrpc_xdr::structure!(ParentInner: { inside: i32 });
+oncrpc_xdr::structure!(ParentInner: fixed { inside: i32 });
 
 /// `parent_question`
 ///
@@ -438,7 +438,11 @@ pub struct Type {
     pub r#match: i32,
 }
 
-oncrpc_xdr::structure!(Type: { r#fn: i32 as "fn", self_: i32 as "self", r#match: i32 as "match" });
+oncrpc_xdr::structure!(Type: fixed {
+    r#fn: i32 as "fn",
+    self_: i32 as "self",
+    r#match: i32 as "match",
+});
 
 /// `struct Reader { int option; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -447,7 +451,7 @@ pub struct Reader {
     pub option: i32,
 }
 
-oncrpc_xdr::structure!(Reader: { option: i32 });
+oncrpc_xdr::structure!(Reader: fixed { option: i32 });
 
 /// `struct Option { Reader *reader; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -474,7 +478,7 @@ pub struct Client {
     pub caller: i32,
 }
 
-oncrpc_xdr::structure!(Client: { caller: i32 });
+oncrpc_xdr::structure!(Client: fixed { caller: i32 });
 
 /// `struct Encode { Client *at; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

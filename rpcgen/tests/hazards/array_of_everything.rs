@@ -21,7 +21,7 @@ pub struct Point {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Point: { x: i32 });
+oncrpc_xdr::structure!(Point: fixed { x: i32 });
 
 /// On the wire it is a `wire::Opaque<8>`.
 ///

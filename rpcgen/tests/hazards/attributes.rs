@@ -16,7 +16,7 @@ pub struct Point {
     pub y: i32,
 }
 
-oncrpc_xdr::structure!(Point: { x: i32, y: i32 });
+oncrpc_xdr::structure!(Point: fixed { x: i32, y: i32 });
 
 /// `struct line { point from; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -25,4 +25,4 @@ pub struct Line {
     pub from: Point,
 }
 
-oncrpc_xdr::structure!(Line: { from: Point });
+oncrpc_xdr::structure!(Line: fixed { from: Point });

@@ -7,7 +7,7 @@ pub struct IfdefOn {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(IfdefOn: { x: i32 });
+oncrpc_xdr::structure!(IfdefOn: fixed { x: i32 });
 
 /// `struct elif { int x; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -16,7 +16,7 @@ pub struct Elif {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Elif: { x: i32 });
+oncrpc_xdr::structure!(Elif: fixed { x: i32 });
 
 /// `struct expression { int x; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -25,4 +25,4 @@ pub struct Expression {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Expression: { x: i32 });
+oncrpc_xdr::structure!(Expression: fixed { x: i32 });

@@ -11,4 +11,4 @@ pub struct S {
     pub pong: i32,
 }
 
-oncrpc_xdr::structure!(S: { self_: i32 as "self", ping: i32, pong: i32 });
+oncrpc_xdr::structure!(S: fixed { self_: i32 as "self", ping: i32, pong: i32 });

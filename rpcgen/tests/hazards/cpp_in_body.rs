@@ -22,7 +22,7 @@ pub struct S {
     pub y: i32,
 }
 
-oncrpc_xdr::structure!(S: { x: i32, y: i32 });
+oncrpc_xdr::structure!(S: fixed { x: i32, y: i32 });
 
 /// `enum e`
 ///

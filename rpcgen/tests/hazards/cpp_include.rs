@@ -12,7 +12,7 @@ pub struct Sized {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Sized: { x: i32 });
+oncrpc_xdr::structure!(Sized: fixed { x: i32 });
 
 /// `struct s { opaque data<SIZE>; sized t; };`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -22,7 +22,7 @@ pub struct B {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(B: { x: i32 });
+oncrpc_xdr::structure!(B: fixed { x: i32 });
 
 /// `enum e { ONE = 1 };`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -29,7 +29,7 @@ pub struct Second {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Second: { x: i32 });
+oncrpc_xdr::structure!(Second: fixed { x: i32 });
 
 /// `enum color { RED };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

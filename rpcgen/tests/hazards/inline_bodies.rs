@@ -47,7 +47,7 @@ pub struct ParentPlace {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(ParentPlace: { x: i32 });
+oncrpc_xdr::structure!(ParentPlace: fixed { x: i32 });
 
 /// `union parent_choice`
 ///
@@ -78,7 +78,7 @@ pub struct ParentChoiceDeep {
     pub y: i32,
 }
 
-oncrpc_xdr::structure!(ParentChoiceDeep: { y: i32 });
+oncrpc_xdr::structure!(ParentChoiceDeep: fixed { y: i32 });
 
 /// `enum { ON = 1, OFF = 0 }`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -101,7 +101,7 @@ pub struct Named {
     pub z: i32,
 }
 
-oncrpc_xdr::structure!(Named: { z: i32 });
+oncrpc_xdr::structure!(Named: fixed { z: i32 });
 
 /// `struct { int w; }`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -110,7 +110,7 @@ pub struct ParentMany {
     pub w: i32,
 }
 
-oncrpc_xdr::structure!(ParentMany: { w: i32 });
+oncrpc_xdr::structure!(ParentMany: fixed { w: i32 });
 
 /// `union outer`
 ///
@@ -170,4 +170,4 @@ pub struct OuterPerhaps {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(OuterPerhaps: { x: i32 });
+oncrpc_xdr::structure!(OuterPerhaps: fixed { x: i32 });

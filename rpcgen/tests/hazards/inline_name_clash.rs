@@ -7,7 +7,7 @@ pub struct ParentPlace {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(ParentPlace: { x: i32 });
+oncrpc_xdr::structure!(ParentPlace: fixed { x: i32 });
 
 /// `struct parent`
 ///
@@ -22,7 +22,7 @@ pub struct Parent {
     pub place: ParentPlace2,
 }
 
-oncrpc_xdr::structure!(Parent: { place: ParentPlace2 });
+oncrpc_xdr::structure!(Parent: fixed { place: ParentPlace2 });
 
 /// `struct { int y; }`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -31,4 +31,4 @@ pub struct ParentPlace2 {
     pub y: i32,
 }
 
-oncrpc_xdr::structure!(ParentPlace2: { y: i32 });
+oncrpc_xdr::structure!(ParentPlace2: fixed { y: i32 });

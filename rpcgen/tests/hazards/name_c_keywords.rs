@@ -17,7 +17,7 @@ pub struct For {
     pub volatile: i32,
 }
 
-oncrpc_xdr::structure!(For: {
+oncrpc_xdr::structure!(For: fixed {
     r#while: i32 as "while",
     r#return: i32 as "return",
     r#if: i32 as "if",

@@ -7,7 +7,7 @@ pub struct Foo {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Foo: { x: i32 });
+oncrpc_xdr::structure!(Foo: fixed { x: i32 });
 
 /// `struct Foo { int y; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -16,7 +16,7 @@ pub struct Foo2 {
     pub y: i32,
 }
 
-oncrpc_xdr::structure!(Foo2: { y: i32 });
+oncrpc_xdr::structure!(Foo2: fixed { y: i32 });
 
 /// `struct FOO { int z; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -25,7 +25,7 @@ pub struct Foo3 {
     pub z: i32,
 }
 
-oncrpc_xdr::structure!(Foo3: { z: i32 });
+oncrpc_xdr::structure!(Foo3: fixed { z: i32 });
 
 /// `struct foo_bar { int x; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -34,7 +34,7 @@ pub struct FooBar {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(FooBar: { x: i32 });
+oncrpc_xdr::structure!(FooBar: fixed { x: i32 });
 
 /// `struct fooBar { int y; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -43,7 +43,7 @@ pub struct FooBar2 {
     pub y: i32,
 }
 
-oncrpc_xdr::structure!(FooBar2: { y: i32 });
+oncrpc_xdr::structure!(FooBar2: fixed { y: i32 });
 
 /// `struct all { foo a; Foo b; FOO c; foo_bar d; fooBar e; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -60,4 +60,4 @@ pub struct All {
     pub e: FooBar2,
 }
 
-oncrpc_xdr::structure!(All: { a: Foo, b: Foo2, c: Foo3, d: FooBar, e: FooBar2 });
+oncrpc_xdr::structure!(All: fixed { a: Foo, b: Foo2, c: Foo3, d: FooBar, e: FooBar2 });

@@ -7,7 +7,7 @@ pub struct Version {
     pub program: i32,
 }
 
-oncrpc_xdr::structure!(Version: { program: i32 });
+oncrpc_xdr::structure!(Version: fixed { program: i32 });
 
 /// `struct program { version string; int quadruple; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -18,7 +18,7 @@ pub struct Program {
     pub quadruple: i32,
 }
 
-oncrpc_xdr::structure!(Program: { string: Version, quadruple: i32 });
+oncrpc_xdr::structure!(Program: fixed { string: Version, quadruple: i32 });
 
 /// `struct string { int version; int namespace; int pragma; int package; int import; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -35,7 +35,7 @@ pub struct String {
     pub import: i32,
 }
 
-oncrpc_xdr::structure!(String: {
+oncrpc_xdr::structure!(String: fixed {
     version: i32,
     namespace: i32,
     pragma: i32,
@@ -57,4 +57,4 @@ pub struct All {
     pub n: Namespace,
 }
 
-oncrpc_xdr::structure!(All: { v: Version, p: Program, n: Namespace });
+oncrpc_xdr::structure!(All: fixed { v: Version, p: Program, n: Namespace });

@@ -13,4 +13,9 @@ pub struct S {
     pub ab: i32,
 }
 
-oncrpc_xdr::structure!(S: { a_b: i32 as "aB", a_b2: i32 as "a_b", a_b3: i32 as "A_B", ab: i32 });
+oncrpc_xdr::structure!(S: fixed {
+    a_b: i32 as "aB",
+    a_b2: i32 as "a_b",
+    a_b3: i32 as "A_B",
+    ab: i32,
+});

@@ -25,7 +25,7 @@ pub struct Methods {
     pub w: i32,
 }
 
-oncrpc_xdr::structure!(Methods: {
+oncrpc_xdr::structure!(Methods: fixed {
     encode: i32,
     decode: i32,
     encoded_len: i32,

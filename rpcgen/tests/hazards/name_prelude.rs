@@ -9,7 +9,7 @@ pub struct Error {
     pub code: i32,
 }
 
-oncrpc_xdr::structure!(Error: { code: i32 });
+oncrpc_xdr::structure!(Error: fixed { code: i32 });
 
 /// `struct bytes { int value; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -18,7 +18,7 @@ pub struct Bytes {
     pub value: i32,
 }
 
-oncrpc_xdr::structure!(Bytes: { value: i32 });
+oncrpc_xdr::structure!(Bytes: fixed { value: i32 });
 
 /// `struct Vec { int x; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -27,7 +27,7 @@ pub struct Vec {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Vec: { x: i32 });
+oncrpc_xdr::structure!(Vec: fixed { x: i32 });
 
 /// `struct Box { Box *inner; int x; };`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -58,7 +58,7 @@ pub struct Result {
     pub err: i32,
 }
 
-oncrpc_xdr::structure!(Result: { ok: i32 as "Ok", err: i32 as "Err" });
+oncrpc_xdr::structure!(Result: fixed { ok: i32 as "Ok", err: i32 as "Err" });
 
 /// `struct String { string x<>; };`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -76,7 +76,7 @@ pub struct Some {
     pub none: i32,
 }
 
-oncrpc_xdr::structure!(Some: { none: i32 as "None" });
+oncrpc_xdr::structure!(Some: fixed { none: i32 as "None" });
 
 /// `struct Default { int x; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -85,7 +85,7 @@ pub struct Default {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Default: { x: i32 });
+oncrpc_xdr::structure!(Default: fixed { x: i32 });
 
 /// `struct Clone { int clone; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -94,7 +94,7 @@ pub struct Clone {
     pub clone: i32,
 }
 
-oncrpc_xdr::structure!(Clone: { clone: i32 });
+oncrpc_xdr::structure!(Clone: fixed { clone: i32 });
 
 /// `struct Debug { int x; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -103,7 +103,7 @@ pub struct Debug {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Debug: { x: i32 });
+oncrpc_xdr::structure!(Debug: fixed { x: i32 });
 
 /// `struct Self_ { int x; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -112,7 +112,7 @@ pub struct Self_ {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Self_: { x: i32 });
+oncrpc_xdr::structure!(Self_: fixed { x: i32 });
 
 /// `struct u32 { int x; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -121,7 +121,7 @@ pub struct U32 {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(U32: { x: i32 });
+oncrpc_xdr::structure!(U32: fixed { x: i32 });
 
 /// `struct str { int x; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -130,7 +130,7 @@ pub struct Str {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Str: { x: i32 });
+oncrpc_xdr::structure!(Str: fixed { x: i32 });
 
 /// `struct usize { int x; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -139,7 +139,7 @@ pub struct Usize {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Usize: { x: i32 });
+oncrpc_xdr::structure!(Usize: fixed { x: i32 });
 
 /// `struct Iterator { int x<>; };`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -23,7 +23,7 @@ pub struct Type {
     pub r#dyn: i32,
 }
 
-oncrpc_xdr::structure!(Type: {
+oncrpc_xdr::structure!(Type: fixed {
     r#type: i32 as "type",
     r#where: i32 as "where",
     r#priv: i32 as "priv",
@@ -58,7 +58,7 @@ pub struct Self_ {
     pub union: i32,
 }
 
-oncrpc_xdr::structure!(Self_: {
+oncrpc_xdr::structure!(Self_: fixed {
     self_: i32 as "self",
     self2: i32 as "Self",
     super_: i32 as "super",

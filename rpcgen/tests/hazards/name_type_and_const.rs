@@ -10,4 +10,4 @@ pub struct Point {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Point: { x: i32 });
+oncrpc_xdr::structure!(Point: fixed { x: i32 });

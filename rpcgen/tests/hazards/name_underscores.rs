@@ -19,7 +19,7 @@ pub struct S {
     pub x1: i32,
 }
 
-oncrpc_xdr::structure!(S: {
+oncrpc_xdr::structure!(S: fixed {
     a: i32 as "_a",
     b: i32 as "b_",
     c: i32 as "__c",

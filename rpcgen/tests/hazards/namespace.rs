@@ -12,7 +12,7 @@ pub struct Point {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Point: { x: i32 });
+oncrpc_xdr::structure!(Point: fixed { x: i32 });
 
 /// `struct line { point from; outer::point to; opaque data<LIMIT>; };`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

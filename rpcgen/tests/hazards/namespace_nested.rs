@@ -7,7 +7,7 @@ pub struct S {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(S: { x: i32 });
+oncrpc_xdr::structure!(S: fixed { x: i32 });
 
 /// `struct t { s inner; a::s outer; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -18,7 +18,7 @@ pub struct T {
     pub outer: S,
 }
 
-oncrpc_xdr::structure!(T: { inner: S, outer: S });
+oncrpc_xdr::structure!(T: fixed { inner: S, outer: S });
 
 /// `struct u { a::b::t x; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -27,7 +27,7 @@ pub struct U {
     pub x: T,
 }
 
-oncrpc_xdr::structure!(U: { x: T });
+oncrpc_xdr::structure!(U: fixed { x: T });
 
 /// `struct v { a::b::t x; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -36,4 +36,4 @@ pub struct V {
     pub x: T,
 }
 
-oncrpc_xdr::structure!(V: { x: T });
+oncrpc_xdr::structure!(V: fixed { x: T });

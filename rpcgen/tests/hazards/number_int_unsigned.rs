@@ -19,4 +19,4 @@ pub struct Swapped {
     pub huge: u64,
 }
 
-oncrpc_xdr::structure!(Swapped: { whole: u32, large: u32, huge: u64 });
+oncrpc_xdr::structure!(Swapped: fixed { whole: u32, large: u32, huge: u64 });

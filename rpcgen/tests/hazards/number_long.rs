@@ -19,4 +19,4 @@ pub struct Longs {
     pub alias: u32,
 }
 
-oncrpc_xdr::structure!(Longs: { signed_one: i32, unsigned_one: u32, alias: u32 });
+oncrpc_xdr::structure!(Longs: fixed { signed_one: i32, unsigned_one: u32, alias: u32 });

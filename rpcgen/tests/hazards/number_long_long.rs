@@ -19,4 +19,4 @@ pub struct Longs {
     pub huge_int: i64,
 }
 
-oncrpc_xdr::structure!(Longs: { huge: i64, huger: u64, huge_int: i64 });
+oncrpc_xdr::structure!(Longs: fixed { huge: i64, huger: u64, huge_int: i64 });

@@ -21,7 +21,7 @@ pub struct S {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(S: { x: i32 });
+oncrpc_xdr::structure!(S: fixed { x: i32 });
 
 // At its end, the .x file has for C:
 // extern int last;

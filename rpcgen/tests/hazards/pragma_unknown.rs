@@ -7,4 +7,4 @@ pub struct S {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(S: { x: i32 });
+oncrpc_xdr::structure!(S: fixed { x: i32 });

@@ -7,7 +7,7 @@ pub struct Point {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Point: { x: i32 });
+oncrpc_xdr::structure!(Point: fixed { x: i32 });
 
 /// `program ARGUMENTS = 536870917`
 pub mod arguments {

@@ -7,7 +7,7 @@ pub struct Prog {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Prog: { x: i32 });
+oncrpc_xdr::structure!(Prog: fixed { x: i32 });
 
 /// `struct v1 { int x; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -16,7 +16,7 @@ pub struct V1 {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(V1: { x: i32 });
+oncrpc_xdr::structure!(V1: fixed { x: i32 });
 
 /// `typedef int get;`
 pub type Get = i32;

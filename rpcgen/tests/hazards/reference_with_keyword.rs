@@ -9,7 +9,7 @@ pub struct Point {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Point: { x: i32 });
+oncrpc_xdr::structure!(Point: fixed { x: i32 });
 
 /// `enum color { RED, GREEN };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

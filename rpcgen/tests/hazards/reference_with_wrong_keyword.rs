@@ -7,7 +7,7 @@ pub struct Point {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Point: { x: i32 });
+oncrpc_xdr::structure!(Point: fixed { x: i32 });
 
 /// `struct wrong`
 ///
@@ -25,4 +25,4 @@ pub struct Wrong {
     pub which: Point,
 }
 
-oncrpc_xdr::structure!(Wrong: { at: Point, which: Point });
+oncrpc_xdr::structure!(Wrong: fixed { at: Point, which: Point });

@@ -31,7 +31,7 @@ pub struct S {
     pub w: i32,
 }
 
-oncrpc_xdr::structure!(S: { x: i32, y: i32, z: i32, w: i32 });
+oncrpc_xdr::structure!(S: fixed { x: i32, y: i32, z: i32, w: i32 });
 
 /// ```text
 /// A box of stars.             *

@@ -13,7 +13,7 @@ pub struct S {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(S: { x: i32 });
+oncrpc_xdr::structure!(S: fixed { x: i32 });
 
 /// Before this, the .x file has for C:
 ///

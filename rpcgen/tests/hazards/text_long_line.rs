@@ -265,7 +265,7 @@ pub struct S {
     pub f129: i32,
 }
 
-oncrpc_xdr::structure!(S: {
+oncrpc_xdr::structure!(S: fixed {
     f0: i32,
     f1: i32,
     f2: i32,

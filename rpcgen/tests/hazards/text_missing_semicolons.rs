@@ -9,7 +9,7 @@ pub struct S {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(S: { x: i32 });
+oncrpc_xdr::structure!(S: fixed { x: i32 });
 
 /// `enum e { A }`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -39,4 +39,4 @@ pub struct T {
     pub y: i32,
 }
 
-oncrpc_xdr::structure!(T: { y: i32 });
+oncrpc_xdr::structure!(T: fixed { y: i32 });

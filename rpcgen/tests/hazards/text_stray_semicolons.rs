@@ -7,7 +7,7 @@ pub struct S {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(S: { x: i32 });
+oncrpc_xdr::structure!(S: fixed { x: i32 });
 
 /// `union u switch (int d) { case 1: int x;; };`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

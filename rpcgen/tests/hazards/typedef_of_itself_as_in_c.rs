@@ -9,7 +9,7 @@ pub struct Before {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Before: { x: i32 });
+oncrpc_xdr::structure!(Before: fixed { x: i32 });
 
 /// `struct after { int x; };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -18,7 +18,7 @@ pub struct After {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(After: { x: i32 });
+oncrpc_xdr::structure!(After: fixed { x: i32 });
 
 /// `enum color { RED };`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -11,7 +11,7 @@ pub struct Point {
     pub y: i32,
 }
 
-oncrpc_xdr::structure!(Point: { x: i32, y: i32 });
+oncrpc_xdr::structure!(Point: fixed { x: i32, y: i32 });
 
 /// `typedef struct line { point from; point to; } line;`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -22,7 +22,7 @@ pub struct Line {
     pub to: Point,
 }
 
-oncrpc_xdr::structure!(Line: { from: Point, to: Point });
+oncrpc_xdr::structure!(Line: fixed { from: Point, to: Point });
 
 /// `typedef enum { RED, GREEN = 5 } color;`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -59,7 +59,7 @@ pub struct Tag {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(Tag: { x: i32 });
+oncrpc_xdr::structure!(Tag: fixed { x: i32 });
 
 /// On the wire it is a `wire::Array<PointsElement, 3>`.
 ///
@@ -73,7 +73,7 @@ pub struct PointsElement {
     pub x: i32,
 }
 
-oncrpc_xdr::structure!(PointsElement: { x: i32 });
+oncrpc_xdr::structure!(PointsElement: fixed { x: i32 });
 
 /// `struct all { point p; line l; color c; shape s; tag t; other o; points ps; };`
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -147,3 +147,58 @@ fn what_has_not_been_read_can_be_looked_at() {
     r.take(4).unwrap();
     assert_eq!((r.offset(), r.remaining(), r.rest()), (8, 0, &b""[..]));
 }
+
+/// Runs of every length up to three blocks of those that are coded in bulk.
+#[test]
+fn numbers_in_bulk_are_what_they_are_one_by_one() {
+    fn check<T: Wire<Value = T> + Copy + Debug + PartialEq>(number: impl Fn(u64) -> T) {
+        let odd = 0x9e37_79b9_7f4a_7c15_u64;
+        let run: Vec<T> = (1..=48_u64).map(|i| number(i.wrapping_mul(odd))).collect();
+        for len in 0..=run.len() {
+            let run = &run[..len];
+            let mut one_by_one = Writer::new();
+            one_by_one.u32(len as u32);
+            for number in run {
+                T::encode(number, &mut one_by_one).unwrap();
+            }
+            let wire = encode::<Array<T, { u32::MAX }>>(&run.to_vec());
+            assert_eq!(wire, one_by_one.into_bytes());
+            let read = decode::<Array<T, { u32::MAX }>>(Reader::of(&wire)).unwrap();
+            assert_eq!(read, run);
+        }
+    }
+    check(|bits| bits as u32);
+    check(|bits| bits as i32);
+    check(|bits| bits);
+    check(u64::cast_signed);
+    check(|bits| bits as u32 as f32);
+    check(|bits| bits as f64);
+}
+
+#[test]
+fn a_fixed_struct_is_its_fields_and_says_which_of_them_is_missing() {
+    struct Plain {
+        a: i32,
+        b: u64,
+    }
+    #[derive(Debug, PartialEq)]
+    struct Fixed {
+        a: i32,
+        b: u64,
+    }
+    oncrpc_xdr::structure!(Plain: { a: i32, b: u64 });
+    oncrpc_xdr::structure!(Fixed: fixed { a: i32, b: u64 as "second" });
+
+    let wire = to_bytes(&Fixed { a: -2, b: 1 << 40 }).unwrap();
+    assert_eq!(wire, to_bytes(&Plain { a: -2, b: 1 << 40 }).unwrap());
+    let plain: Plain = from_bytes(&wire).unwrap();
+    let (a, b) = (plain.a, plain.b);
+    assert_eq!(from_bytes::<Fixed>(&wire).unwrap(), Fixed { a, b });
+    for (len, said) in [
+        (3, "a: 4 bytes needed, 3 remain at byte 0"),
+        (11, "second: 8 bytes needed, 7 remain at byte 4"),
+    ] {
+        let error = from_bytes::<Fixed>(&wire.slice(..len)).unwrap_err();
+        assert_eq!(error.to_string(), said);
+    }
+}
