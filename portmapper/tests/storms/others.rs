@@ -56,8 +56,9 @@ impl Others {
     pub(crate) fn begin(ways: &[Way], daemons: [Called; 2]) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, ways) = (stop.clone(), ways.to_vec());
+        // Before whoever the storm consists of: who comes later to a full server may take the place of one who has not called.
+        let mut kept = [0, 1].map(|which: usize| connect(daemons[which].port));
         let thread = thread::spawn(move || {
-            let mut kept = [0, 1].map(|which: usize| connect(daemons[which].port));
             let mut waited = [Vec::new(), Vec::new()];
             // Once at least: a storm may be over before.
             while waited[0].is_empty() || !stopped.load(Ordering::Relaxed) {
