@@ -164,7 +164,10 @@ impl<L: Link> Driver<L> {
         }
         let mut written = 0;
         for _ in 0..TURNS {
-            let read = self.read_turn(cx)?;
+            let mut read = self.read_turn(cx)?;
+            if read.end == End::Input && self.link.has_more() {
+                read.end = End::Turn;
+            }
             self.collect_answers(cx);
             let collected = self.collect_calls(cx);
             let unsent = self.link.unsent();

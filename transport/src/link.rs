@@ -40,6 +40,12 @@ pub trait Link: Send + Unpin + 'static {
     /// The next message, or `None` at the end of the stream. Pending is said once for all that has arrived.
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Arrived<'_>>>>;
 
+    /// Whether there is more to read now, though pending was said: a part of a long message has been read, and others are
+    /// to have their turn before the next. Nobody is woken for it.
+    fn has_more(&self) -> bool {
+        false
+    }
+
     /// The beginning of a message that we sent and that nobody listened for at the peer's port, as much of it as the
     /// peer's host has sent back. A stream never has one.
     fn poll_refused(&mut self, _: &mut Context<'_>) -> Poll<Bytes> {

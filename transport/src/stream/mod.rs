@@ -45,6 +45,8 @@ pub struct StreamLink<S> {
     gathered: Bytes,
     /// Whether the memory of it is its own, and not the worker's.
     is_aside: bool,
+    /// Whether reading has paused in a long record.
+    has_paused: bool,
     output: Writer,
     /// Bytes of the output that are written already.
     written: usize,
@@ -62,6 +64,7 @@ impl<S: ByteStream> StreamLink<S> {
             cut: 0,
             gathered: Bytes::new(),
             is_aside: false,
+            has_paused: false,
             output: Writer::new(),
             written: 0,
         }
@@ -136,6 +139,7 @@ impl<S: ByteStream> Link for StreamLink<S> {
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Arrived<'_>>>> {
         let mut arrived = 0;
+        self.has_paused = false;
         let record = loop {
             let record = self.records.next_in(&self.input, &mut self.cut);
             if let Some(record) = record.map_err(invalid_data)? {
@@ -146,7 +150,7 @@ impl<S: ByteStream> Link for StreamLink<S> {
             self.cut = 0;
             self.is_aside = false;
             if arrived >= AT_ONCE {
-                cx.waker().wake_by_ref();
+                self.has_paused = true;
                 return Poll::Pending;
             }
             let read = ready!(self.poll_read(cx))?;
@@ -167,6 +171,10 @@ impl<S: ByteStream> Link for StreamLink<S> {
         };
         let output = &mut self.output;
         Poll::Ready(Ok(Some(Arrived { message, output })))
+    }
+
+    fn has_more(&self) -> bool {
+        self.has_paused
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
