@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Host, Table, permits};
 use crate::keyed::Keyed;
@@ -36,7 +36,7 @@ struct Known {
     /// Who was judged by these tables, so many addresses at most.
     judged: HashMap<IpAddr, bool, Keyed>,
     /// When the files are looked at again.
-    next_look: Instant,
+    next_look: Duration,
     /// The files that all this was read from, as they were.
     read_from: Vec<(PathBuf, Option<Stamp>)>,
 }
@@ -54,7 +54,7 @@ const ALLOW: &str = "/etc/hosts.allow";
 const DENY: &str = "/etc/hosts.deny";
 const HOSTS: &str = "/etc/hosts";
 
-/// Time for which the files are not looked at again: an edit counts after it at the latest.
+/// Time for which the files are not looked at again: an edit counts after it at the latest, give or take what the clock lags.
 ///
 /// For whoever edits them that is at once; and two stat(2) of 1 µs each, a hundred times a second, are nothing beside
 /// 100,000 calls.
@@ -83,8 +83,8 @@ impl HostsAccess {
         }
     }
 
-    /// Whether who calls from this address may.
-    pub fn permits(&self, client: IpAddr, now: Instant) -> bool {
+    /// Whether who calls from this address may, so long after any one moment.
+    pub fn permits(&self, client: IpAddr, now: Duration) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.as_mut().is_some_and(|known| known.is_current(now)) {
             *known = None;
@@ -97,7 +97,7 @@ impl HostsAccess {
     /// editors put a new one in its place; one that is a link is where it leads, too. (A file in the root directory
     /// stands for itself.)
     pub fn directories(&self) -> Vec<PathBuf> {
-        let known = self.read(Instant::now());
+        let known = self.read(Duration::ZERO);
         let named = known.read_from.iter().map(|(path, _)| path.clone());
         let files: Vec<PathBuf> = named.chain([self.hosts.clone()]).collect();
         let targets = files.iter().filter_map(|file| fs::canonicalize(file).ok());
@@ -113,7 +113,7 @@ impl HostsAccess {
         directories
     }
 
-    fn read(&self, now: Instant) -> Known {
+    fn read(&self, now: Duration) -> Known {
         let mut read_from = Vec::new();
         let mut table = |path: &Path| {
             let text = read(path, &mut read_from).unwrap_or_else(|error| {
@@ -151,7 +151,7 @@ impl HostsAccess {
             deny,
             names,
             judged: HashMap::default(),
-            next_look: now + LOOKED_AT_EVERY,
+            next_look: now.saturating_add(LOOKED_AT_EVERY),
             read_from,
         }
     }
@@ -159,11 +159,11 @@ impl HostsAccess {
 
 impl Known {
     /// Whether the files are as they were when they were last looked at, if that is not so long ago, or as they are.
-    fn is_current(&mut self, now: Instant) -> bool {
+    fn is_current(&mut self, now: Duration) -> bool {
         if now < self.next_look {
             return true;
         }
-        self.next_look = now + LOOKED_AT_EVERY;
+        self.next_look = now.saturating_add(LOOKED_AT_EVERY);
         let mut files = self.read_from.iter();
         files.all(|(path, stamp)| Stamp::of(path) == *stamp)
     }
@@ -226,7 +226,7 @@ mod tests {
     /// Asks each time as much later as it takes for an edit to count.
     struct Later<'a> {
         files: &'a HostsAccess,
-        now: Cell<Instant>,
+        now: Cell<Duration>,
     }
 
     impl Later<'_> {
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn no_more_callers_are_remembered_than_there_are_rows_for() {
         let files = HostsAccess::at("/nonexistent", "/nonexistent", "/nonexistent");
-        let now = Instant::now();
+        let now = Duration::ZERO;
         for client in 0..10_000_u32 {
             assert!(files.permits(IpAddr::V4(client.into()), now));
             let known = files.known.lock().unwrap();
@@ -256,7 +256,7 @@ mod tests {
         let files = HostsAccess::at(&allow, &deny, &hosts);
         let access = Later {
             files: &files,
-            now: Cell::new(Instant::now()),
+            now: Cell::new(Duration::ZERO),
         };
         let client = "192.0.2.1".parse().unwrap();
         let mapped = "::ffff:192.0.2.1".parse().unwrap();
