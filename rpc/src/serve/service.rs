@@ -70,7 +70,7 @@ impl Call<'_> {
         self.id
     }
 
-    /// The [flavor](crate::auth::flavor) of the credential.
+    /// The [flavor] of the credential.
     pub fn flavor(&self) -> u32 {
         let credential = self.message.get(AUTH_AT..).unwrap_or_default();
         words(credential).map_or(flavor::NONE, |[flavor]| flavor)
