@@ -49,8 +49,10 @@ impl Stop {
     /// Wishes the end, for good.
     pub fn stop(&self) {
         self.0.wanted.store(true, Ordering::Release);
-        let places = &mut self.0.waiting().places;
-        let wakers: Vec<Waker> = places.iter_mut().filter_map(Option::take).collect();
+        let mut waiting = self.0.waiting();
+        let places = waiting.places.iter_mut();
+        let wakers: Vec<Waker> = places.filter_map(Option::take).collect();
+        drop(waiting);
         wakers.into_iter().for_each(Waker::wake);
     }
 }
@@ -166,6 +168,29 @@ mod tests {
         let later = &mut waiting[0].clone();
         assert!(is_over(later, &waker) && later.place.is_none());
         assert!(waiting.iter().all(Stopped::is_wanted));
+    }
+
+    #[test]
+    fn who_is_woken_may_leave_its_place_at_once() {
+        struct Leaves(Mutex<Option<Stopped>>);
+
+        impl Wake for Leaves {
+            fn wake(self: Arc<Self>) {
+                let stopped = self.0.lock().unwrap().take().unwrap();
+                assert!(stopped.shared.waiting.try_lock().is_ok());
+                drop(stopped);
+            }
+        }
+
+        let stop = Stop::new();
+        let leaves = Arc::new(Leaves(Mutex::new(Some(stop.subscribe()))));
+        let waker = Waker::from(leaves.clone());
+        if let Some(stopped) = &mut *leaves.0.lock().unwrap() {
+            assert!(!is_over(stopped, &waker));
+        }
+        stop.stop();
+        assert!(leaves.0.lock().unwrap().is_none());
+        assert_eq!(stop.0.waiting().free, [0]);
     }
 
     #[test]
