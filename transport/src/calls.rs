@@ -114,7 +114,9 @@ impl Calls {
         // Locked after the turn was taken, and so given back before it: leaving the line takes the lock, too.
         let mut state = self.lock();
         let is_first = turn.is_some() || state.waiting == 0;
-        if !is_first || state.table.len() >= self.most {
+        let has_place = is_first && state.table.len() < self.most;
+        // Nobody waits for a place where there are no more calls: that they are over is for `enqueue` to say.
+        if !has_place && state.is_over().is_none() {
             return Ok(None);
         }
         let xid = state.enqueue(self.framing, encode, |table, args, message| {
@@ -273,8 +275,7 @@ impl Calls {
             return;
         };
         state.refused = Some(Arc::new(io::ErrorKind::ConnectionRefused.into()));
-        drop(state);
-        self.tell_over();
+        self.tell_over(state);
         woken.into_iter().for_each(Waker::wake);
     }
 
@@ -299,9 +300,9 @@ impl Calls {
             state.refused = Some(Arc::new(io::ErrorKind::TimedOut.into()));
         }
         let next = state.table.next_timer();
-        drop(state);
-        if silent {
-            self.tell_over();
+        match silent {
+            true => self.tell_over(state),
+            false => drop(state),
         }
         woken.into_iter().for_each(Waker::wake);
         Expired { sent, next }
@@ -343,14 +344,15 @@ impl Calls {
                 .fail_all(&CallError::Disconnected(error.clone())),
         );
         state.ended = Some(error);
-        drop(state);
-        self.tell_over();
+        self.tell_over(state);
         woken.into_iter().for_each(Waker::wake);
     }
 
-    /// Says that the connection takes no more calls.
-    fn tell_over(&self) {
+    /// Says that the connection takes no more calls, which this state has in it already.
+    fn tell_over(&self, state: MutexGuard<'_, State>) {
+        // Before anybody else has the lock: who has seen it there is not to hear that it is not so.
         self.over.store(true, Ordering::Release);
+        drop(state);
         self.changed.notify_waiters();
     }
 }

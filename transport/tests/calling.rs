@@ -289,6 +289,35 @@ async fn calls_that_wait_for_a_place_get_it_in_the_order_in_which_they_came() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_for_a_place_hears_of_the_end_though_nobody_gives_one_back() {
+    let (ours, theirs) = duplex(1000);
+    let limits = Limits {
+        in_flight: 1,
+        ..Limits::CLIENT
+    };
+    let link = StreamLink::new(ours, limits.record);
+    let (connection, driver) = Connection::new(link, CallTable::new(1), limits);
+    let driver = tokio::spawn(driver.run());
+    // Its future is kept and not polled again, so that its place is taken for good.
+    let mut kept = std::pin::pin!(echo(&connection, Bytes::new()));
+    let soon = tokio::time::timeout(Duration::from_secs(1), &mut kept);
+    assert!(soon.await.is_err());
+    let mut waits = std::pin::pin!(echo(&connection, Bytes::new()));
+    let soon = tokio::time::timeout(Duration::from_secs(1), &mut waits);
+    assert!(soon.await.is_err());
+    drop(theirs);
+    driver.await.unwrap().unwrap();
+    let begun = Instant::now();
+    for late in [waits.await, echo(&connection, Bytes::new()).await] {
+        let error = late.unwrap_err();
+        assert!(matches!(error, CallError::Connect(_)), "{error}");
+    }
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    let error = kept.await.unwrap_err();
+    assert!(matches!(error, CallError::Disconnected(_)), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_polls_sleeps_when_it_is_time_and_calls_end_in_theirs() {
     const BUSY: Duration = Duration::from_millis(20);
     let looks = Arc::new(AtomicUsize::new(0));
