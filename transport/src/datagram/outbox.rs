@@ -165,15 +165,17 @@ impl Outbox {
         let mut rest = &self.bundles[..];
         let mut apart: Vec<Bundle>;
         while let Some(first) = rest.first() {
-            let cut = !rest.iter().all(Bundle::is_one);
+            let some_are_cut = !rest.iter().all(Bundle::is_one);
             let alike = rest.iter().take_while(|bundle| {
-                bundle.way.leaves_with(&first.way) && (!cut || bundle.each == first.each)
+                bundle.way.leaves_with(&first.way) && (!some_are_cut || bundle.each == first.each)
             });
             let run = &rest[..alike.take(BATCH).count()];
+            let is_cut = !run.iter().all(Bundle::is_one);
             match send_alike(socket, &whole, run) {
                 Ok(sent) => rest = &rest[sent..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if !first.is_one() && cannot_cut(&error) => {
+                // Where one is to be cut, the kernel refuses those in front of it that are short enough, too.
+                Err(error) if is_cut && cannot_cut(&error) => {
                     log::debug!("replies are sent one by one, as to {}: {error}", first.way);
                     self.cuts = false;
                     apart = rest.iter().flat_map(Bundle::apart).collect();
@@ -275,17 +277,20 @@ fn send_alike(socket: &UdpSocket, bytes: &[u8], bundles: &[Bundle]) -> io::Resul
 
 #[cfg(test)]
 mod tests {
+    use nix::sys::socket::setsockopt;
+    use nix::{libc, setsockopt_impl, sockopt_impl};
+
     use super::*;
 
-    /// Sends these to the callers with these numbers, and gives back what arrives at each of them.
-    async fn sent(replies: &[(usize, Vec<u8>)]) -> (Outbox, [Vec<Vec<u8>>; 2]) {
-        let ours = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    async fn socket() -> UdpSocket {
+        UdpSocket::bind("127.0.0.1:0").await.unwrap()
+    }
+
+    /// Sends these by a socket to the callers with these numbers, and gives back what arrives at each of them.
+    async fn sent(ours: UdpSocket, replies: &[(usize, Vec<u8>)]) -> (Outbox, [Vec<Vec<u8>>; 2]) {
         let mut outbox = Outbox::new(&ours);
         assert!(outbox.cuts, "Linux does so since 4.18");
-        let callers = [
-            UdpSocket::bind("127.0.0.1:0").await.unwrap(),
-            UdpSocket::bind("127.0.0.1:0").await.unwrap(),
-        ];
+        let callers = [socket().await, socket().await];
         for (caller, reply) in replies {
             let way = Way {
                 remote: callers[*caller].local_addr().unwrap(),
@@ -331,16 +336,31 @@ mod tests {
         .zip(1..)
         .map(|((caller, len), number)| (caller, vec![number; len]))
         .collect();
-        let (outbox, arrived) = sent(&replies).await;
+        let (outbox, arrived) = sent(socket().await, &replies).await;
         assert_eq!(arrived, [0, 1].map(|number| of_caller(&replies, number)));
         assert!(outbox.cuts);
+    }
+
+    sockopt_impl!(
+        /// Sends datagrams without a checksum (`socket(7)`), of which the kernel cuts none.
+        NoChecksums, SetOnly, libc::SOL_SOCKET, libc::SO_NO_CHECK, bool
+    );
+
+    #[tokio::test]
+    async fn what_is_not_to_be_cut_arrives_beside_what_cannot_be() {
+        let replies: Vec<_> = [0, 1, 1, 0].map(|caller| (caller, vec![7; 24])).into();
+        let ours = socket().await;
+        setsockopt(&ours, NoChecksums, &true).unwrap();
+        let (outbox, arrived) = sent(ours, &replies).await;
+        assert_eq!(arrived, [0, 1].map(|number| of_caller(&replies, number)));
+        assert!(!outbox.cuts);
     }
 
     #[tokio::test]
     async fn what_the_kernel_does_not_cut_is_sent_one_by_one() {
         // More than it cuts at once: an error as it is where the way out makes no checksums.
         let replies: Vec<_> = (0..150).map(|number| (0, vec![number; 24])).collect();
-        let (outbox, [arrived, _]) = sent(&replies).await;
+        let (outbox, [arrived, _]) = sent(socket().await, &replies).await;
         assert_eq!(arrived, of_caller(&replies, 0));
         assert!(!outbox.cuts);
     }
