@@ -42,9 +42,7 @@ pub trait Link: Send + Unpin + 'static {
 
     /// Whether there is more to read now, though pending was said: a part of a long message has been read, and others are
     /// to have their turn before the next. Nobody is woken for it.
-    fn has_more(&self) -> bool {
-        false
-    }
+    fn has_more(&self) -> bool;
 
     /// The beginning of a message that we sent and that nobody listened for at the peer's port, as much of it as the
     /// peer's host has sent back. A stream never has one.

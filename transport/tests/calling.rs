@@ -386,6 +386,10 @@ impl<L: Link> Link for Watched<L> {
         self.0.poll_message(cx)
     }
 
+    fn has_more(&self) -> bool {
+        self.0.has_more()
+    }
+
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.poll_close(cx)
     }

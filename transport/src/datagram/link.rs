@@ -104,6 +104,10 @@ impl Link for DatagramLink {
         })))
     }
 
+    fn has_more(&self) -> bool {
+        false
+    }
+
     fn poll_refused(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
         self.refusals.poll_next(cx)
     }

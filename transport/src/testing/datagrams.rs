@@ -221,6 +221,10 @@ impl Link for MemoryLink {
         })))
     }
 
+    fn has_more(&self) -> bool {
+        false
+    }
+
     fn poll_refused(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
         let mut inbox = lock(&self.inbox);
         inbox.reader = Some(cx.waker().clone());
