@@ -68,7 +68,8 @@ pub(crate) fn start(
     let (at_work, ended) = oneshot::channel::<()>();
     let work = move || {
         let _at_work = at_work;
-        runtime.block_on(serving.join_all());
+        // One that panics is not the end of the others.
+        runtime.block_on(async { while serving.join_next().await.is_some() {} });
     };
     std::thread::Builder::new()
         .name("datagrams".to_owned())
