@@ -124,7 +124,7 @@ const TAIL: &str = "
 - c4k64: 4 connections, 64 calls in flight on each. *bare*: a few lines of C that answer whatever is asked (`c/`). *by hand*: a client
   of a few lines on tokio (`rust/`).
 - Goals of several rows are of bare servers and of libtirpc at once; *no* means that one of them is missed.
-- Not here: instructions and allocations of a call (`make counts`), and busy polling, which our clients have not.
+- Not here: instructions and allocations of a call (`make counts`).
 ";
 
 /// How often everything is measured, unless ROUNDS says otherwise.
