@@ -9,8 +9,8 @@ use oncrpc::message::CallHeader;
 use oncrpc::netid::Netid;
 use oncrpc::peer::{Address, Peer};
 use oncrpc::{
-    Answer, Call, CallContext, Dispatch, Framing, Handler, Ladder, Procedure, ProcedureInfo,
-    Reject, Reply, Service, Services, Session, Step, service,
+    Answer, Call, CallContext, Dispatch, Framing, Handler, Ladder, Origin, Procedure,
+    ProcedureInfo, Reject, Reply, Service, Services, Session, Step, service,
 };
 use oncrpc_xdr::Writer;
 
@@ -249,6 +249,33 @@ fn another_credential_on_the_same_connection_is_another_caller() {
         let call = bytes(&[7, 0, 2, P, 2, 1, 1, 20, 0, 0, uid, 100, 0, 0, 0, 6]);
         let mut out = Writer::new();
         let step = ladder.answer(&mut session, &call, DATAGRAM, &mut out);
+        assert!(matches!(step, Step::Done));
+        assert_eq!(words(&out.into_bytes()).last(), Some(&uid));
+    }
+}
+
+#[test]
+fn who_a_session_passes_to_is_let_in_by_its_own_credential() {
+    const NOBODY: u32 = u32::MAX;
+    let mut ladder = Ladder::new(Arc::new(versions(&[2])));
+    let mut session = session();
+    let of = |uid| match uid {
+        NOBODY => bytes(&[7, 0, 2, P, 2, 1, 0, 0, 0, 0, 6]),
+        _ => bytes(&[7, 0, 2, P, 2, 1, 1, 20, 0, 0, uid, 100, 0, 0, 0, 6]),
+    };
+    for (netid, uid) in [
+        (Netid::Tcp, 1000),
+        (Netid::Udp, NOBODY),
+        (Netid::Tcp, NOBODY),
+        (Netid::Udp, 1000),
+        (Netid::Tcp, 1000),
+        (Netid::Udp, 0),
+    ] {
+        let peer = Peer::local(netid);
+        session.pass_to(Origin::new(peer.clone()));
+        assert_eq!(session.origin().peer(), &peer);
+        let mut out = Writer::new();
+        let step = ladder.answer(&mut session, &of(uid), DATAGRAM, &mut out);
         assert!(matches!(step, Step::Done));
         assert_eq!(words(&out.into_bytes()).last(), Some(&uid));
     }
