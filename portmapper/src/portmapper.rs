@@ -534,8 +534,8 @@ impl Books {
     }
 }
 
-/// The time since the host was started, as the kernel last noted it: a few milliseconds ago at most. To be exact takes as long
-/// as all else that decides who may call, and is asked at every call.
+/// The time since the host was started, as the kernel noted it at its last tick, of which it has 100 to 1,000 in a second. To be
+/// exact takes as long as all else that decides who may call, and is asked at every call.
 fn roughly_now() -> Duration {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE);
     // Every Linux has that clock; without it the files would be looked at each time.
