@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use oncrpc::proto::rpcb::rpcbprog::v4;
 use oncrpc::uaddr::Uaddr;
-use oncrpc::{CallContext, Reject};
+use oncrpc::{Call, CallContext, Reject, Reply, service};
 use oncrpc_server::{Bound, Listen, Running, Server};
 use oncrpc_transport::socket;
 use tokio::sync::mpsc;
+
+const PROGRAM: u32 = 0x2000_0001;
 
 /// A service whose handler holds on to its thread until there are two of them.
 struct Two {
@@ -128,5 +130,44 @@ async fn each_thread_has_callers_of_its_own_and_what_is_broadcast_is_answered_on
     assert_eq!(answered, calls);
     let taken = socket::udp_group(address(&running), 2).unwrap_err();
     assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+    assert!(running.shutdown(Duration::from_secs(30)).await);
+}
+
+/// So many fresh callers that the kernel gives each thread one of them at least.
+const CALLERS: usize = 200;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_at_one_socket_is_not_the_end_of_the_others_in_its_thread() {
+    const FATAL: u32 = 1;
+    let (told, mut threads) = mpsc::unbounded_channel();
+    let service = service(PROGRAM, 1, &[], Arc::new(told), |told| {
+        Box::new(move |call: &Call<'_>, reply: &mut Reply<'_>| {
+            let is_own = std::thread::current().name() == Some("datagrams");
+            told.send(is_own).unwrap();
+            assert!(!is_own || call.procedure() != FATAL, "it is not caught");
+            reply.success::<()>(&())
+        })
+    });
+    let group = || socket::udp_group("127.0.0.1:0".parse().unwrap(), 2).unwrap();
+    let groups = [group(), group()];
+    let [fatal, other] = [0, 1].map(|nth: usize| groups[nth][0].local_addr().unwrap());
+    let server = Server::new().service(service).datagram_threads(2);
+    let running = groups.into_iter().map(Listen::UdpSockets);
+    let running = running.fold(server, Server::listen).start().await.unwrap();
+    let mut ask = async |at: SocketAddr, procedure| {
+        for _ in 0..CALLERS {
+            let call = [7, 0, 2, PROGRAM, 1, procedure, 0, 0, 0, 0].map(u32::to_be_bytes);
+            let caller = UdpSocket::bind("127.0.0.1:0").unwrap();
+            caller.send_to(call.as_flattened(), at).unwrap();
+            if threads.recv().await.unwrap() {
+                return;
+            }
+        }
+        panic!("its own thread does not answer at {at}");
+    };
+    ask(fatal, FATAL).await;
+    for _ in 0..3 {
+        ask(other, 0).await;
+    }
     assert!(running.shutdown(Duration::from_secs(30)).await);
 }
