@@ -42,6 +42,11 @@ impl Template {
         Some(Self { bytes, xid_at })
     }
 
+    /// How many bytes it has.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Writes it behind what is there.
     pub fn append(&self, xid: u32, to: &mut Vec<u8>) {
         let at = to.len() + self.xid_at;

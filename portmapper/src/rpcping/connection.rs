@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::calls::{Template, Verdict, verdict};
+use super::datagrams::{Datagrams, Room};
 use super::histogram::Histogram;
 use super::replies::Replies;
 
@@ -68,15 +69,18 @@ pub(super) struct Loaded<'a> {
     /// Each place's xid; another for each call, so that a late answer is not taken for that of the next.
     xids: Vec<u32>,
     due: VecDeque<usize>,
+    /// Calls on their way out; those over UDP are equally long.
     out: Vec<u8>,
     written: usize,
+    /// Bytes of each of these.
+    each: usize,
     replies: Replies,
 }
 
 enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
-    Udp(UdpSocket),
+    Udp(Datagrams),
 }
 
 impl<'a> Loaded<'a> {
@@ -96,6 +100,7 @@ impl<'a> Loaded<'a> {
             due: (0..in_flight).collect(),
             out: Vec::with_capacity(WRITE),
             written: 0,
+            each: 0,
             replies: Replies::default(),
         })
     }
@@ -121,7 +126,13 @@ impl<'a> Loaded<'a> {
                     return Ok(());
                 }
             }
-            match self.socket.write(&self.out[self.written..]) {
+            let calls = &self.out[self.written..];
+            let written = match &mut self.socket {
+                Socket::Tcp(socket) => socket.write(calls),
+                Socket::Unix(socket) => socket.write(calls),
+                Socket::Udp(socket) => socket.send(calls, self.each),
+            };
+            match written {
                 Ok(length) => self.written += length,
                 Err(error) if is_for_later(&error) => return Ok(()),
                 Err(error) => return Err(error),
@@ -129,18 +140,24 @@ impl<'a> Loaded<'a> {
         }
     }
 
-    /// Encodes what is due: one call of a datagram, of a stream as many as one write takes.
+    /// Encodes what is due: as many calls as one system call takes, of datagrams those that are equally long.
     fn fill(&mut self, allowed: &mut u64) {
-        let most = match self.socket {
-            Socket::Udp(_) => 1,
+        self.each = self.templates[self.next].size();
+        let most = match &self.socket {
+            Socket::Udp(socket) => socket.at_once(self.each) * self.each,
             Socket::Tcp(_) | Socket::Unix(_) => WRITE,
         };
+        let equal = matches!(self.socket, Socket::Udp(_));
         let now = Instant::now();
         while self.out.len() < most && *allowed > 0 {
+            let template = &self.templates[self.next];
+            if equal && template.size() != self.each {
+                break;
+            }
             let Some(place) = self.due.pop_front() else {
                 break;
             };
-            self.templates[self.next].append(self.xids[place], &mut self.out);
+            template.append(self.xids[place], &mut self.out);
             self.next = (self.next + 1) % self.templates.len();
             self.places[place] = Some(now);
             *allowed -= 1;
@@ -148,24 +165,24 @@ impl<'a> Loaded<'a> {
     }
 
     /// Reads once from a stream, or what datagrams there are; how many replies there were.
-    pub(super) fn receive(&mut self, buffer: &mut [u8], tally: &mut Tally) -> io::Result<u64> {
+    pub(super) fn receive(&mut self, room: &mut Room, tally: &mut Tally) -> io::Result<u64> {
         let mut came = 0;
-        if let Socket::Udp(socket) = &self.socket {
-            // No more of them than were asked for, lest the others starve.
-            for _ in 0..self.places.len() {
-                let length = match socket.recv(buffer) {
-                    Ok(length) => length,
-                    Err(error) if is_for_later(&error) => break,
-                    Err(error) => return Err(error),
-                };
-                if let Some((xid, verdict)) = verdict(&buffer[..length]) {
-                    let mut settle = Settle::new(&mut self.places, &mut self.xids, &mut self.due);
-                    came += settle.settle(xid, verdict, tally);
-                }
+        let read = match &mut self.socket {
+            Socket::Tcp(socket) => socket.read(&mut room.bytes),
+            Socket::Unix(socket) => socket.read(&mut room.bytes),
+            Socket::Udp(socket) => {
+                let most = self.places.len();
+                let mut settle = Settle::new(&mut self.places, &mut self.xids, &mut self.due);
+                // No more of them than were asked for, lest the others starve.
+                socket.receive(most, room, |reply| {
+                    if let Some((xid, verdict)) = verdict(reply) {
+                        came += settle.settle(xid, verdict, tally);
+                    }
+                })?;
+                return Ok(came);
             }
-            return Ok(came);
-        }
-        let length = match self.socket.read(buffer) {
+        };
+        let length = match read {
             Ok(0) => {
                 let closed = "the server has closed the connection";
                 return Err(io::Error::new(ErrorKind::UnexpectedEof, closed));
@@ -176,7 +193,7 @@ impl<'a> Loaded<'a> {
         };
         let mut settle = Settle::new(&mut self.places, &mut self.xids, &mut self.due);
         self.replies
-            .take(&buffer[..length], |xid, verdict| {
+            .take(&room.bytes[..length], |xid, verdict| {
                 came += settle.settle(xid, verdict, tally);
             })
             .map_err(|_| {
@@ -272,33 +289,8 @@ impl Socket {
                 socket.set_nonblocking(true)?;
                 Self::Unix(socket)
             }
-            Place::Udp(address) => {
-                let any = match address {
-                    SocketAddr::V4(_) => "0.0.0.0:0",
-                    SocketAddr::V6(_) => "[::]:0",
-                };
-                let socket = UdpSocket::bind(any)?;
-                socket.connect(address)?;
-                socket.set_nonblocking(true)?;
-                Self::Udp(socket)
-            }
+            Place::Udp(address) => Self::Udp(Datagrams::connect(address)?),
         })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(socket) => socket.write(bytes),
-            Self::Unix(socket) => socket.write(bytes),
-            Self::Udp(socket) => socket.send(bytes),
-        }
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(socket) => socket.read(buffer),
-            Self::Unix(socket) => socket.read(buffer),
-            Self::Udp(socket) => socket.recv(buffer),
-        }
     }
 }
 

@@ -13,6 +13,7 @@ use nix::sys::time::TimeVal;
 
 use super::calls::Template;
 use super::connection::{Loaded, Place, Tally};
+use super::datagrams::Room;
 
 /// What is to be done.
 #[derive(Clone, Debug)]
@@ -150,7 +151,7 @@ impl Run<'_> {
             loaded.send(&mut allowed)?;
             watch(&epoll, loaded, at, &mut blocked)?;
         }
-        let mut buffer = vec![0; READ];
+        let mut room = Room::new();
         let mut events = vec![EpollEvent::empty(); share.len().min(EVENTS)];
         let mut settled = 0;
         let mut looked = Instant::now();
@@ -169,7 +170,7 @@ impl Run<'_> {
             for event in &events[..count] {
                 let at = event.data() as usize;
                 let loaded = &mut share[at];
-                settled += loaded.receive(&mut buffer, tally)?;
+                settled += loaded.receive(&mut room, tally)?;
                 loaded.send(&mut allowed)?;
                 watch(&epoll, loaded, at, &mut blocked)?;
             }
@@ -199,7 +200,7 @@ impl Run<'_> {
 /// connection that is gone. For a short time, since who does not answer is not waited for.
 fn drain(share: &mut [Loaded<'_>]) {
     let end = Instant::now() + DRAIN;
-    let mut buffer = vec![0; READ];
+    let mut room = Room::new();
     let mut uncounted = Tally::default();
     for loaded in share {
         while (loaded.is_waiting() || loaded.is_blocked()) && Instant::now() < end {
@@ -208,7 +209,7 @@ fn drain(share: &mut [Loaded<'_>]) {
             let polled = poll(&mut [PollFd::new(loaded.as_fd(), wanted)], TICK);
             let sent = polled.is_ok() && loaded.send(&mut 0).is_ok();
             // One that has failed has no answers to be taken.
-            if !sent || loaded.receive(&mut buffer, &mut uncounted).is_err() {
+            if !sent || loaded.receive(&mut room, &mut uncounted).is_err() {
                 break;
             }
         }
@@ -238,9 +239,6 @@ fn processor_time() -> Duration {
         Err(_) => Duration::ZERO,
     }
 }
-
-/// Bytes read at once.
-const READ: usize = 256 << 10;
 
 /// Sockets that one wait tells of.
 const EVENTS: usize = 256;

@@ -7,6 +7,7 @@
 //! | [`replies`] | where in a stream the replies are; pure |
 //! | [`histogram`] | how long calls took, counted; pure |
 //! | [`connection`] | one connection and its calls in flight |
+//! | `datagrams` | a UDP socket, many datagrams at a time |
 //! | [`load`] | threads and their connections, from the first call to the last |
 //! | [`report`] | what is printed |
 //!
@@ -33,6 +34,7 @@ use self::load::{Load, Measured, Progress};
 pub mod calls;
 pub mod cli;
 pub mod connection;
+mod datagrams;
 pub mod histogram;
 pub mod load;
 pub mod replies;
