@@ -89,8 +89,8 @@ fn prefixes(registry: &Registry) -> Vec<Bytes> {
         prefix.announce(own);
     }
     let mut prefixes = vec![prefix.dump()];
-    for entry in registry.registered() {
-        prefix.set(entry);
+    for there in registry.registered() {
+        prefix.set(there.entry());
         prefixes.push(prefix.dump());
     }
     prefixes
