@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::binding::reason;
 use crate::journal::file::{path, read};
-use crate::journal::{Journal, Written};
+use crate::journal::{Journal, Told, Written};
 use crate::registry::{Change, Entry, Registry};
 use crate::seldom::Seldom;
 use crate::state::{Files, StateDirectory, StateError};
@@ -53,9 +53,16 @@ impl Keeper {
         };
         let files = self.directory.files();
         let fingerprint = files.fingerprint();
+        let mut told_len = None;
         if warm {
             let refused = match self.told(&files) {
-                Some(left) => registry.take_over(left),
+                Some(told) => {
+                    let all = registry.len().saturating_add(told.registry.len());
+                    let is_whole = told.damage.is_none() && registry.registered().next().is_none();
+                    let refused = registry.take_over(told.registry);
+                    told_len = (is_whole && registry.len() == all).then_some(told.len);
+                    refused
+                }
                 None => Self::left_in(files)
                     .into_iter()
                     .map(|entry| usize::from(!registry.set(entry).accepted()))
@@ -65,7 +72,12 @@ impl Keeper {
                 log::warn!("{refused} registrations are not restored: they are ours, or too many");
             }
         }
-        match Journal::create(self.directory.clone(), registry, fingerprint) {
+        let directory = self.directory.clone();
+        let journal = match told_len {
+            Some(len) => Journal::go_on(directory, len, registry, fingerprint),
+            None => Journal::create(directory, registry, fingerprint),
+        };
+        match journal {
             Ok(journal) => self.journal = Some(journal),
             Err(error) => log::error!(
                 "cannot write {}: {}; registrations will end with this process",
@@ -76,7 +88,7 @@ impl Keeper {
     }
 
     /// What the journal tells, if it was ours that ran last.
-    fn told(&self, files: &Files) -> Option<Registry> {
+    fn told(&self, files: &Files) -> Option<Told> {
         let journal = match read(&self.directory) {
             Ok(journal) => journal,
             Err(error) => {
@@ -87,7 +99,7 @@ impl Keeper {
         let told = journal?;
         let now = files.fingerprint();
         let counts = told.files.is_some_and(|then| now.may_be(&then));
-        if let Some(damage) = told.damage {
+        if let Some(damage) = &told.damage {
             let path = path(&self.directory);
             let good = told.registry.len();
             let instead = if counts {
@@ -104,7 +116,7 @@ impl Keeper {
                 log::error!("{error}; starting with our journal alone");
             }
         }
-        counts.then_some(told.registry)
+        counts.then_some(told)
     }
 
     /// What another rpcbind left.
@@ -183,7 +195,8 @@ impl Keeper {
 #[cfg(test)]
 mod tests {
     use std::borrow::Cow;
-    use std::fs::{self, Permissions};
+    use std::fs::{self, File, Permissions};
+    use std::io::Write;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     use super::*;
@@ -327,6 +340,31 @@ mod tests {
         assert!(daemon.set(2));
         drop(daemon);
         assert_eq!(Daemon::start(&scratch, true).programs(), [2]);
+    }
+
+    #[test]
+    fn a_start_goes_on_with_a_journal_that_is_whole_and_tells_what_is_registered() {
+        let scratch = Scratch::new("goes-on");
+        let journal = || fs::metadata(scratch.file("journal")).unwrap().ino();
+        let mut daemon = Daemon::start(&scratch, true);
+        assert!(daemon.set(1));
+        let first = journal();
+        drop(daemon);
+        let mut daemon = Daemon::start(&scratch, true);
+        assert_eq!((journal(), daemon.programs()), (first, vec![1]));
+        assert_eq!(daemon.keeper.written().unwrap().renewals, 0);
+        // What the daemon registers itself is in no journal that is written anew.
+        assert!(daemon.set(2) && daemon.register(entry(100_000, "udp", "0.0.0.0.0.111")));
+        drop(daemon);
+        let daemon = Daemon::start(&scratch, true);
+        let second = journal();
+        assert_eq!(daemon.programs(), [1, 2]);
+        assert_ne!(second, first);
+        drop(daemon);
+        let mut torn = File::options().append(true).open(scratch.file("journal"));
+        torn.as_mut().unwrap().write_all(&[7]).unwrap();
+        assert_eq!(Daemon::start(&scratch, true).programs(), [1, 2]);
+        assert_ne!(journal(), second);
     }
 
     #[test]

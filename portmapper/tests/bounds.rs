@@ -58,7 +58,12 @@ fn are_bounded<const N: usize>(texts: [&XdrString; N]) -> bool {
 }
 
 fn entry([netid, uaddr, owner]: &Texts) -> Option<Entry> {
-    Entry::new((400_000, 1), netid, uaddr, Owner::from_text(owner))
+    Entry::new(
+        (400_000, 1),
+        netid,
+        uaddr,
+        Owner::from_text(owner.as_bytes()),
+    )
 }
 
 /// Writes a registration without looking at it.

@@ -31,7 +31,7 @@ pub struct Written {
     pub bytes: u64,
     /// Records that were added since the start.
     pub records: u64,
-    /// How often it was written anew since the start, which includes the start.
+    /// How often it was written anew since the start, and at the start.
     pub renewals: u64,
 }
 
@@ -76,14 +76,7 @@ impl Journal {
         registry: &Registry,
         files: Fingerprint,
     ) -> io::Result<Self> {
-        let mut journal = Self {
-            directory,
-            file: None,
-            len: 0,
-            files,
-            put_off: 0,
-            written: Written::default(),
-        };
+        let mut journal = Self::of(directory, files);
         match journal.write_anew(registry) {
             Ok(file) => journal.file = Some(file),
             Err(error) if is_lasting(&error) => return Err(error),
@@ -94,6 +87,35 @@ impl Journal {
             ),
         }
         Ok(journal)
+    }
+
+    /// Goes on with the one that is there, whose `len` bytes tell what is registered now; starts one in its place if it
+    /// cannot be added to.
+    pub fn go_on(
+        directory: StateDirectory,
+        len: u64,
+        registry: &Registry,
+        files: Fingerprint,
+    ) -> io::Result<Self> {
+        if let Ok(Some(file)) = directory.append(NAME, len) {
+            let mut journal = Self::of(directory.clone(), files);
+            (journal.file, journal.len) = (Some(file), len);
+            if journal.note(files, registry).is_ok() {
+                return Ok(journal);
+            }
+        }
+        Self::create(directory, registry, files)
+    }
+
+    fn of(directory: StateDirectory, files: Fingerprint) -> Self {
+        Self {
+            directory,
+            file: None,
+            len: 0,
+            files,
+            put_off: 0,
+            written: Written::default(),
+        }
     }
 
     /// Adds a change with one write(2), given the registry as it is before. If that fails, the journal tells

@@ -23,7 +23,8 @@
 //! to tell at least as much as they do: at its start, and after we wrote them. If they are known to be different when
 //! the next daemon starts, another rpcbind has been there, and they tell more.
 //!
-//! When more than half of it is of no use any more, it is written anew as a FILES and the SETs of all that is
+//! A start goes on with the journal that is there if that is whole and tells all that is registered, with another FILES.
+//! Otherwise, and when more than half of it is of no use any more, it is written anew as a FILES and the SETs of all that is
 //! registered. [`record`] and [`replay`] know bytes only, [`file`](mod@file) the file.
 // What reads what others have written computes nothing that could overflow and indexes nothing that could be missing.
 #![cfg_attr(
@@ -42,4 +43,4 @@ pub mod replay;
 
 pub use file::{Journal, Written};
 pub use record::Record;
-pub use replay::{Damage, Fault, Replay};
+pub use replay::{Damage, Fault, Replay, Told};

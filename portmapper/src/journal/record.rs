@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use oncrpc_xdr::wire::Text;
-use oncrpc_xdr::{At, DecodeError, DecodeFault, EncodeError, Reader, Writer};
+use oncrpc_xdr::{At, DecodeError, DecodeFault, EncodeError, Reader, Writer, XdrString};
 use thiserror::Error;
 
-use crate::registry::{Change, Entry, MAX_NETID, MAX_OWNER, MAX_UADDR, Owner, Registry};
+use crate::registry::{
+    Change, Entry, MAX_NETID, MAX_OWNER, MAX_UADDR, Owner, Registered, Registry,
+};
 use crate::state::{Condition, Fingerprint};
 
 /// What a record says.
@@ -56,33 +58,33 @@ pub const MAGIC: &[u8] = b"rpcbind journal 1\n";
 
 /// The record of a change, for this place of a journal in bytes from its start.
 pub fn encode_change(change: &Change<'_>, at: u64) -> Vec<u8> {
-    let mut w = behind_a_head();
+    let mut w = empty_body();
     // INVARIANT: an entry keeps its texts within their bounds, and an UNSET names what entries name, on at most
     // the two transports of version 2.
     #[expect(clippy::expect_used, reason = "nothing is over its bound")]
     encode_change_body(change, &mut w).expect("bounded texts");
-    framed(w, at)
+    framed(&w, at)
 }
 
 /// The record of what rpcbind's own files are like.
 pub fn encode_files(files: Fingerprint, at: u64) -> Vec<u8> {
-    let mut w = behind_a_head();
+    let mut w = empty_body();
     w.u32(FILES);
     for condition in [files.rpcbind, files.portmap] {
         encode_condition(condition, &mut w);
     }
-    framed(w, at)
+    framed(&w, at)
 }
 
 fn encode_change_body(change: &Change<'_>, w: &mut Writer) -> Result<(), EncodeError> {
     match change {
         Change::Set(entry) => {
-            w.u32(SET);
-            w.u32(entry.program);
-            w.u32(entry.version);
-            w.string(&entry.netid, NETID)?;
-            w.string(&entry.uaddr, UADDR)?;
-            w.string(&entry.owner.to_text(), OWNER)
+            let service = (entry.program, entry.version);
+            encode_set(
+                service,
+                [&entry.netid, &entry.uaddr, &entry.owner.to_text()],
+                w,
+            )
         }
         Change::Unset {
             program,
@@ -97,25 +99,41 @@ fn encode_change_body(change: &Change<'_>, w: &mut Writer) -> Result<(), EncodeE
     }
 }
 
-/// Where a body is written, with room for its head in front.
-fn behind_a_head() -> Writer {
-    let mut w = Writer::from_vec(Vec::with_capacity(USUAL));
-    w.raw(&[0; HEAD]);
-    w
+fn encode_set(
+    (program, version): (u32, u32),
+    [netid, uaddr, owner]: [&XdrString; 3],
+    w: &mut Writer,
+) -> Result<(), EncodeError> {
+    w.u32(SET);
+    w.u32(program);
+    w.u32(version);
+    w.string(netid, NETID)?;
+    w.string(uaddr, UADDR)?;
+    w.string(owner, OWNER)
 }
 
-/// A record, once the head is in front of its body.
-fn framed(record: Writer, at: u64) -> Vec<u8> {
-    // Nothing is chained in: it is one buffer, and nobody else has it.
-    let mut record: Vec<u8> = record.into_bytes().into();
-    if let Some((head, body)) = record.split_first_chunk_mut::<HEAD>() {
-        #[expect(clippy::cast_possible_truncation, reason = "bodies keep MAX_BODY")]
-        let length = body.len() as u16;
-        let ([l0, l1], [c0, c1]) = (length.to_be_bytes(), (!length).to_be_bytes());
-        let [s0, s1, s2, s3] = checksum(at, length, body).to_be_bytes();
-        *head = [l0, l1, c0, c1, s0, s1, s2, s3];
-    }
-    record
+fn empty_body() -> Writer {
+    Writer::from_vec(Vec::with_capacity(USUAL))
+}
+
+/// What is registered, as the body of a SET.
+fn encode_registered(there: &Registered<'_>, w: &mut Writer) {
+    let service = (there.program, there.version);
+    let texts = [there.netid, &there.uaddr.text(), &there.owner.to_text()];
+    // INVARIANT: it was an entry, which keeps its texts within their bounds.
+    #[expect(clippy::expect_used, reason = "nothing is over its bound")]
+    encode_set(service, texts, w).expect("bounded texts");
+}
+
+/// A record: the head and this body.
+fn framed(body: &Writer, at: u64) -> Vec<u8> {
+    // Nothing is chained in: it is one buffer.
+    let body = body.as_slice().unwrap_or_default();
+    #[expect(clippy::cast_possible_truncation, reason = "bodies keep MAX_BODY")]
+    let length = body.len() as u16;
+    let ([l0, l1], [c0, c1]) = (length.to_be_bytes(), (!length).to_be_bytes());
+    let [s0, s1, s2, s3] = checksum(at, length, body).to_be_bytes();
+    [&[l0, l1, c0, c1, s0, s1, s2, s3], body].concat()
 }
 
 impl Record {
@@ -167,12 +185,12 @@ impl Record {
 /// An entry, whose texts end at their first zero byte here as everywhere.
 fn decode_entry(r: &mut Reader<'_>) -> Result<Entry, DecodeError> {
     let service = (r.u32().at("program")?, r.u32().at("version")?);
-    let netid = r.string(NETID).at("netid")?;
-    let uaddr = r.string(UADDR).at("address")?;
-    let owner = Owner::from_text(&r.string(OWNER).at("owner")?);
+    let netid = r.opaque_borrowed(NETID).at("netid")?;
+    let uaddr = r.opaque_borrowed(UADDR).at("address")?;
+    let owner = Owner::from_text(r.opaque_borrowed(OWNER).at("owner")?);
     // INVARIANT: the bounds are those of the codec.
     #[expect(clippy::expect_used, reason = "nothing is over its bound")]
-    let entry = Entry::new(service, &netid, &uaddr, owner).expect("bounded texts");
+    let entry = Entry::of_texts(service, netid, uaddr, owner).expect("bounded texts");
     Ok(entry)
 }
 
@@ -181,8 +199,11 @@ pub fn snapshot(registry: &Registry, files: Fingerprint) -> impl Iterator<Item =
     let mut at = MAGIC.len() as u64;
     let files = encode_files(files, at);
     at = at.saturating_add(files.len() as u64);
-    let sets = registry.registered().map(move |entry| {
-        let set = encode_change(&Change::Set(Cow::Owned(entry)), at);
+    let mut body = empty_body();
+    let sets = registry.registered().map(move |there| {
+        body.clear();
+        encode_registered(&there, &mut body);
+        let set = framed(&body, at);
         at = at.saturating_add(set.len() as u64);
         set
     });
@@ -260,8 +281,8 @@ const START: u64 = MAGIC.len() as u64 + FILES_LEN;
 /// Length, complement and checksum, in bytes.
 const HEAD: usize = 8;
 
-/// Bytes in which nearly every record has room.
-const USUAL: usize = 96;
+/// Bytes in which nearly every body has room.
+const USUAL: usize = 88;
 
 /// Longest body, in bytes: a SET of the longest texts has 408.
 const MAX_BODY: usize = 512;
@@ -362,7 +383,7 @@ mod tests {
     #[test]
     fn the_longest_record_keeps_the_bound() {
         let [netid, uaddr, owner] = [MAX_NETID, MAX_UADDR, MAX_OWNER].map(|len| "x".repeat(len));
-        let owner = Owner::from_text(&owner.into());
+        let owner = Owner::from_text(owner.as_bytes());
         let entry = Entry::new((1, 1), &netid.into(), &uaddr.into(), owner).unwrap();
         let record = Record::Change(Change::Set(Cow::Owned(entry)));
         let bytes = encode(&record, 0);

@@ -22,6 +22,8 @@ pub struct Told {
     /// What rpcbind's own files were like when they told no more than the journal did; `None` of a journal
     /// that is damaged before it says so.
     pub files: Option<Fingerprint>,
+    /// How many bytes are good.
+    pub len: u64,
     /// Where the good part ends, if there is more.
     pub damage: Option<Damage>,
 }
@@ -80,6 +82,7 @@ impl Replay {
         {
             self.damaged(fault);
         }
+        self.told.len = self.at;
         self.told
     }
 

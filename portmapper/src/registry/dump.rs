@@ -8,14 +8,15 @@ use super::{Entry, Mapping, Registered};
 pub(super) fn encode<'a>(entries: impl Iterator<Item = Registered<'a>>, len: u64) -> Vec<u8> {
     let room = usize::try_from(len).unwrap_or(0);
     let mut w = Writer::from_vec(Vec::with_capacity(room));
-    for entry in entries {
+    // They stand in runs, and it is for each run that this is a loop.
+    entries.for_each(|entry| {
         w.bool(true);
         w.u32(entry.program);
         w.u32(entry.version);
         for text in [entry.netid, &entry.uaddr.text(), &entry.owner.to_text()] {
             string(text, &mut w);
         }
-    }
+    });
     w.bool(false);
     // Nothing is chained in: it is one buffer, and nobody else has it.
     w.into_bytes().into()

@@ -1,27 +1,30 @@
 //! Entries in their order, each in a slot where it is found at once.
 
-use std::collections::BTreeMap;
-
 use super::Place;
+use super::sorted::Sorted;
 use super::stored::Stored;
 
 /// Where an entry is kept, from when it comes until it goes; then another may be kept there.
 ///
 /// Two tables have it of each entry, so that is small.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Slot(u32);
+
+impl Slot {
+    const MIN: Self = Self(u32::MIN);
+}
 
 /// All entries.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
-    order: BTreeMap<Place, Slot>,
+    order: Sorted<(Place, Slot)>,
     slots: Vec<Option<Stored>>,
     free: Vec<Slot>,
 }
 
 impl Entries {
     pub(super) fn len(&self) -> usize {
-        self.order.len()
+        self.slots.len().saturating_sub(self.free.len())
     }
 
     /// Keeps an entry, at a place where there is none.
@@ -35,12 +38,13 @@ impl Entries {
             Some(empty) => *empty = Some(stored),
             None => self.slots.push(Some(stored)),
         }
-        self.order.insert(place, slot);
+        self.order.insert((place, slot));
         slot
     }
 
     pub(super) fn remove(&mut self, place: Place) -> Option<Stored> {
-        let slot = self.order.remove(&place)?;
+        let slot = self.slot_at(place)?;
+        self.order.remove(&(place, slot));
         self.free.push(slot);
         self.slots.get_mut(slot.0 as usize)?.take()
     }
@@ -51,13 +55,18 @@ impl Entries {
     }
 
     pub(super) fn at(&self, place: Place) -> Option<&Stored> {
-        self.in_slot(*self.order.get(&place)?)
+        self.in_slot(self.slot_at(place)?)
+    }
+
+    fn slot_at(&self, place: Place) -> Option<Slot> {
+        let (there, slot) = self.order.from(&(place, Slot::MIN)).next()?;
+        (*there == place).then_some(*slot)
     }
 
     /// The entries from this place on, in order.
     pub(super) fn from(&self, place: Place) -> impl Iterator<Item = (Place, &Stored)> {
-        let slots = self.order.range(place..);
-        slots.filter_map(|(&place, &slot)| Some((place, self.in_slot(slot)?)))
+        let slots = self.order.from(&(place, Slot::MIN));
+        slots.filter_map(|&(place, slot)| Some((place, self.in_slot(slot)?)))
     }
 }
 
@@ -79,7 +88,7 @@ mod tests {
                 registry.unset(400_000 + program, round, &"".into(), &Owner::Unknown);
             }
         }
-        let Entries { order, slots, free } = &registry.entries;
-        assert_eq!((order.len(), slots.len(), free.len()), (0, 10, 10));
+        let Entries { slots, free, .. } = &registry.entries;
+        assert_eq!((slots.len(), free.len()), (10, 10));
     }
 }

@@ -91,7 +91,22 @@ impl Entry {
         uaddr: &XdrString,
         owner: Owner,
     ) -> Option<Self> {
-        let (netid, uaddr) = (c_string(netid), c_string(uaddr));
+        Self::of_texts(
+            (program, version),
+            netid.as_bytes(),
+            uaddr.as_bytes(),
+            owner,
+        )
+    }
+
+    /// The same of texts that stand in a message.
+    pub(crate) fn of_texts(
+        (program, version): (u32, u32),
+        netid: &[u8],
+        uaddr: &[u8],
+        owner: Owner,
+    ) -> Option<Self> {
+        let (netid, uaddr) = (up_to_zero(netid), up_to_zero(uaddr));
         let owner_fits = !matches!(&owner, Owner::Other(name) if name.len() > MAX_OWNER);
         (netid.len() <= MAX_NETID && uaddr.len() <= MAX_UADDR && owner_fits).then(|| Self {
             program,
@@ -134,7 +149,10 @@ pub(super) fn protocol(netid: &[u8]) -> Option<Protocol> {
 
 /// A text up to its first zero byte.
 pub fn c_string(text: &XdrString) -> &[u8] {
-    let bytes = text.as_bytes();
+    up_to_zero(text.as_bytes())
+}
+
+fn up_to_zero(bytes: &[u8]) -> &[u8] {
     bytes.split(|&byte| byte == 0).next().unwrap_or(bytes)
 }
 
@@ -187,8 +205,8 @@ fn atoi(text: &[u8]) -> i32 {
 
 impl Owner {
     /// Reads what [`Display`](fmt::Display) printed.
-    pub fn from_text(text: &XdrString) -> Self {
-        let text = c_string(text);
+    pub fn from_text(text: &[u8]) -> Self {
+        let text = up_to_zero(text);
         let user = || {
             let number: i32 = std::str::from_utf8(text).ok()?.parse().ok()?;
             (number.to_string().as_bytes() == text).then_some(number.cast_unsigned())
@@ -305,7 +323,7 @@ mod tests {
             (Owner::Other("libtirpc".into()), "libtirpc"),
         ] {
             assert_eq!(owner.to_text(), text);
-            assert_eq!(Owner::from_text(&text.into()), owner);
+            assert_eq!(Owner::from_text(text.as_bytes()), owner);
         }
     }
 }

@@ -26,9 +26,11 @@ mod index;
 pub(crate) mod model;
 mod shared;
 mod snapshot;
+mod sorted;
 mod stored;
 
-use std::collections::{BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 use oncrpc::netid::Protocol;
 use oncrpc_xdr::{Bytes, XdrString};
@@ -45,6 +47,7 @@ use index::Groups;
 pub use index::Place;
 use shared::{Half, Id, Shared};
 use snapshot::{Held, Snapshot};
+use sorted::Sorted;
 use stored::Stored;
 pub use stored::{Address, Registered};
 
@@ -56,14 +59,14 @@ pub const MAX_ENTRIES: usize = 65_536;
 pub const MAX_BYTES: u64 = 128 * MAX_ENTRIES as u64;
 
 /// All registrations. A look-up of a version that is there costs the same however many there are; SET, UNSET and other
-/// look-ups walk down trees: none costs more than the logarithm of that.
+/// look-ups search what is sorted: none costs more than the logarithm of that.
 #[derive(Debug, Default)]
 pub struct Registry {
     entries: Entries,
     /// The one entry of a program, netid and version.
     exact: HashMap<(u32, Id, u32), (Place, Slot), Keyed>,
     /// The same programs, netids and versions in order: between which versions a program is there.
-    versions: BTreeSet<(u32, Id, u32)>,
+    versions: Sorted<(u32, Id, u32)>,
     /// By program and netid, those that version 2 sees and the others apart: for GETADDR and GETPORT, which make do
     /// with another version.
     of_program: Groups<(u32, Half)>,
@@ -224,7 +227,7 @@ impl Registry {
     /// Nearly always there is nothing yet, and room for all: then that registry goes on, and our own entries go in front.
     pub fn take_over(&mut self, mut left: Self) -> usize {
         if self.registered().next().is_some() || !left.fits(self) {
-            let refused = |entry| usize::from(!self.set(entry).accepted());
+            let refused = |there: Registered<'_>| usize::from(!self.set(there.entry()).accepted());
             return left.registered().map(refused).sum();
         }
         left.quota = self.quota;
@@ -264,11 +267,6 @@ impl Registry {
         let place = place(self);
         let (program, version) = (entry.program, entry.version);
         let netid = self.netids.take(&folded(&entry.netid));
-        let key = (program, netid, version);
-        let group = (program, netid.half(entry.mapping().is_some()));
-        self.of_program.insert(group, place);
-        self.of_version.insert((program, version), place);
-        self.nodes_len = self.nodes_len.saturating_add(dump::node_len(&entry));
         let stored = Stored {
             program,
             version,
@@ -277,6 +275,12 @@ impl Registry {
             uaddr: Address::of(&entry.uaddr),
             origin: entry.origin,
         };
+        let mapping = self.registered_as(&stored).and_then(|it| it.mapping());
+        let group = (program, netid.half(mapping.is_some()));
+        self.of_program.insert(group, place);
+        self.of_version.insert((program, version), place);
+        self.nodes_len = self.nodes_len.saturating_add(dump::node_len(&entry));
+        let key = (program, netid, version);
         let slot = self.entries.insert(place, stored);
         self.exact.insert(key, (place, slot));
         self.versions.insert(key);
@@ -421,10 +425,17 @@ impl Registry {
     /// The lowest and the highest version of a program on this transport.
     pub fn range(&self, program: u32, netid: &XdrString) -> Option<(u32, u32)> {
         let netid = self.netids.id(&folded(netid))?;
-        let all = (program, netid, u32::MIN)..=(program, netid, u32::MAX);
-        let mut versions = self.versions.range(all).map(|(.., version)| *version);
-        let low = versions.next()?;
-        Some((low, versions.next_back().unwrap_or(low)))
+        let is_of = |there: &&(u32, Id, u32)| (there.0, there.1) == (program, netid);
+        let (.., low) = self
+            .versions
+            .from(&(program, netid, u32::MIN))
+            .next()
+            .filter(is_of)?;
+        let (.., high) = self
+            .versions
+            .last_to(&(program, netid, u32::MAX))
+            .filter(is_of)?;
+        Some((*low, *high))
     }
 
     /// Where version 2 finds this version, or else the one of the program and protocol that was
@@ -452,7 +463,11 @@ impl Registry {
     }
 
     fn as_they_stand(&self) -> impl Iterator<Item = Registered<'_>> {
-        let entries = self.entries.from(Place::MIN);
+        self.stand_from(Place::MIN)
+    }
+
+    fn stand_from(&self, place: Place) -> impl Iterator<Item = Registered<'_>> {
+        let entries = self.entries.from(place);
         entries.filter_map(|(_, stored)| self.registered_as(stored))
     }
 
@@ -463,8 +478,8 @@ impl Registry {
     }
 
     /// The entries that were registered, without the daemon's own, in order.
-    pub fn registered(&self) -> impl Iterator<Item = Entry> {
-        self.from(0).map(|(_, entry)| entry)
+    pub fn registered(&self) -> impl Iterator<Item = Registered<'_>> {
+        self.stand_from(0)
     }
 
     /// What version 2 sees, in order.
@@ -528,12 +543,12 @@ impl Registry {
 }
 
 /// A netid by which entries are found: up to its first zero byte, and whatever the case of its letters.
-fn folded(netid: &XdrString) -> XdrString {
+fn folded(netid: &XdrString) -> Cow<'_, XdrString> {
     let odd = |byte: &u8| *byte == 0 || byte.is_ascii_uppercase();
     if netid.as_bytes().iter().any(odd) {
-        c_string(netid).to_ascii_lowercase().into()
+        Cow::Owned(c_string(netid).to_ascii_lowercase().into())
     } else {
-        netid.clone()
+        Cow::Borrowed(netid)
     }
 }
 
@@ -630,12 +645,17 @@ mod tests {
             own(&mut at_once);
             let expected = left()
                 .registered()
-                .filter(|entry| !one_by_one.set(entry.clone()).accepted())
+                .filter(|there| !one_by_one.set(there.entry()).accepted())
                 .count();
             assert_eq!(at_once.take_over(left()), expected);
             assert_eq!(expected, refused, "{quota:?}");
             assert!(at_once.iter().eq(one_by_one.iter()));
-            assert!(at_once.registered().eq(one_by_one.registered()));
+            let registered = |of: &Registry| {
+                of.registered()
+                    .map(|there| there.entry())
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(registered(&at_once), registered(&one_by_one));
             assert_eq!(
                 (at_once.used(), at_once.dump_len()),
                 (one_by_one.used(), one_by_one.dump_len())

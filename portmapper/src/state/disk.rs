@@ -17,6 +17,9 @@ pub trait Disk: Debug + Send + Sync {
     /// Opens a file to be read; no link is followed, and nothing waited for.
     fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>>;
 
+    /// Opens a file that is there, to be added to; no link is followed, and nothing waited for.
+    fn append(&self, path: &Path) -> io::Result<Box<dyn OpenFile>>;
+
     /// Makes a file for our eyes alone, where there is nothing yet, to be added to.
     fn create(&self, path: &Path) -> io::Result<Box<dyn OpenFile>>;
 
@@ -77,6 +80,12 @@ impl Disk for Host {
         let mut options = OpenOptions::new();
         // A pipe is not waited for until somebody opens its other end.
         options.read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK);
+        Ok(Box::new(options.open(path)?))
+    }
+
+    fn append(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
+        let mut options = OpenOptions::new();
+        options.append(true).custom_flags(O_NOFOLLOW | O_NONBLOCK);
         Ok(Box::new(options.open(path)?))
     }
 

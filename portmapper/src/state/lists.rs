@@ -15,7 +15,7 @@ pub fn rpcblist(list: &Bytes) -> Result<State, DecodeError> {
         let service = (r.u32().at("r_prog")?, r.u32().at("r_vers")?);
         let netid = text(r).at("r_netid")?;
         let uaddr = text(r).at("r_addr")?;
-        let owner = Owner::from_text(&text(r).at("r_owner")?);
+        let owner = Owner::from_text(text(r).at("r_owner")?.as_bytes());
         Ok(Some((service, netid, uaddr, owner)))
     })
 }

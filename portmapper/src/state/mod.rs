@@ -121,7 +121,18 @@ impl StateDirectory {
         name: &str,
         max_len: u64,
     ) -> Result<Option<Box<dyn OpenFile>>, StateError> {
-        trust::open(&*self.disk, &self.path.join(name), max_len)
+        let path = self.path.join(name);
+        trust::file(self.disk.open(&path), &path, max_len)
+    }
+
+    /// The same of a file that is to be added to.
+    pub(crate) fn append(
+        &self,
+        name: &str,
+        max_len: u64,
+    ) -> Result<Option<Box<dyn OpenFile>>, StateError> {
+        let path = self.path.join(name);
+        trust::file(self.disk.append(&path), &path, max_len)
     }
 
     /// Replaces both files, given the answers to DUMP of versions 3 and 2.

@@ -16,14 +16,14 @@ pub(crate) fn directory(disk: &dyn Disk, path: &Path) -> Result<(), StateError> 
     }
 }
 
-/// Opens a file that only we, or root, can have written, and that has at most so many bytes; `None` if there
+/// A file that was opened, if only we, or root, can have written it, and it has at most so many bytes; `None` if there
 /// is none.
-pub(crate) fn open(
-    disk: &dyn Disk,
+pub(crate) fn file(
+    opened: io::Result<Box<dyn OpenFile>>,
     path: &Path,
     max_len: u64,
 ) -> Result<Option<Box<dyn OpenFile>>, StateError> {
-    let file = match disk.open(path) {
+    let file = match opened {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(|error| StateError::io(path, error))?,
     };

@@ -91,7 +91,7 @@ pub fn page(status: &Status) -> String {
     );
     page.counter(
         "journal_renewals_total",
-        "How often the journal was written anew, which includes the start.",
+        "How often the journal was written anew, at the start or since.",
         journal.map(|j| bare(j.renewals)),
     );
     let limit = |name| format!("{{limit=\"{name}\"}}");

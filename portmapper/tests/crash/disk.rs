@@ -211,6 +211,10 @@ impl Disk for Memory {
         Ok(self.opened(books.find(path)?))
     }
 
+    fn append(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
+        self.open(path)
+    }
+
     fn create(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
         let mut books = self.books();
         books.whole()?;

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use oncrpc_portmapper::registry::Registry;
+use oncrpc_portmapper::registry::{Entry, Registry};
 use oncrpc_xdr::Bytes;
 
 use crate::daemon::{Daemon, entry};
@@ -30,20 +30,22 @@ impl History {
         let mut states = HashSet::new();
         for _ in 0..4 {
             let mut daemon = Daemon::start(disk.clone());
-            let mut renewals = 0;
             for _ in 0..300 {
+                let before: Vec<Entry> = daemon.registry.iter().collect();
+                let renewals = daemon.renewals();
                 let step = entry(1 + numbers.below(30), 200);
                 let _ = match daemon.registry.would_set(&step).accepted() && numbers.below(2) == 0 {
                     true => daemon.set(&step),
                     false => daemon.unset(step.program),
                 };
                 if daemon.renewals() > renewals {
-                    renewals = daemon.renewals();
-                    states.extend(prefixes(&daemon.registry));
+                    // It was written anew before the step was added to it.
+                    states.extend(prefixes(&before));
                 }
                 states.insert(daemon.list());
             }
-            states.extend(prefixes(&daemon.registry));
+            let left: Vec<Entry> = daemon.registry.iter().collect();
+            states.extend(prefixes(&left));
             if numbers.below(2) == 0 {
                 daemon.end();
             }
@@ -79,18 +81,14 @@ impl History {
     }
 }
 
-/// The registry as it stands at the start of a journal, entry by entry.
-fn prefixes(registry: &Registry) -> Vec<Bytes> {
+/// A registry as it stands at the start of a journal, entry by entry; the first one is the daemon's own.
+fn prefixes(entries: &[Entry]) -> Vec<Bytes> {
+    let (own, registered) = entries.split_first().unwrap();
     let mut prefix = Registry::new();
-    for own in registry
-        .iter()
-        .take(registry.len() - registry.registered().count())
-    {
-        prefix.announce(own);
-    }
+    prefix.announce(own.clone());
     let mut prefixes = vec![prefix.dump()];
-    for entry in registry.registered() {
-        prefix.set(entry);
+    for entry in registered {
+        prefix.set(entry.clone());
         prefixes.push(prefix.dump());
     }
     prefixes

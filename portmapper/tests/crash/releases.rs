@@ -26,7 +26,8 @@ fn image(who: &str, names: &[&str]) -> Image {
 
 fn registered(image: Image) -> Vec<Entry> {
     let daemon = Daemon::start(Memory::holding(image));
-    daemon.registry.registered().collect()
+    let registered = daemon.registry.registered();
+    registered.map(|there| there.entry()).collect()
 }
 
 fn entry((program, version): (u32, u32), netid: &str, uaddr: &str, owner: Owner) -> Entry {
