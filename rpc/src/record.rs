@@ -9,7 +9,7 @@ use std::mem;
 use std::ops::Range;
 
 use bytes::buf::Limit;
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes};
 use oncrpc_xdr::{Mark, Writer};
 
 /// The bit of a mark that says that its fragment is the last of the record.
@@ -17,6 +17,9 @@ const LAST: u32 = 1 << 31;
 
 /// Bytes of a mark.
 pub(crate) const MARK_LEN: usize = 4;
+
+/// Bytes for which a record of which half has arrived does not grow twice more: a header's, before data of a power of two.
+const REST: usize = 4 << 10;
 
 /// What a record may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +86,7 @@ pub struct RecordReader {
     mark: [u8; MARK_LEN],
     mark_len: usize,
     /// What has arrived of the record at hand, all fragments together.
-    partial: BytesMut,
+    partial: Vec<u8>,
     /// Bytes that the fragment at hand still lacks.
     missing: usize,
     /// Whether the fragment at hand is the record's last.
@@ -99,7 +102,7 @@ impl RecordReader {
             limits,
             mark: [0; MARK_LEN],
             mark_len: 0,
-            partial: BytesMut::new(),
+            partial: Vec::new(),
             missing: 0,
             last: false,
             fragments: 0,
@@ -159,15 +162,32 @@ impl RecordReader {
     }
 
     /// Lets `read` append to what has arrived of the record at hand, so that what is long is not copied together of
-    /// pieces: what its fragment lacks, but no more than has arrived, so that memory at most doubles.
-    pub fn read_on<T>(&mut self, read: impl FnOnce(&mut Limit<&mut BytesMut>) -> T) -> T {
+    /// pieces: what its fragment lacks, but no more than has arrived, so that memory at most doubles; but for a last 4 KiB it
+    /// is not made to grow once more.
+    pub fn read_on<T>(&mut self, read: impl FnOnce(&mut Limit<&mut Vec<u8>>) -> T) -> T {
         let before = self.partial.len();
-        let room = self.missing.min(before);
-        self.partial.reserve(room);
+        let room = match self.missing {
+            missing if missing <= before.saturating_add(REST) => missing,
+            _ => before,
+        };
+        self.make_room(room);
         let result = read(&mut (&mut self.partial).limit(room));
         let arrived = self.partial.len().saturating_sub(before);
         self.missing = self.missing.saturating_sub(arrived);
         result
+    }
+
+    /// Makes room for so many bytes of the fragment at hand, and for as many as there are, but for none behind the record.
+    fn make_room(&mut self, bytes: usize) {
+        let held = self.partial.len();
+        if self.partial.capacity().saturating_sub(held) < bytes {
+            let more = if self.last {
+                self.missing.min(held)
+            } else {
+                held
+            };
+            self.partial.reserve_exact(bytes.max(more));
+        }
     }
 
     /// A record that has not arrived in one piece, or is not in one fragment.
@@ -175,6 +195,7 @@ impl RecordReader {
         loop {
             let arrived = input.get(..self.missing).unwrap_or(input);
             let len = arrived.len();
+            self.make_room(len);
             self.partial.extend_from_slice(arrived);
             input.advance(len);
             self.missing = self.missing.saturating_sub(len);
@@ -184,7 +205,7 @@ impl RecordReader {
             if self.last {
                 self.fragments = 0;
                 self.last = false;
-                let record = mem::take(&mut self.partial).freeze();
+                let record = Bytes::from(mem::take(&mut self.partial));
                 return if record.is_empty() {
                     Err(RecordError::Empty)
                 } else {
@@ -389,20 +410,50 @@ mod tests {
 
     #[test]
     fn the_rest_of_a_fragment_is_read_to_its_place_no_more_than_has_arrived_at_once() {
-        let mut reader = RecordReader::new(LIMITS);
-        let mut input = Bytes::from_static(b"\x80\0\0\x0aabc");
+        // A fragment of 40,000 bytes.
+        let stream: Vec<u8> = (0..40_000).map(|at| (at % 251) as u8).collect();
+        let mut reader = RecordReader::new(RecordLimits::SERVER);
+        let mut input = Bytes::from([b"\x80\0\x9c\x40", &stream[..8_000]].concat());
         assert_eq!(reader.next_record(&mut input), Ok(None));
-        for (missing, room, rest) in [(7, 3, "def"), (4, 4, "gh"), (2, 2, "ij"), (0, 0, "")] {
-            assert_eq!(reader.missing(), missing);
+        let mut at = 8_000;
+        // What is left when nearly all has arrived is part of the last step.
+        for (room, read) in [
+            (8_000, 8_000),
+            (16_000, 1_999),
+            (17_999 + 4_002, 20_000),
+            (2_001, 2_001),
+            (0, 0),
+        ] {
+            assert_eq!(reader.missing(), 40_000 - at);
             reader.read_on(|place| {
                 assert_eq!(place.remaining_mut(), room);
-                place.put_slice(rest.as_bytes());
+                place.put_slice(&stream[at..at + read]);
             });
+            at += read;
         }
         assert!(reader.is_mid_record());
         let record = reader.next_record(&mut Bytes::new());
-        assert_eq!(record, Ok(Some(Bytes::from_static(b"abcdefghij"))));
+        assert_eq!(record, Ok(Some(Bytes::from(stream))));
         assert!(!reader.is_mid_record());
+    }
+
+    #[test]
+    fn a_record_that_came_in_pieces_has_no_more_memory_than_bytes() {
+        for (len, step) in [(1 << 20, 65_536), (1 << 20, 1_000), (70_000, 9)] {
+            let record = Bytes::from(vec![7; len]);
+            let mut reader = RecordReader::new(RecordLimits::SERVER);
+            let mark = (LAST | len as u32).to_be_bytes();
+            assert_eq!(reader.next_record(&mut Bytes::from_owner(mark)), Ok(None));
+            let mut gathered = Ok(None);
+            for at in (0..len).step_by(step) {
+                gathered = reader.next_record(&mut record.slice(at..len.min(at + step)));
+                let held = reader.held();
+                assert!(reader.partial.capacity() <= 2 * held + step, "at {at}");
+            }
+            let gathered = gathered.unwrap().unwrap();
+            assert_eq!(gathered, record);
+            assert_eq!(gathered.try_into_mut().unwrap().capacity(), len);
+        }
     }
 
     #[test]

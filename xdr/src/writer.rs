@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::mem;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use crate::{At, EncodeError, EncodeFault, Limits, Wire, XdrString, codec};
 
@@ -89,6 +89,12 @@ impl Writer {
         self.len() == 0
     }
 
+    /// Bytes written into the writer's own buffer: those that are not chained in.
+    #[inline]
+    pub fn own_len(&self) -> usize {
+        self.buf.len()
+    }
+
     /// Bytes of memory that the writer's own buffer holds on to, written or not.
     #[inline]
     pub fn capacity(&self) -> usize {
@@ -103,6 +109,35 @@ impl Writer {
     /// Forgets what was written and keeps the memory.
     pub fn clear(&mut self) {
         self.truncate(Mark { buf: 0, chained: 0 });
+    }
+
+    /// Forgets the first `len` bytes, once they are where they were to go: chained data is let go of, and what the own buffer
+    /// holds behind them moves to its front.
+    ///
+    /// Marks that were taken before stand for nothing any more.
+    pub fn forget_first(&mut self, len: usize) {
+        let mut left = len;
+        let mut own = 0_usize;
+        let mut whole = 0_usize;
+        for (at, data) in &mut self.chained {
+            let before = at.saturating_sub(own).min(left);
+            left = left.saturating_sub(before);
+            own = own.saturating_add(before);
+            let gone = left.min(data.len());
+            left = left.saturating_sub(gone);
+            self.chained_len = self.chained_len.saturating_sub(gone);
+            data.advance(gone);
+            if !data.is_empty() {
+                break;
+            }
+            whole = whole.saturating_add(1);
+        }
+        own = own.saturating_add(left).min(self.buf.len());
+        self.chained.drain(..whole);
+        for (at, _) in &mut self.chained {
+            *at = at.saturating_sub(own);
+        }
+        self.buf.drain(..own);
     }
 
     /// The position behind what has been written.

@@ -48,7 +48,7 @@ pub struct StreamLink<S> {
     /// Whether reading has paused in a long record.
     has_paused: bool,
     output: Writer,
-    /// Bytes of the output that are written already.
+    /// Bytes at the front of the output that are written already and not forgotten yet.
     written: usize,
 }
 
@@ -73,6 +73,17 @@ impl<S: ByteStream> StreamLink<S> {
     /// Bytes of the input that are not cut into records.
     fn uncut(&self) -> usize {
         self.input.len() - self.cut
+    }
+
+    /// Forgets what is written of the output, unless for that more than twice as much would have to move.
+    ///
+    /// A peer may take replies for ever and never the last: no more is kept of what it has taken than of what it has not.
+    #[cold]
+    fn forget_written(&mut self) {
+        if self.written >= self.output.own_len() / 2 {
+            self.output.forget_first(self.written);
+            self.written = 0;
+        }
     }
 
     /// Reads once; gives back how many bytes there were, none at the end of the stream.
@@ -128,6 +139,9 @@ impl<S: ByteStream> Link for StreamLink<S> {
             match ready!(written)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 written => self.written += written,
+            }
+            if self.unsent() > 0 {
+                self.forget_written();
             }
         }
         self.written = 0;

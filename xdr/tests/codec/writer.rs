@@ -19,6 +19,7 @@ enum Step {
     /// As `Append`, but the other writer keeps what it holds.
     ExtendFrom(Vec<Step>),
     Clear,
+    ForgetFirst(Index),
 }
 
 /// What a writer should hold, and the marks that are still good, each with its place in the model.
@@ -90,6 +91,12 @@ impl Model {
                 self.bytes.clear();
                 self.marks.clear();
             }
+            Step::ForgetFirst(index) => {
+                let first = index.index(self.bytes.len() + 1);
+                w.forget_first(first);
+                self.bytes.drain(..first);
+                self.marks.clear();
+            }
         }
         self.check(w);
     }
@@ -143,6 +150,7 @@ fn step() -> impl Strategy<Value = Step> {
         any::<Index>().prop_map(Step::Truncate),
         any::<u32>().prop_map(Step::Patch),
         Just(Step::Clear),
+        any::<Index>().prop_map(Step::ForgetFirst),
     ];
     leaf.prop_recursive(1, 6, 5, |step| {
         let steps = vec(step, 0..5);
@@ -182,6 +190,18 @@ fn large_data_is_chained_and_smaller_copied() {
             "the data itself"
         );
     }
+}
+
+#[test]
+fn chained_data_is_let_go_of_when_its_last_byte_is_forgotten() {
+    let data = Bytes::from(vec![7; Writer::CHAIN_FROM]);
+    let mut w = Writer::new();
+    w.opaque(&data, u32::MAX).unwrap();
+    w.forget_first(4 + data.len() - 1);
+    assert!(!data.is_unique());
+    w.forget_first(1);
+    assert!(data.is_unique());
+    assert!(w.is_empty());
 }
 
 #[test]
