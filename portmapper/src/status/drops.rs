@@ -98,9 +98,9 @@ mod tests {
         let sockets = [Listen::UdpSocket(ours)];
         let drops = Drops::of(&sockets);
         assert_eq!(drops.count(), Some(0));
-        while drops.count() == Some(0) {
+        // Where others' sockets come and go the kernel may pass over ours, once.
+        while drops.count().unwrap_or(0) == 0 {
             other.send_to(&[0; 1000], to).unwrap();
         }
-        assert!(drops.count() > Some(0));
     }
 }
