@@ -6,6 +6,7 @@ mod docs;
 mod enums;
 mod names;
 mod naming;
+mod plain;
 mod program;
 mod scope;
 mod serde;
@@ -64,6 +65,7 @@ struct File<'a> {
     options: &'a Options,
     names: Names<'a>,
     derives: Vec<Derives>,
+    plain: Vec<bool>,
 }
 
 impl<'a> File<'a> {
@@ -74,6 +76,7 @@ impl<'a> File<'a> {
             options,
             names: Names::new(unit, options),
             derives: derives::derives(unit, options),
+            plain: plain::plain(unit, file, options),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Structs.
 
-use crate::ir::{Builtin, Field, Struct, Type, TypeDef, TypeId, TypeKind};
-use crate::options::{Enums, Lists, Part};
+use crate::ir::{Field, Struct, Type, TypeDef, TypeId};
+use crate::options::{Lists, Part};
 
 use super::scope::Scope;
 use super::text::Code;
@@ -63,7 +63,7 @@ impl File<'_> {
             let shapes: Vec<_> = shapes.collect();
             code.blank();
             let name = self.name(id, scope);
-            let fixed = match self.is_plain_struct(kind) {
+            let fixed = match self.plain[id.0] {
                 true => " fixed",
                 false => "",
             };
@@ -73,35 +73,6 @@ impl File<'_> {
                 ");",
             );
         }
-    }
-
-    /// Whether any bytes are a value of it, and always as many: a number, an open enum, or a struct of such.
-    ///
-    /// What another file defines may have been generated in another way.
-    fn is_plain(&self, ty: &Type) -> bool {
-        use Builtin::{Double, Float, Hyper, Int, UnsignedHyper, UnsignedInt};
-        match ty {
-            Type::Builtin(builtin) => {
-                matches!(
-                    builtin,
-                    Int | UnsignedInt | Hyper | UnsignedHyper | Float | Double
-                )
-            }
-            Type::Named(id) if self.unit.ty(*id).file == self.file => {
-                match &self.unit.ty(*id).kind {
-                    TypeKind::Alias(ty) => self.is_plain(ty),
-                    TypeKind::Enum(_) => self.options.enums == Enums::Open,
-                    TypeKind::Struct(def) => self.is_plain_struct(def),
-                    TypeKind::Union(_) => false,
-                }
-            }
-            _ => false,
-        }
-    }
-
-    fn is_plain_struct(&self, def: &Struct) -> bool {
-        let plain = def.fields.iter().all(|field| self.is_plain(&field.ty));
-        plain && def.link.is_none() && !def.fields.is_empty()
     }
 
     fn struct_docs(&self, def: &TypeDef, kind: &Struct) -> Vec<String> {
