@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -161,7 +162,11 @@ impl Run<'_> {
             false => EpollTimeout::from(TICK),
         };
         while settled < calls && !self.progress.stop.load(Ordering::Relaxed) {
-            let count = epoll.wait(&mut events, wait)?;
+            let count = match epoll.wait(&mut events, wait) {
+                // A signal, or the process was stopped for a while.
+                Err(Errno::EINTR) => 0,
+                waited => waited?,
+            };
             let now = Instant::now();
             if now >= self.end {
                 break;
