@@ -166,12 +166,13 @@ milliseconds(const char *number)
 	return (time);
 }
 
+/* What is called is answered alike however often: libtirpc asks again after a second, which a busy machine may need. */
 static int
 broadcast(void)
 {
 	u_int number = 1, result = 0;
 
-	return (failed(clnt_broadcast(PROBE_PROGRAM, PROBE_V2, PROBE_ADD, (xdrproc_t)xdr_u_int, (char *)&number,
+	return (failed(clnt_broadcast(PROBE_PROGRAM, PROBE_V2, PROBE_WAIT, (xdrproc_t)xdr_u_int, (char *)&number,
 	    (xdrproc_t)xdr_u_int, (char *)&result, (resultproc_t)each_result)));
 }
 

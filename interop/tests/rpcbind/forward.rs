@@ -232,9 +232,7 @@ fn a_c_program_has_a_procedure_called_on_every_host() {
     let _probe = hosts.there.our_probe_server(&[], &["udp"]);
     let client = hosts.here.c_probe_client(false);
     let said = hosts.here.run(&format!("{client} broadcast")).success();
-    // libtirpc asks again after a second, which a busy machine may need, and counts what it hears.
-    let heard = said.trim_end().parse::<u32>();
-    assert!(heard.is_ok_and(|heard| heard > 0), "{said:?}");
+    assert_eq!(said, "1\n");
 }
 
 /// A connected socket hears replies from the address alone that it asked, whichever cable is the way back.
