@@ -6,8 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError};
 
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::{Pid, dup};
@@ -29,6 +28,8 @@ pub struct Host {
     init: Pid,
     log: UnixDatagram,
     next_reserved_port: AtomicU16,
+    /// The cables that were laid from here.
+    cables: Mutex<Vec<String>>,
 }
 
 impl Host {
@@ -87,6 +88,7 @@ impl Host {
             init,
             log,
             next_reserved_port: AtomicU16::new(600),
+            cables: Mutex::default(),
         }
     }
 
@@ -182,11 +184,11 @@ impl Host {
                 Output::from(done.expect("ip runs"))
             };
             let mut done = run();
-            // The name is free again when the kernel has taken down the network of a host that is gone, which it
-            // does in its own time; and two links that are made at once may be given the same number.
-            let begun = Instant::now();
-            while done.stderr.contains("File exists") && begun.elapsed() < CABLE_PATIENCE {
-                thread::sleep(Duration::from_millis(20));
+            // Two ends of a link that are made in two networks at once may be given the number of another's.
+            for _ in 0..20 {
+                if !done.stderr.contains("File exists") {
+                    break;
+                }
                 done = run();
             }
             assert!(done.code == Some(0), "ip {words:?}: {done:?}");
@@ -195,6 +197,9 @@ impl Host {
             "link", "add", name, "type", "veth", "peer", "name", name, "netns", peer,
         ];
         ip(self, &laid);
+        let mut cables = self.cables.lock().unwrap_or_else(PoisonError::into_inner);
+        cables.push(name.to_owned());
+        drop(cables);
         for (end, host) in [(1, self), (2, other)] {
             let ipv4 = format!("{}/24", Self::cable_end(number, end));
             let link_local = format!("fe80::{end}/64");
@@ -262,6 +267,13 @@ impl Default for Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
+        // The kernel takes a network down in its own time; till then the other ends of its cables would keep their names.
+        let cables =
+            std::mem::take(&mut *self.cables.lock().unwrap_or_else(PoisonError::into_inner));
+        for name in cables {
+            // It may be gone with the host at its other end.
+            let _ = self.in_network(|| Command::new("ip").args(["link", "delete", &name]).output());
+        }
         drop(self.life.take());
         // INVARIANT: waiting for one's own child fails only if somebody else has.
         self.unshare.wait().expect("nobody else waits for it");
@@ -404,6 +416,3 @@ until [ "$(ip -6 route show table local | grep -c '^local \(::1\|2001:db8:[12]::
 echo up
 exec cat >/dev/null
 "#;
-
-/// How long a cable may wait for the name of one that is gone.
-const CABLE_PATIENCE: Duration = Duration::from_secs(30);
