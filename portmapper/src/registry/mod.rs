@@ -599,6 +599,7 @@ mod tests {
         let entry = Entry::new((400_000, 9), &"udp".into(), &"0.0.0.0.8.1".into(), user(7));
         assert_eq!(registry.set(entry.unwrap()), Set::Added);
     }
+
     #[test]
     fn a_registry_that_is_taken_over_gives_what_registering_each_of_its_entries_gives() {
         let own = |registry: &mut Registry| {
