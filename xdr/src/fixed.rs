@@ -59,3 +59,20 @@ impl<'a> Reader<'a> {
         Some(value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_struct_takes_what_its_fields_take() {
+        assert_eq!(sum(&[4, 8, 84]), 96);
+        assert_eq!(sum(&[]), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "a field of a fixed struct is not fixed")]
+    fn what_is_not_fixed_makes_no_fixed_struct() {
+        sum(&[4, 0, 84]);
+    }
+}
