@@ -95,11 +95,11 @@ impl File<'_> {
 }
 
 /// The derives of all types of a unit, by [`TypeId`].
-pub(super) fn derives(unit: &Unit, options: &Options) -> Vec<Derives> {
+pub(super) fn derives(unit: &Unit, groups: &[Vec<TypeId>], options: &Options) -> Vec<Derives> {
     // What a type leads back to is in a box or a vector: it owns, and has a default.
     let mut all = vec![Derives::OWNER; unit.types.len()];
-    for group in unit.groups() {
-        for id in &group {
+    for group in groups {
+        for id in group {
             all[id.0] = of_def(unit.ty(*id), &all, options);
         }
         let eq = group.iter().all(|id| all[id.0].eq);

@@ -70,13 +70,14 @@ struct File<'a> {
 
 impl<'a> File<'a> {
     fn new(unit: &'a Unit, file: usize, options: &'a Options) -> Self {
+        let groups = unit.groups();
         Self {
             unit,
             file,
             options,
             names: Names::new(unit, options),
-            derives: derives::derives(unit, options),
-            plain: plain::plain(unit, file, options),
+            derives: derives::derives(unit, &groups, options),
+            plain: plain::plain(unit, &groups, file, options),
         }
     }
 

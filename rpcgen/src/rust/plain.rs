@@ -1,15 +1,19 @@
 //! Which types are plain: any bytes are a value of them, and always as many. They are coded by way of an array.
 
-use crate::ir::{Builtin, Struct, Type, TypeKind, Unit};
+use crate::ir::{Builtin, Struct, Type, TypeId, TypeKind, Unit};
 use crate::options::{Enums, Options};
 
-/// The types of this file that are plain, by [`TypeId`](crate::ir::TypeId). What another file defines may have been generated in
-/// another way.
-pub(super) fn plain(unit: &Unit, file: usize, options: &Options) -> Vec<bool> {
+/// The types of this file that are plain, by [`TypeId`], given all types in an order in which the parts of others come first. What
+/// another file defines may have been generated in another way.
+pub(super) fn plain(
+    unit: &Unit,
+    groups: &[Vec<TypeId>],
+    file: usize,
+    options: &Options,
+) -> Vec<bool> {
     let mut all = vec![false; unit.types.len()];
-    // What is a part of others comes first.
-    for id in unit.groups().into_iter().flatten() {
-        let def = unit.ty(id);
+    for id in groups.iter().flatten() {
+        let def = unit.ty(*id);
         all[id.0] = def.file == file
             && match &def.kind {
                 TypeKind::Alias(ty) => is_plain(ty, &all),
