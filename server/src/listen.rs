@@ -211,7 +211,8 @@ impl Listen {
     }
 }
 
-fn no_socket() -> io::Error {
+/// What is no socket, or no sockets at all.
+pub(crate) fn no_socket() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "not a socket")
 }
 

@@ -15,6 +15,8 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use crate::listen::no_socket;
+
 /// The UDP sockets at one address, and what is served there; the limits hold for all threads together.
 pub(crate) struct Datagrams {
     pub(crate) sockets: Vec<UdpSocket>,
@@ -45,10 +47,6 @@ impl Datagrams {
             }
         })
     }
-}
-
-fn no_socket() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "no UDP socket")
 }
 
 /// Starts this thread of those that answer here until `stop` is wished, then what is at hand; gives back what ends when it does.

@@ -31,9 +31,9 @@ pub struct Limits {
     /// sleeps at once.
     ///
     /// To be woken takes longer than a short call, so that one at a time is answered sooner. It costs a processor
-    /// for that time; other tasks of the runtime get their turns meanwhile. An end that only calls does it while it waits for a reply, one that
-    /// serves also while it waits for the next call. It is not what Linux calls `SO_BUSY_POLL`, by which the kernel asks
-    /// a network card for packets.
+    /// for that time; other tasks of the runtime get their turns meanwhile. An end that only calls does it while it waits
+    /// for a reply, one that serves also while it waits for the next call. It is not what Linux calls `SO_BUSY_POLL`, by
+    /// which the kernel asks a network card for packets.
     pub busy_poll: Option<Duration>,
 }
 
