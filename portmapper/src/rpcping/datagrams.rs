@@ -5,15 +5,16 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::sockopt::UdpGsoSegment;
-use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, getsockopt, recvmmsg, sendmsg};
+use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, recvmmsg, sendmsg};
+use oncrpc_transport::datagram::MAX_DATAGRAM;
+use oncrpc_transport::datagram::cut::{self, MAX_SEGMENT, MAX_SEGMENTS};
 
 use super::calls::HEAD;
 
 /// A socket that is connected to whom it calls.
 pub(super) struct Datagrams {
     socket: UdpSocket,
-    /// Whether the kernel cuts what it is given into datagrams (`UDP_SEGMENT`, `udp(7)`).
+    /// Whether the kernel cuts what it is given into datagrams.
     cuts: bool,
 }
 
@@ -27,7 +28,7 @@ impl Room {
     pub(super) fn new() -> Self {
         Self {
             bytes: vec![0; READ],
-            headers: MultiHeaders::preallocate(BATCH, None),
+            headers: MultiHeaders::preallocate(MAX_SEGMENTS, None),
         }
     }
 }
@@ -42,15 +43,15 @@ impl Datagrams {
         socket.connect(address)?;
         socket.set_nonblocking(true)?;
         Ok(Self {
-            cuts: getsockopt(&socket, UdpGsoSegment).is_ok(),
+            cuts: cut::is_known(&socket),
             socket,
         })
     }
 
     /// How many datagrams of so many bytes it takes at once.
     pub(super) fn at_once(&self, bytes: usize) -> usize {
-        if self.cuts && bytes <= SEGMENT {
-            (MOST / bytes.max(1)).min(BATCH)
+        if self.cuts && bytes <= MAX_SEGMENT {
+            (MAX_DATAGRAM / bytes.max(1)).min(MAX_SEGMENTS)
         } else {
             1
         }
@@ -70,10 +71,9 @@ impl Datagrams {
                 MsgFlags::MSG_DONTWAIT,
                 None,
             );
-            match sent {
-                // The way out makes no checksums, or takes shorter datagrams only.
-                Err(Errno::EIO | Errno::EINVAL | Errno::EMSGSIZE) => self.cuts = false,
-                sent => return Ok(sent?),
+            match sent.map_err(io::Error::from) {
+                Err(error) if cut::is_refused(&error) => self.cuts = false,
+                sent => return sent,
             }
         }
         self.socket.send(&datagrams[..each.min(datagrams.len())])
@@ -88,9 +88,9 @@ impl Datagrams {
     ) -> io::Result<()> {
         let mut left = most;
         while left > 0 {
-            let asked = left.min(BATCH);
+            let asked = left.min(MAX_SEGMENTS);
             let mut places = room.bytes.chunks_exact_mut(HEAD);
-            let mut places: [[IoSliceMut<'_>; 1]; BATCH] =
+            let mut places: [[IoSliceMut<'_>; 1]; MAX_SEGMENTS] =
                 std::array::from_fn(|_| [IoSliceMut::new(places.next().unwrap_or_default())]);
             let received = recvmmsg(
                 self.socket.as_raw_fd(),
@@ -99,7 +99,7 @@ impl Datagrams {
                 MsgFlags::MSG_DONTWAIT,
                 None,
             );
-            let mut lengths = [0; BATCH];
+            let mut lengths = [0; MAX_SEGMENTS];
             let mut came = 0;
             match received {
                 Ok(received) => {
@@ -131,13 +131,3 @@ impl AsFd for Datagrams {
 
 /// Bytes read at once.
 const READ: usize = 256 << 10;
-
-/// Datagrams that one system call takes or gives at most: what Linux cuts at once.
-const BATCH: usize = 64;
-
-/// Longest datagrams, in bytes, of which the kernel is given several at once: each has to fit the way's MTU, and that of IPv6
-/// is 1,280 everywhere (RFC 8200 section 5), 48 of them for headers.
-const SEGMENT: usize = 1232;
-
-/// Bytes that one system call sends at most: what a datagram over IPv4 may hold.
-const MOST: usize = 65_507;

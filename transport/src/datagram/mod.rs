@@ -1,6 +1,7 @@
 //! Messages as datagrams.
 
 mod admission;
+pub mod cut;
 mod inbox;
 mod link;
 mod outbox;

@@ -9,20 +9,14 @@ use std::ops::Range;
 use std::os::fd::AsRawFd;
 
 use bytes::Bytes;
-use nix::libc::{EINVAL, EIO, EMSGSIZE, in_addr, in_pktinfo, in6_addr, in6_pktinfo};
-use nix::sys::socket::sockopt::UdpGsoSegment;
-use nix::sys::socket::{
-    ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, getsockopt, sendmmsg,
-};
+use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
+use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg};
 use oncrpc::peer::{Address, Peer};
 use oncrpc_xdr::Writer;
 use tokio::net::UdpSocket;
 
+use super::cut::{self, MAX_SEGMENT};
 use super::inbox::BATCH;
-
-/// Longest replies, in bytes, of which the kernel is given several as one: each has to fit the way's MTU, and that of IPv6
-/// is 1,280 everywhere (RFC 8200 §5), 48 of them for headers. A batch of them fits a datagram and the kernel's 64 segments.
-const SEGMENT: usize = 1232;
 
 thread_local! {
     /// With room for an IPv4 address of ours in each header, and for an IPv6 address.
@@ -104,8 +98,8 @@ pub(super) struct Outbox {
     /// What they say.
     pub(super) out: Writer,
     bundles: Vec<Bundle>,
-    /// Whether the kernel cuts what it is given into datagrams (`UDP_SEGMENT`): who has many calls in flight gets the replies
-    /// to them for little more than the price of one.
+    /// Whether the kernel cuts what it is given into datagrams: who has many calls in flight gets the replies to them for
+    /// little more than the price of one.
     cuts: bool,
 }
 
@@ -142,7 +136,7 @@ impl Outbox {
         Self {
             out: Writer::new(),
             bundles: Vec::new(),
-            cuts: getsockopt(socket, UdpGsoSegment).is_ok(),
+            cuts: cut::is_known(socket),
         }
     }
 
@@ -150,9 +144,10 @@ impl Outbox {
     pub(super) fn end_reply(&mut self, way: Way) {
         let start = self.bundles.last().map_or(0, |last| last.bytes.end);
         let reply = Bundle::one(way, start..self.out.len());
-        let cut = self.cuts && reply.each <= SEGMENT;
+        // A batch of them fits a datagram, and what the kernel cuts at once.
+        let is_cut = self.cuts && reply.each <= MAX_SEGMENT;
         match self.bundles.last_mut() {
-            Some(last) if cut && (last.way, last.each) == (way, reply.each) => {
+            Some(last) if is_cut && (last.way, last.each) == (way, reply.each) => {
                 last.bytes.end = reply.bytes.end;
             }
             _ => self.bundles.push(reply),
@@ -175,7 +170,7 @@ impl Outbox {
                 Ok(sent) => rest = &rest[sent..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // Where one is to be cut, the kernel refuses those in front of it that are short enough, too.
-                Err(error) if is_cut && cannot_cut(&error) => {
+                Err(error) if is_cut && cut::is_refused(&error) => {
                     log::debug!("replies are sent one by one, as to {}: {error}", first.way);
                     self.cuts = false;
                     apart = rest.iter().flat_map(Bundle::apart).collect();
@@ -195,11 +190,6 @@ impl Outbox {
         self.bundles.clear();
         unsent
     }
-}
-
-/// Whether an error may come of what is to be cut: the way out makes no checksums, or takes shorter datagrams only.
-fn cannot_cut(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(EIO | EINVAL | EMSGSIZE))
 }
 
 /// All that was written, which is in one piece unless long data was chained in.
