@@ -1,7 +1,8 @@
-//! Makes calls to memory, for a profiler to count: `make_calls TASKS CALLS` has so many tasks on one connection make so many calls
-//! each, one after the other.
+//! Makes calls to memory, for a profiler to count: `make_calls TASKS CALLS` has so many tasks on one connection make so
+//! many calls each, one after the other.
 //!
-//! All that a call through a generated client costs is here, from its arguments to its results, but what the kernel has to do with it.
+//! All that a call through a generated client costs is here, from its arguments to its results, but what the kernel has
+//! to do with it.
 
 use std::io;
 use std::pin::Pin;

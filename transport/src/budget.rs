@@ -141,19 +141,10 @@ impl fmt::Debug for Taken {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU32;
-    use std::task::{Wake, Waker};
+    use std::task::Waker;
 
     use super::*;
-
-    #[derive(Default)]
-    struct Woken(AtomicU32);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    use crate::woken::Woken;
 
     #[test]
     fn whoever_keeps_to_its_share_is_never_held_up() {
@@ -207,13 +198,13 @@ mod tests {
         assert!(first.hold(300 << 10, &mut Context::from_waker(Waker::noop())));
         assert!(!second.hold(60 << 10, cx));
         assert!(!first.hold(200 << 10, &mut Context::from_waker(Waker::noop())));
-        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        assert_eq!(woken.count(), 0);
         // All that there is beside shares is taken, to the byte: 8 KiB of each are its share.
         assert!(!first.hold((76 + 8) << 10, &mut Context::from_waker(Waker::noop())));
         assert_eq!(budget.taken(), 128 << 10);
-        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        assert_eq!(woken.count(), 0);
         assert!(first.hold((72 + 8) << 10, &mut Context::from_waker(Waker::noop())));
-        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert_eq!(woken.count(), 1);
     }
 
     #[test]
@@ -226,9 +217,9 @@ mod tests {
         assert!(first.hold(100 << 10, cx));
         assert!(!second.hold(60 << 10, cx));
         assert!(!second.hold(60 << 10, cx));
-        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        assert_eq!(woken.count(), 0);
         assert!(first.hold(50 << 10, cx));
-        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert_eq!(woken.count(), 1);
         assert!(second.hold(60 << 10, cx));
         drop(first);
         drop(second);

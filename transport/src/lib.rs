@@ -25,6 +25,8 @@ pub mod stop;
 pub mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(test)]
+mod woken;
 mod worker;
 
 pub use activity::Activity;

@@ -134,19 +134,10 @@ impl Drop for Stopped {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
     use std::task::Wake;
 
     use super::*;
-
-    #[derive(Default)]
-    struct Woken(AtomicUsize);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    use crate::woken::Woken;
 
     fn is_over(stopped: &mut Stopped, waker: &Waker) -> bool {
         let mut cx = Context::from_waker(waker);
@@ -164,7 +155,7 @@ mod tests {
         }
         stop.stop();
         drop(stop);
-        assert_eq!(woken.0.load(Ordering::Relaxed), 3);
+        assert_eq!(woken.count(), 3);
         let later = &mut waiting[0].clone();
         assert!(is_over(later, &waker) && later.place.is_none());
         assert!(waiting.iter().all(Stopped::is_wanted));
