@@ -100,6 +100,34 @@ pub(super) fn without_prefix<'a>(names: &[&'a str]) -> Vec<&'a str> {
     short
 }
 
+/// The names of a version's procedures without the prefix that they share, one alone without what it shares with its
+/// program's: of `HELLO_GREET` in `HELLO_PROGRAM` that is `GREET`. All stay as they are if one of them would become
+/// `taken`.
+pub(super) fn of_procedures<'a>(
+    program: &str,
+    taken: Option<&str>,
+    names: &[&'a str],
+) -> Vec<&'a str> {
+    let short = match names {
+        [one] => {
+            let mut ends = one.rmatch_indices('_').map(|(at, _)| one.split_at(at + 1));
+            let shared = ends.find(|(prefix, rest)| {
+                program.starts_with(prefix) && rest.starts_with(|c: char| c.is_ascii_alphabetic())
+            });
+            vec![shared.map_or(*one, |(_, rest)| rest)]
+        }
+        several => without_prefix(several),
+    };
+    let taken = taken.map(upper_camel);
+    match short
+        .iter()
+        .any(|name| taken.as_ref() == Some(&upper_camel(name)))
+    {
+        true => names.to_vec(),
+        false => short,
+    }
+}
+
 /// What names start with that says nothing about the one: what all of them share, or else what three
 /// quarters of them share, which then only these lose.
 fn prefixes<'a>(names: &[&'a str]) -> Vec<&'a str> {
@@ -113,10 +141,16 @@ fn prefixes<'a>(names: &[&'a str]) -> Vec<&'a str> {
         let same = first.bytes().zip(other.bytes());
         same.take_while(|(a, b)| a == b).count().min(shared)
     });
-    // A prefix ends where a word ends, in one of the names at least: `NFS3` does because of `NFS3_OK`.
+    // A prefix ends where a word ends, in one of the names at least: `NFS3` does because of `NFS3_OK`. A letter has to do
+    // so in all: `A_FILE` and `AN_OWNER` share nothing.
     let ends_word = |end: &usize| {
         let at_word = |name: &&str| name.as_bytes().get(*end) == Some(&b'_');
-        *end > 0 && names.iter().any(at_word) && names.iter().all(|name| name.len() > *end)
+        let is_word = match *end {
+            0 => false,
+            1 => names.iter().all(at_word),
+            _ => names.iter().any(at_word),
+        };
+        is_word && names.iter().all(|name| name.len() > *end)
     };
     if let Some(end) = (0..=shared).rev().find(ends_word) {
         return vec![&first[..end]];

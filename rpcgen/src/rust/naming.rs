@@ -300,15 +300,22 @@ fn enumerators(def: &TypeDef) -> Vec<&str> {
     def.members.iter().map(|member| &member.name[..]).collect()
 }
 
-/// The methods of a version: the name of each procedure as a type, and as a function.
-pub(super) fn procedures(naming: Naming, given: &[&str]) -> (Vec<String>, Vec<String>) {
-    let mut types = naming.variants(given);
-    names::unique(&mut types, ["ALL".to_owned()].into());
+/// The methods of a version: the name of each procedure as a type, and as a function. First comes the null procedure,
+/// where the .x file leaves it out.
+pub(super) fn procedures(
+    naming: Naming,
+    program: &str,
+    null: Option<&str>,
+    given: &[&str],
+) -> (Vec<String>, Vec<String>) {
     let short = match naming {
-        Naming::Rust => names::without_prefix(given),
+        Naming::Rust => names::of_procedures(program, null, given),
         Naming::C => given.to_vec(),
     };
-    let mut functions: Vec<_> = short.iter().map(|name| names::snake(name)).collect();
+    let all: Vec<_> = null.into_iter().chain(short).collect();
+    let mut types: Vec<_> = all.iter().map(|name| naming.variant(name)).collect();
+    names::unique(&mut types, ["ALL".to_owned()].into());
+    let mut functions: Vec<_> = all.iter().map(|name| names::snake(name)).collect();
     // What every client has.
     let taken = ["call", "new", "with_options"];
     names::unique(&mut functions, taken.map(str::to_owned).into());

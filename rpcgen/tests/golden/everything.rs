@@ -728,7 +728,7 @@ pub mod everything_prog {
 
             oncrpc::procedures!(program super::super::PROGRAM, version super::VERSION => {
                 0 => Null() -> () as "NULL",
-                9 => EverythingMatrix(wire::Array<Row, 3>) -> wire::Array<Row, 3> as "EVERYTHING_MATRIX",
+                9 => Matrix(wire::Array<Row, 3>) -> wire::Array<Row, 3> as "EVERYTHING_MATRIX",
             });
         }
 
@@ -753,8 +753,8 @@ pub mod everything_prog {
             }
 
             /// `matrix EVERYTHING_MATRIX(matrix) = 9;`
-            pub async fn everything_matrix(&self, arg: &Matrix) -> Result<Matrix, CallError> {
-                self.call::<procedure::EverythingMatrix>(arg).await
+            pub async fn matrix(&self, arg: &Matrix) -> Result<Matrix, CallError> {
+                self.call::<procedure::Matrix>(arg).await
             }
         }
 
@@ -769,7 +769,7 @@ pub mod everything_prog {
             }
 
             /// `matrix EVERYTHING_MATRIX(matrix) = 9;`
-            fn everything_matrix(
+            fn matrix(
                 &self,
                 cx: &CallContext,
                 arg: Matrix,
@@ -783,7 +783,7 @@ pub mod everything_prog {
         pub fn service<S: Server>(server: Arc<S>) -> Arc<dyn Service> {
             oncrpc::service!(super::PROGRAM, VERSION, procedure, Server, server => {
                 0 => Null: null(),
-                9 => EverythingMatrix: everything_matrix(arg),
+                9 => Matrix: matrix(arg),
             })
         }
     }

@@ -58,7 +58,7 @@ impl v2::Server for Probe {
 }
 
 impl v4::Server for Probe {
-    async fn probe_add(&self, _: &CallContext, number: u32) -> Result<u32, Reject> {
+    async fn add(&self, _: &CallContext, number: u32) -> Result<u32, Reject> {
         Ok(self.sum_with(number))
     }
 }

@@ -78,7 +78,7 @@ impl File<'_> {
                 "super::".repeat(2 + self.depth()),
                 self.names.programs[index]
             ),
-            methods: self.methods(null.iter().chain(&version.procedures)),
+            methods: self.methods(program, null.as_ref(), version),
         };
         let definition = format!("version {} = {}", version.name, version.number);
         code.docs(&docs::item(&version.docs, "", &definition));
@@ -112,14 +112,25 @@ impl File<'_> {
     }
 
     /// Names everything that becomes a function.
-    fn methods<'p>(&self, procedures: impl Iterator<Item = &'p Procedure>) -> Vec<Method<'p>> {
-        let procedures: Vec<_> = procedures.collect();
-        let given = procedures.iter().map(|procedure| &procedure.name[..]);
-        let given: Vec<_> = given.collect();
-        let (markers, functions) = naming::procedures(self.names.naming, &given);
+    fn methods<'p>(
+        &self,
+        program: &Program,
+        null: Option<&'p Procedure>,
+        version: &'p Version,
+    ) -> Vec<Method<'p>> {
+        let given = version
+            .procedures
+            .iter()
+            .map(|procedure| &procedure.name[..]);
+        let (markers, functions) = naming::procedures(
+            self.names.naming,
+            &program.name,
+            null.map(|null| &null.name[..]),
+            &given.collect::<Vec<_>>(),
+        );
         let names = markers.into_iter().zip(functions);
-        procedures
-            .into_iter()
+        null.into_iter()
+            .chain(&version.procedures)
             .zip(names)
             .map(|(procedure, (marker, function))| Method {
                 procedure,

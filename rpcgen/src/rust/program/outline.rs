@@ -59,7 +59,7 @@ impl File<'_> {
                 let versions = program.versions.iter().zip(naming::versions(program));
                 let versions = versions.map(|(version, module)| {
                     let null = procedures::null(version);
-                    let methods = self.methods(null.iter().chain(&version.procedures));
+                    let methods = self.methods(program, null.as_ref(), version);
                     let procedures = methods.iter().map(|method| self.sketch(method, &scope));
                     VersionOutline {
                         path: format!("{path}::{module}"),
