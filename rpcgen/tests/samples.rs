@@ -137,6 +137,48 @@ fn call(name: &str, netid: &str, port: &str) -> Vec<String> {
     answers.lines().map(str::to_owned).collect()
 }
 
+/// The code in this language that the README shows, piece by piece.
+fn shown<'a>(readme: &'a str, language: &str) -> Vec<&'a str> {
+    let fence = format!("```{language}\n");
+    let begun = readme.split(&fence[..]).skip(1);
+    begun
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect()
+}
+
+#[test]
+fn what_the_readme_shows_builds_as_it_stands() {
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let hello_x = shown(&readme, "c")[0];
+    let folder = folder_of("readme", &[("hello.x", hello_x)]);
+    let made = crate_of(&folder, &[], &["hello.x"]);
+
+    let rust = shown(&readme, "rust");
+    let [build, server, client, thread] = rust[..] else {
+        panic!("{rust:?}");
+    };
+    fs::write(made.join("build.rs"), build).unwrap();
+    fs::remove_dir_all(made.join("src")).unwrap();
+    fs::create_dir_all(made.join("src/bin")).unwrap();
+    let (hello, _) = server.split_once("\n\n").unwrap();
+    for (name, hello, code) in [
+        ("server", "", server),
+        ("client", hello, client),
+        ("thread", hello, thread),
+    ] {
+        // Items come first, then what a function does.
+        let (items, statements) = code.split_at(code.find("\nlet ").unwrap());
+        let program = format!(
+            "{hello}\n{items}\n#[tokio::main]\nasync fn main() -> Result<(), Box<dyn std::error::Error>> {{\n\
+             {statements}Ok(())\n}}\n"
+        );
+        fs::write(made.join(format!("src/bin/{name}.rs")), program).unwrap();
+    }
+    let built = cargo(&made, &["build", "--quiet", "--offline"]);
+    let said = String::from_utf8(built.stderr).unwrap();
+    assert!(built.status.success() && said.is_empty(), "{said}");
+}
+
 #[test]
 fn hello_is_served_and_called_as_it_is_written() {
     let hello = repository().join("server/examples/hello/hello.x");
