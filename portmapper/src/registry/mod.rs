@@ -41,7 +41,7 @@ pub use change::Change;
 use entries::{Entries, Slot};
 pub use entry::{
     Entry, MAX_NETID, MAX_OWNER, MAX_UADDR, Mapping, Origin, Owner, Process, c_string, port,
-    split_port,
+    split_port, up_to_zero,
 };
 use index::Groups;
 pub use index::Place;
