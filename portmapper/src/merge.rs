@@ -14,7 +14,7 @@ use oncrpc::netid::Family;
 use oncrpc::uaddr::Uaddr;
 use oncrpc_xdr::XdrString;
 
-use crate::registry::{Address, c_string, split_port};
+use crate::registry::{Address, split_port, up_to_zero};
 
 /// An address of this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +68,8 @@ pub fn merge<I: AsRef<[Interface]>>(
             (host.is_unspecified(), port)
         }
     };
-    let hint = match c_string(hint) {
-        b"" => None,
+    let hint = match hint.as_bytes() {
+        [] | [0, ..] => None,
         hint => Some(read(hint, family)?.0),
     };
     if !is_wildcard {
@@ -134,14 +134,14 @@ impl Interface {
     }
 }
 
-/// An address as rpcbind reads it: strict about the host, while any text makes a port, of which the low 8
-/// bits of each half count.
+/// An address as rpcbind reads it, up to the first zero byte: strict about the host, while any text makes a port, of which
+/// the low 8 bits of each half count.
 pub fn read(uaddr: &[u8], family: Family) -> Option<(IpAddr, u16)> {
     // Nearly all are as they should be, and quickly read.
     if let Ok(Uaddr::Inet(address)) = Uaddr::parse(uaddr, family) {
         return Some((address.ip(), address.port()));
     }
-    let (host, high, low) = split_port(uaddr)?;
+    let (host, high, low) = split_port(up_to_zero(uaddr))?;
     let host = str::from_utf8(host).ok()?;
     let host = match family {
         Family::Inet => IpAddr::V4(host.parse().ok()?),

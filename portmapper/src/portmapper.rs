@@ -26,13 +26,14 @@ use crate::registry::{
 };
 use crate::request_log::RequestLog;
 use crate::state::StateDirectory;
-use crate::statistics::{Statistics, Version};
+use crate::statistics::{Calls, Statistics, Version};
 use crate::status::changes::{Changes, Outcome, Request};
 
 /// The registry and all that surrounds it, shared by the services of all versions.
 #[derive(Debug)]
 pub struct Portmapper {
     books: Mutex<Books>,
+    calls: Calls,
     since: Instant,
     policy: Policy,
     netconfig: Vec<NetworkConfig>,
@@ -94,6 +95,7 @@ impl Portmapper {
         };
         Self {
             books: Mutex::new(books),
+            calls: Calls::default(),
             since: Instant::now(),
             policy,
             netconfig,
@@ -283,24 +285,22 @@ impl Portmapper {
         hint: &XdrString,
         exactly: bool,
     ) -> XdrString {
-        let netid = XdrString::from(&peer.netid);
-        let mut books = self.books();
-        let registry = &books.registry;
+        let Books {
+            registry,
+            statistics,
+            ..
+        } = &mut *self.books();
         let found = if exactly {
-            registry.find_version(program, version, &netid)
+            registry.find_version(program, version, &peer.netid)
         } else {
-            registry.find(program, version, &netid)
+            registry.find(program, version, &peer.netid)
         };
         let told = found.map(|found| {
             let merged = self.merge(found.uaddr, hint, peer);
             merged.unwrap_or_else(|| found.uaddr.text())
         });
         let told = told.unwrap_or_default();
-        let service = (program, version);
-        let is_found = !told.is_empty();
-        books
-            .statistics
-            .looked_up(by, service, &peer.netid, is_found);
+        statistics.looked_up(by, (program, version), &peer.netid, !told.is_empty());
         told
     }
 
@@ -309,17 +309,11 @@ impl Portmapper {
         let Some(protocol) = Protocol::from_number(protocol) else {
             return 0;
         };
-        let mut books = self.books();
+        let books = &mut *self.books();
         let mapping = books.registry.find_mapping(program, version, protocol);
         let port = mapping.map_or(0, |mapping| mapping.port);
-        let netid = match protocol {
-            Protocol::Tcp => Netid::Tcp,
-            Protocol::Udp => Netid::Udp,
-        };
-        let (service, found) = ((program, version), port != 0);
-        books
-            .statistics
-            .looked_up(Version::V2, service, &netid, found);
+        let (statistics, service) = (&mut books.statistics, (program, version));
+        statistics.looked_up(Version::V2, service, &protocol.netid(), port != 0);
         port
     }
 
@@ -381,12 +375,12 @@ impl Portmapper {
         (service, procedure): ((u32, u32), u32),
         indirect: bool,
     ) -> Result<XdrString, Reject> {
-        let netid = XdrString::from(&peer.netid);
+        let netid = &peer.netid;
         let mut books = self.books();
         let registry = &books.registry;
-        let found = match registry.find_version(service.0, service.1, &netid) {
+        let found = match registry.find_version(service.0, service.1, netid) {
             Some(there) => Ok(there.uaddr.text()),
-            None => Err(match registry.range(service.0, &netid) {
+            None => Err(match registry.range(service.0, netid) {
                 Some((low, high)) => Reject::ProgMismatch { low, high },
                 None => Reject::ProgUnavail,
             }),
@@ -415,7 +409,7 @@ impl Portmapper {
 
     /// Counts a call.
     pub fn called(&self, by: Version, procedure: u32) {
-        self.books().statistics.called(by, procedure);
+        self.calls.called(by, procedure);
     }
 
     /// The answer to DUMP, where there is room for so many bytes of it. None where those who read slowly hold so many older
@@ -433,7 +427,7 @@ impl Portmapper {
 
     /// The answer to GETSTAT.
     pub fn statistics(&self) -> Bytes {
-        self.books().statistics.encode()
+        self.books().statistics.encode(&self.calls)
     }
 
     /// Seconds from the start to a moment.

@@ -5,9 +5,10 @@
 //! of program 0 and netid `other`.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use oncrpc::netid::Netid;
-use oncrpc_xdr::{Bytes, Writer};
+use oncrpc_xdr::{Bytes, Writer, XdrString};
 
 use crate::keyed::Keyed;
 
@@ -28,17 +29,22 @@ pub enum Version {
     V4,
 }
 
-/// All counters since the start.
+/// How often each procedure of each version was called: every call counts, so none waits for another's.
+#[derive(Debug, Default)]
+pub struct Calls([[AtomicU32; PROCEDURES]; 3]);
+
+/// All counters since the start, but for those of [`Calls`].
 #[derive(Debug, Default)]
 pub struct Statistics {
     versions: [Counters; 3],
     rows: usize,
+    /// What was asked by, in the order of the first call: those that this host serves, a handful.
+    netids: Vec<Netid>,
 }
 
 /// The counters of one version: `rpcb_stat` of RFC 1833 §2.1.
 #[derive(Debug, Default)]
 struct Counters {
-    calls: [u32; PROCEDURES],
     set: u32,
     unset: u32,
     look_ups: Rows,
@@ -52,13 +58,14 @@ struct Rows {
     rows: Vec<(Key, Row)>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
     program: u32,
     version: u32,
     /// Of calls through CALLIT only.
     procedure: u32,
-    netid: Netid,
+    /// Its place among those that were asked by.
+    netid: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,21 +75,27 @@ struct Row {
     indirect: u32,
 }
 
+impl Calls {
+    /// Counts a call, answered or refused.
+    pub fn called(&self, version: Version, procedure: u32) {
+        if let Some(count) = self.0[version as usize].get(procedure as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The key of the row for all that finds none.
+const OTHER: Key = Key {
+    program: 0,
+    version: 0,
+    procedure: 0,
+    netid: u32::MAX,
+};
+
 impl Statistics {
     /// Everything at zero.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Counts a call, answered or refused.
-    pub fn called(&mut self, version: Version, procedure: u32) {
-        let calls = &mut self.of(version).calls;
-        if let Some(count) = usize::try_from(procedure)
-            .ok()
-            .and_then(|at| calls.get_mut(at))
-        {
-            *count = count.wrapping_add(1);
-        }
     }
 
     /// Counts a SET that was accepted.
@@ -99,7 +112,7 @@ impl Statistics {
 
     /// Counts a question for the address of a service.
     pub fn looked_up(&mut self, by: Version, service: (u32, u32), netid: &Netid, found: bool) {
-        let key = Key::new(service, 0, netid);
+        let key = self.key(service, 0, netid);
         let row = self.versions[by as usize].look_ups.row(key, &mut self.rows);
         row.count(found);
     }
@@ -113,7 +126,7 @@ impl Statistics {
         found: bool,
         indirect: bool,
     ) {
-        let key = Key::new(service, procedure, netid);
+        let key = self.key(service, procedure, netid);
         let rows = &mut self.versions[by as usize].called_through;
         let row = rows.row(key, &mut self.rows);
         // rpcbind starts at 1 whichever procedure it was.
@@ -128,20 +141,35 @@ impl Statistics {
     }
 
     /// The answer to GETSTAT, `rpcb_stat_byvers` of RFC 1833 §2.1.
-    pub fn encode(&self) -> Bytes {
+    pub fn encode(&self, calls: &Calls) -> Bytes {
         let mut w = Writer::new();
-        for counters in &self.versions {
-            counters.calls.iter().for_each(|&count| w.u32(count));
+        for (counters, calls) in self.versions.iter().zip(&calls.0) {
+            let calls = calls.iter().map(|count| count.load(Ordering::Relaxed));
+            calls.for_each(|count| w.u32(count));
             w.u32(counters.set);
             w.u32(counters.unset);
-            counters.look_ups.encode(&mut w, false);
-            counters.called_through.encode(&mut w, true);
+            counters.look_ups.encode(&mut w, &self.netids, false);
+            counters.called_through.encode(&mut w, &self.netids, true);
         }
         w.into_bytes()
     }
 
     fn of(&mut self, version: Version) -> &mut Counters {
         &mut self.versions[version as usize]
+    }
+
+    fn key(&mut self, (program, version): (u32, u32), procedure: u32, netid: &Netid) -> Key {
+        let place = self.netids.iter().position(|there| there == netid);
+        let place = place.unwrap_or_else(|| {
+            self.netids.push(netid.clone());
+            self.netids.len() - 1
+        });
+        Key {
+            program,
+            version,
+            procedure,
+            netid: place as u32,
+        }
     }
 }
 
@@ -156,9 +184,9 @@ impl Rows {
 
     #[cold]
     fn add(&mut self, key: Key, taken: &mut usize) -> usize {
-        let key = if *taken < MAX_ROWS { key } else { Key::other() };
+        let key = if *taken < MAX_ROWS { key } else { OTHER };
         let next = self.rows.len();
-        let at = *self.index.entry(key.clone()).or_insert(next);
+        let at = *self.index.entry(key).or_insert(next);
         if at == next {
             self.rows.push((key, Row::default()));
             *taken += 1;
@@ -167,8 +195,12 @@ impl Rows {
     }
 
     /// `rpcbs_addrlist` or `rpcbs_rmtcalllist`, the latest row first.
-    fn encode(&self, w: &mut Writer, called_through: bool) {
+    fn encode(&self, w: &mut Writer, netids: &[Netid], called_through: bool) {
         for (key, row) in self.rows.iter().rev() {
+            let netid = match netids.get(key.netid as usize) {
+                Some(netid) => netid.into(),
+                None => XdrString::from_static("other"),
+            };
             w.bool(true);
             w.u32(key.program);
             w.u32(key.version);
@@ -182,7 +214,7 @@ impl Rows {
             }
             // INVARIANT: a netid of ours is short, and the list sets no bound.
             #[expect(clippy::expect_used, reason = "a netid is short")]
-            w.string(&(&key.netid).into(), u32::MAX).expect("no bound");
+            w.string(&netid, u32::MAX).expect("no bound");
         }
         w.bool(false);
     }
@@ -199,36 +231,23 @@ impl Row {
     }
 }
 
-impl Key {
-    fn new((program, version): (u32, u32), procedure: u32, netid: &Netid) -> Self {
-        Self {
-            program,
-            version,
-            procedure,
-            netid: netid.clone(),
-        }
-    }
-
-    fn other() -> Self {
-        Self::new((0, 0), 0, &Netid::from("other"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_fresh_answer_has_204_bytes_of_zeros() {
-        assert_eq!(&Statistics::new().encode()[..], [0; 204]);
+        let fresh = Statistics::new().encode(&Calls::default());
+        assert_eq!(&fresh[..], [0; 204]);
     }
 
     #[test]
     fn the_answer_is_laid_out_as_rpcbind_lays_it_out() {
+        let calls = Calls::default();
+        calls.called(Version::V2, 3);
+        calls.called(Version::V4, 12);
+        calls.called(Version::V4, 13);
         let mut statistics = Statistics::new();
-        statistics.called(Version::V2, 3);
-        statistics.called(Version::V4, 12);
-        statistics.called(Version::V4, 13);
         statistics.set(Version::V3);
         statistics.unset(Version::V3);
         statistics.unset(Version::V3);
@@ -252,7 +271,7 @@ mod tests {
             &[1, 99, 1, 5, 1, 2, 2, 3, u32::from_be_bytes(*b"udp\0"), 0],
         ]
         .concat();
-        let encoded = statistics.encode();
+        let encoded = statistics.encode(&calls);
         let (words, rest) = encoded.as_chunks();
         let words: Vec<u32> = words.iter().map(|word| u32::from_be_bytes(*word)).collect();
         assert_eq!(words, expected);
@@ -272,10 +291,10 @@ mod tests {
         let (seventh, row) = &rows[7];
         assert_eq!((seventh.program, row.success, row.failure), (7, 1, 1));
         let (last, row) = &rows[MAX_ROWS];
-        assert_eq!((last, row.success), (&Key::other(), 100_000 - 256));
+        assert_eq!((last, row.success), (&OTHER, 100_000 - 256));
         let rows = &statistics.versions[Version::V2 as usize].look_ups.rows;
-        assert_eq!(rows[0].0, Key::other());
-        assert!(statistics.encode().len() < 9000);
+        assert_eq!(rows[0].0, OTHER);
+        assert!(statistics.encode(&Calls::default()).len() < 9000);
         assert_eq!(statistics.rows(), MAX_ROWS);
     }
 }

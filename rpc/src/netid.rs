@@ -208,6 +208,14 @@ impl Protocol {
         }
     }
 
+    /// The protocol over IPv4, which is where version 2 of the portmapper has it.
+    pub const fn netid(self) -> Netid {
+        match self {
+            Self::Tcp => Netid::Tcp,
+            Self::Udp => Netid::Udp,
+        }
+    }
+
     /// The protocol with this number in IP.
     pub const fn from_number(number: u32) -> Option<Self> {
         match number {
@@ -249,6 +257,10 @@ mod tests {
                 Netid::of(transport.family, transport.protocol).as_ref(),
                 Some(netid)
             );
+        }
+        for protocol in [Protocol::Tcp, Protocol::Udp] {
+            let netid = protocol.netid();
+            assert_eq!(Netid::of(Family::Inet, Some(protocol)), Some(netid));
         }
         assert_eq!(Netid::of(Family::Loopback, Some(Protocol::Udp)), None);
         assert_eq!(Netid::of(Family::Inet, None), None);

@@ -99,16 +99,14 @@ impl Uaddr {
 /// `h1.h2.h3.h4.p1.p2`
 fn parse_inet(text: &[u8]) -> Result<Uaddr, UaddrError> {
     let mut octets = [0; 6];
-    let mut at = 0;
+    let mut rest = Rest { text, left: text };
     for (index, octet) in octets.iter_mut().enumerate() {
         if index > 0 {
-            at = skip_dot(text, at)?;
+            rest.skip_dot()?;
         }
-        (*octet, at) = take_octet(text, at)?;
+        *octet = rest.octet()?;
     }
-    if at < text.len() {
-        return Err(UaddrFault::Trailing.at(at));
-    }
+    rest.end()?;
     let [h1, h2, h3, h4, p1, p2] = octets;
     let host = Ipv4Addr::new(h1, h2, h3, h4);
     Ok(SocketAddr::from((host, u16::from_be_bytes([p1, p2]))).into())
@@ -116,23 +114,19 @@ fn parse_inet(text: &[u8]) -> Result<Uaddr, UaddrError> {
 
 /// `x1:x2:x3:x4:x5:x6:x7:x8.p1.p2`, with every short form of the address, which may have dots of its own.
 fn parse_inet6(text: &[u8]) -> Result<Uaddr, UaddrError> {
-    let bytes = text.iter().enumerate().rev();
-    let mut dots = bytes.filter_map(|(at, &byte)| (byte == b'.').then_some(at));
-    let (Some(low_dot), Some(high_dot)) = (dots.next(), dots.next()) else {
+    let mut parts = text.rsplitn(3, |byte| *byte == b'.');
+    let (Some(_), Some(_), Some(host)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(UaddrFault::Missing.at(text.len()));
     };
-    let host = text
-        .get(..high_dot)
-        .and_then(|host| str::from_utf8(host).ok()?.parse::<Ipv6Addr>().ok())
-        .ok_or(UaddrFault::NotIpv6.at(0))?;
-    let (p1, end) = take_octet(text, high_dot.saturating_add(1))?;
-    if end < low_dot {
-        return Err(UaddrFault::NotAnOctet.at(end));
-    }
-    let (p2, end) = take_octet(text, low_dot.saturating_add(1))?;
-    if end < text.len() {
-        return Err(UaddrFault::Trailing.at(end));
-    }
+    let left = text.get(host.len()..).unwrap_or_default();
+    let host = str::from_utf8(host).ok().and_then(|host| host.parse().ok());
+    let host: Ipv6Addr = host.ok_or(UaddrFault::NotIpv6.at(0))?;
+    let mut rest = Rest { text, left };
+    rest.skip_dot()?;
+    let p1 = rest.octet()?;
+    rest.skip_dot()?;
+    let p2 = rest.octet()?;
+    rest.end()?;
     Ok(SocketAddr::from((host, u16::from_be_bytes([p1, p2]))).into())
 }
 
@@ -147,37 +141,80 @@ fn parse_path(text: &[u8]) -> Result<Uaddr, UaddrError> {
     }
 }
 
-fn skip_dot(text: &[u8], at: usize) -> Result<usize, UaddrError> {
-    match text.get(at) {
-        Some(b'.') => Ok(at.saturating_add(1)),
-        Some(_) => Err(UaddrFault::NotAnOctet.at(at)),
-        None => Err(UaddrFault::Missing.at(at)),
+/// A text that is being read.
+#[derive(Clone, Copy)]
+struct Rest<'a> {
+    text: &'a [u8],
+    /// What of it has yet to be read.
+    left: &'a [u8],
+}
+
+impl Rest<'_> {
+    /// A decimal octet as it is printed: without a sign or zeros in front, which some readers take for octal.
+    #[inline]
+    fn octet(&mut self) -> Result<u8, UaddrError> {
+        let Some((first, mut behind)) = split_digit(self.left) else {
+            return Err(self.why_no_octet());
+        };
+        let mut octet = u32::from(first);
+        while let Some((digit, rest)) = split_digit(behind) {
+            octet = octet.wrapping_mul(10).wrapping_add(digit.into());
+            if first == 0 || octet > 255 {
+                return Err(self.why_no_octet());
+            }
+            behind = rest;
+        }
+        self.left = behind;
+        u8::try_from(octet).map_err(|_| self.why_no_octet())
+    }
+
+    #[inline]
+    fn skip_dot(&mut self) -> Result<(), UaddrError> {
+        match self.left {
+            [b'.', rest @ ..] => {
+                self.left = rest;
+                Ok(())
+            }
+            _ => Err(self.why_no_octet()),
+        }
+    }
+
+    #[inline]
+    fn end(self) -> Result<(), UaddrError> {
+        match self.left {
+            [] => Ok(()),
+            _ => Err(self.here(UaddrFault::Trailing)),
+        }
+    }
+
+    /// What is wrong here, where an octet should begin, or the dot before it be.
+    #[cold]
+    fn why_no_octet(self) -> UaddrError {
+        let digits = self.left.iter().take_while(|byte| byte.is_ascii_digit());
+        self.here(match self.left {
+            [] => UaddrFault::Missing,
+            [b'1'..=b'9', ..] => UaddrFault::OctetTooLarge {
+                found: digits.fold(0_u32, |found, digit| {
+                    found
+                        .saturating_mul(10)
+                        .saturating_add((digit & 0xf).into())
+                }),
+            },
+            _ => UaddrFault::NotAnOctet,
+        })
+    }
+
+    #[cold]
+    fn here(self, fault: UaddrFault) -> UaddrError {
+        fault.at(self.text.len().saturating_sub(self.left.len()))
     }
 }
 
-/// A decimal octet from byte `at` on, as it is printed: without a sign or zeros in front, which some
-/// readers take for octal. Gives where it ends, too.
-fn take_octet(text: &[u8], at: usize) -> Result<(u8, usize), UaddrError> {
-    let rest = text.get(at..).unwrap_or_default();
-    if rest.is_empty() {
-        return Err(UaddrFault::Missing.at(at));
-    }
-    let (mut found, mut end) = (0_u32, at);
-    for byte in rest {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        found = found.saturating_mul(10).saturating_add(digit.into());
-        end = end.saturating_add(1);
-    }
-    let digits = end.saturating_sub(at);
-    if digits == 0 || (digits > 1 && rest.first() == Some(&b'0')) {
-        return Err(UaddrFault::NotAnOctet.at(at));
-    }
-    match u8::try_from(found) {
-        Ok(octet) => Ok((octet, end)),
-        Err(_) => Err(UaddrFault::OctetTooLarge { found }.at(at)),
+#[inline]
+fn split_digit(text: &[u8]) -> Option<(u8, &[u8])> {
+    match text {
+        [digit @ b'0'..=b'9', rest @ ..] => Some((digit & 0xf, rest)),
+        _ => None,
     }
 }
 
@@ -201,28 +238,32 @@ impl From<&Uaddr> for XdrString {
 fn inet(address: SocketAddrV4) -> XdrString {
     let [high, low] = address.port().to_be_bytes();
     let [a, b, c, d] = address.ip().octets();
-    let octets = [a, b, c, d, high, low];
-    // Room for a dot in front of each but the first, and none left over: it would be kept apart from the bytes.
-    let len = octets.map(|octet| match octet {
-        0..10 => 2,
-        10..100 => 3,
-        100.. => 4,
-    });
-    let mut text = Vec::with_capacity(len.iter().sum::<usize>().saturating_sub(1));
-    for octet in octets {
-        if !text.is_empty() {
-            text.push(b'.');
+    let mut text = [0; LONGEST_INET];
+    let mut room = text.iter_mut();
+    let mut put = |byte| {
+        if let Some(place) = room.next() {
+            *place = byte;
+        }
+    };
+    for (index, octet) in [a, b, c, d, high, low].into_iter().enumerate() {
+        if index > 0 {
+            put(b'.');
         }
         if octet >= 100 {
-            text.push(b'0' | (octet / 100));
+            put(b'0' | (octet / 100));
         }
         if octet >= 10 {
-            text.push(b'0' | (octet / 10 % 10));
+            put(b'0' | (octet / 10 % 10));
         }
-        text.push(b'0' | (octet % 10));
+        put(b'0' | (octet % 10));
     }
+    let unused = room.len();
+    let (text, _) = text.split_at(LONGEST_INET.saturating_sub(unused));
     text.into()
 }
+
+/// Longest address of IPv4 in bytes: `255.255.255.255.255.255`.
+const LONGEST_INET: usize = 23;
 
 /// The universal address; of a path, what is not printable ASCII is escaped.
 impl fmt::Display for Uaddr {

@@ -41,6 +41,12 @@ pub trait Observer: Send + Sync + 'static {
 
     /// A call has ended.
     fn finished(&self, call: &Finished<'_>);
+
+    /// Whether it wants to know how long calls take: then the clock is read when each begins and when it ends, which takes
+    /// about as long as to answer a small one. It is asked once, when the server starts.
+    fn wants_time(&self) -> bool {
+        true
+    }
 }
 
 /// A call that has ended.
@@ -57,8 +63,9 @@ pub struct Finished<'a> {
     pub call_bytes: usize,
     /// Bytes of the reply, with its record mark if it has one.
     pub reply_bytes: usize,
-    /// Time from the call's arrival at its service to its reply, which then has yet to be sent.
-    pub time: Duration,
+    /// Time from the call's arrival at its service to its reply, which then has yet to be sent; `None` for an observer that
+    /// does not [want](Observer::wants_time) to know.
+    pub time: Option<Duration>,
 }
 
 /// What became of a call.
@@ -78,11 +85,12 @@ pub enum Outcome {
 }
 
 pub(crate) fn observed(service: Arc<dyn Service>, observer: Arc<dyn Observer>) -> Arc<dyn Service> {
+    let wants_time = observer.wants_time();
     around(service, move |inner, call, reply| {
         let begun = Begun {
             procedure: call.id(),
             call_bytes: call.message_len(),
-            at: Instant::now(),
+            at: wants_time.then(Instant::now),
         };
         observer.started(call);
         let before = reply.output_len();
@@ -118,7 +126,7 @@ pub(crate) fn observed(service: Arc<dyn Service>, observer: Arc<dyn Observer>) -
 struct Begun {
     procedure: ProcedureId,
     call_bytes: usize,
-    at: Instant,
+    at: Option<Instant>,
 }
 
 impl Begun {
@@ -129,7 +137,7 @@ impl Begun {
             outcome,
             call_bytes: self.call_bytes,
             reply_bytes,
-            time: self.at.elapsed(),
+            time: self.at.map(|at| at.elapsed()),
         }
     }
 }

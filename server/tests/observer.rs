@@ -20,19 +20,28 @@ enum Heard {
 }
 use Heard::{Began, Ended};
 
-struct Ear(UnboundedSender<Heard>);
+/// Looks at the clock, or does not.
+struct Ear {
+    heard: UnboundedSender<Heard>,
+    wants_time: bool,
+}
 
 impl Observer for Ear {
     fn started(&self, call: &Call<'_>) {
-        let _ = self.0.send(Began(call.procedure()));
+        let _ = self.heard.send(Began(call.procedure()));
     }
 
     fn finished(&self, call: &Finished<'_>) {
         let procedure = call.procedure.procedure;
         assert!(call.call_bytes >= 40, "{call:?}");
+        assert_eq!(call.time.is_some(), self.wants_time);
         let _ = self
-            .0
+            .heard
             .send(Ended(procedure, call.outcome, call.reply_bytes));
+    }
+
+    fn wants_time(&self) -> bool {
+        self.wants_time
     }
 }
 
@@ -56,12 +65,15 @@ async fn start() -> (
     v4::Client<Channel>,
     UnboundedReceiver<Heard>,
 ) {
-    let (ear, heard) = mpsc::unbounded_channel();
+    let (told, heard) = mpsc::unbounded_channel();
+    let (deaf, _) = mpsc::unbounded_channel();
+    let ear = |heard, wants_time| Ear { heard, wants_time };
     let clock = Arc::new(Clock(Semaphore::new(0)));
     let running = Server::new()
         .service(v4::service(clock.clone()))
         .listen(Listen::Tcp("127.0.0.1:0".parse().unwrap()))
-        .observe(Ear(ear))
+        .observe(ear(told, true))
+        .observe(ear(deaf, false))
         .start()
         .await
         .unwrap();

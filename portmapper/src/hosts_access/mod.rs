@@ -117,6 +117,11 @@ impl Table {
         (reader.table, reader.complaints)
     }
 
+    /// Whether there is no rule in it.
+    fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
     /// Whether what it says depends on the names of callers.
     fn asks_for_names(&self) -> bool {
         let mut clients = self.rules.iter().flat_map(|rule| rule.clients.patterns());

@@ -152,7 +152,8 @@ pub fn c_string(text: &XdrString) -> &[u8] {
     up_to_zero(text.as_bytes())
 }
 
-fn up_to_zero(bytes: &[u8]) -> &[u8] {
+/// The same of bytes.
+pub fn up_to_zero(bytes: &[u8]) -> &[u8] {
     bytes.split(|&byte| byte == 0).next().unwrap_or(bytes)
 }
 

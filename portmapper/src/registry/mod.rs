@@ -24,15 +24,15 @@ mod entry;
 mod index;
 #[cfg(test)]
 pub(crate) mod model;
+mod netids;
 mod shared;
 mod snapshot;
 mod sorted;
 mod stored;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
-use oncrpc::netid::Protocol;
+use oncrpc::netid::{Netid, Protocol};
 use oncrpc_xdr::{Bytes, XdrString};
 
 use crate::keyed::Keyed;
@@ -41,10 +41,11 @@ pub use change::Change;
 use entries::{Entries, Slot};
 pub use entry::{
     Entry, MAX_NETID, MAX_OWNER, MAX_UADDR, Mapping, Origin, Owner, Process, c_string, port,
-    split_port,
+    split_port, up_to_zero,
 };
 use index::Groups;
 pub use index::Place;
+use netids::Netids;
 use shared::{Half, Id, Shared};
 use snapshot::{Held, Snapshot};
 use sorted::Sorted;
@@ -76,8 +77,7 @@ pub struct Registry {
     front: Place,
     end: Place,
     quota: Quota,
-    /// Netids, for each entry as its registrant wrote it and as it is found by ([`folded`]).
-    netids: Shared<XdrString>,
+    netids: Netids,
     owners: Shared<Owner>,
     changes: u64,
     /// Bytes of the nodes of the answer to DUMP.
@@ -188,7 +188,8 @@ impl Registry {
 
     /// What would become of a SET.
     pub fn would_set(&self, entry: &Entry) -> Set {
-        match self.exactly(entry.program, entry.version, &entry.netid) {
+        let exactly = |netid| self.exactly(entry.program, entry.version, netid);
+        match self.netids.written(&entry.netid).and_then(exactly) {
             Some(there) if there.uaddr == Address::of(&entry.uaddr) => Set::Kept,
             Some(_) => Set::Taken,
             None if self.is_full_for(entry) => Set::Full,
@@ -266,11 +267,11 @@ impl Registry {
         }
         let place = place(self);
         let (program, version) = (entry.program, entry.version);
-        let netid = self.netids.take(&folded(&entry.netid));
+        let (netid, written) = self.netids.take(&entry.netid);
         let stored = Stored {
             program,
             version,
-            netid: self.netids.take(&entry.netid),
+            netid: written,
             owner: self.owners.take(&entry.owner),
             uaddr: Address::of(&entry.uaddr),
             origin: entry.origin,
@@ -371,42 +372,36 @@ impl Registry {
             return;
         };
         let (program, version) = (entry.program, entry.version);
-        if let Some(netid) = self.netids.id(&folded(&entry.netid)) {
+        if let Some(netid) = self.netids.written(&entry.netid) {
             self.exact.remove(&(program, netid, version));
             self.versions.remove(&(program, netid, version));
             let group = (program, netid.half(entry.mapping().is_some()));
             self.of_program.remove(group, place);
-            self.netids.give_back(netid);
+            self.netids.give_back((netid, stored.netid));
         }
         self.of_version.remove((program, version), place);
         self.nodes_len = self.nodes_len.saturating_sub(dump::node_len(&entry));
-        self.netids.give_back(stored.netid);
         self.owners.give_back(stored.owner);
         self.changed();
     }
 
     /// Where the service of exactly this version stands.
     fn place(&self, program: u32, version: u32, netid: &XdrString) -> Option<Place> {
-        let netid = self.netids.id(&folded(netid))?;
+        let netid = self.netids.written(netid)?;
         let (place, _) = self.exact.get(&(program, netid, version))?;
         Some(*place)
     }
 
-    fn exactly(&self, program: u32, version: u32, netid: &XdrString) -> Option<&Stored> {
-        let netid = self.netids.id(&folded(netid))?;
-        self.exactly_by(program, version, netid)
-    }
-
-    fn exactly_by(&self, program: u32, version: u32, netid: Id) -> Option<&Stored> {
+    fn exactly(&self, program: u32, version: u32, netid: Id) -> Option<&Stored> {
         let (_, slot) = self.exact.get(&(program, netid, version))?;
         self.entries.in_slot(*slot)
     }
 
     /// The service of this version, or else the one of the program on this transport that was registered
     /// last: GETADDR.
-    pub fn find(&self, program: u32, version: u32, netid: &XdrString) -> Option<Registered<'_>> {
+    pub fn find(&self, program: u32, version: u32, netid: &Netid) -> Option<Registered<'_>> {
         self.find_version(program, version, netid).or_else(|| {
-            let netid = self.netids.id(&folded(netid))?;
+            let netid = self.netids.named(netid)?;
             let last = |seen| self.of_program.last((program, netid.half(seen)));
             self.at(last(true).max(last(false))?)
         })
@@ -417,14 +412,15 @@ impl Registry {
         &self,
         program: u32,
         version: u32,
-        netid: &XdrString,
+        netid: &Netid,
     ) -> Option<Registered<'_>> {
+        let netid = self.netids.named(netid)?;
         self.registered_as(self.exactly(program, version, netid)?)
     }
 
     /// The lowest and the highest version of a program on this transport.
-    pub fn range(&self, program: u32, netid: &XdrString) -> Option<(u32, u32)> {
-        let netid = self.netids.id(&folded(netid))?;
+    pub fn range(&self, program: u32, netid: &Netid) -> Option<(u32, u32)> {
+        let netid = self.netids.named(netid)?;
         let is_of = |there: &&(u32, Id, u32)| (there.0, there.1) == (program, netid);
         let (.., low) = self
             .versions
@@ -441,13 +437,21 @@ impl Registry {
     /// Where version 2 finds this version, or else the one of the program and protocol that was
     /// registered last: GETPORT.
     pub fn find_mapping(&self, program: u32, version: u32, protocol: Protocol) -> Option<Mapping> {
-        let netid = XdrString::from_static(protocol.name());
-        let netid = self.netids.id(&netid)?;
-        let exact = self.exactly_by(program, version, netid);
-        let exact = exact.and_then(|stored| self.registered_as(stored));
-        exact.and_then(|exact| exact.mapping()).or_else(|| {
+        let netid = self.netids.named(&protocol.netid())?;
+        // Whatever is found by this netid is of this protocol, if it is written so, too.
+        let mapping = |found: &Stored| {
+            let port = found.uaddr.port().filter(|_| found.netid == netid)?;
+            Some(Mapping {
+                program,
+                version: found.version,
+                protocol,
+                port,
+            })
+        };
+        let exact = self.exactly(program, version, netid);
+        exact.and_then(mapping).or_else(|| {
             let last = self.of_program.last((program, netid.half(true)))?;
-            self.at(last)?.mapping()
+            mapping(self.entries.at(last)?)
         })
     }
 
@@ -539,16 +543,6 @@ impl Registry {
         self.changes = self.changes.saturating_add(1);
         self.dumped = Snapshot::default();
         self.dumped_v2 = Snapshot::default();
-    }
-}
-
-/// A netid by which entries are found: up to its first zero byte, and whatever the case of its letters.
-fn folded(netid: &XdrString) -> Cow<'_, XdrString> {
-    let odd = |byte: &u8| *byte == 0 || byte.is_ascii_uppercase();
-    if netid.as_bytes().iter().any(odd) {
-        Cow::Owned(c_string(netid).to_ascii_lowercase().into())
-    } else {
-        Cow::Borrowed(netid)
     }
 }
 
@@ -759,7 +753,6 @@ mod tests {
             registry.set(entry(version, "tcp", uaddr, ANN));
         }
         registry.set(entry(7, "TCP", "0.0.0.0.9.7", ANN));
-        let tcp = XdrString::from_static("tcp");
         for (version, address, exactly, port) in [
             (1, "0.0.0.0.9.1", "0.0.0.0.9.1", 0x901),
             (2, "0.0.0.0.9.7", "", 0x903),
@@ -767,16 +760,16 @@ mod tests {
             (7, "0.0.0.0.9.7", "0.0.0.0.9.7", 0x903),
             (9, "0.0.0.0.9.7", "", 0x903),
         ] {
-            let found = registry.find(400_000, version, &tcp);
+            let found = registry.find(400_000, version, &Netid::Tcp);
             assert_eq!(uaddr(found), *address);
-            let found = registry.find_version(400_000, version, &tcp);
+            let found = registry.find_version(400_000, version, &Netid::Tcp);
             assert_eq!(uaddr(found), *exactly);
             let mapping = registry.find_mapping(400_000, version, Protocol::Tcp);
             assert_eq!(mapping.map(|mapping| mapping.port), Some(port));
             assert_eq!(registry.find_mapping(400_000, version, Protocol::Udp), None);
         }
         unset(&mut registry, 7, "tcp", &ANN);
-        let found = registry.find(400_000, 2, &tcp);
+        let found = registry.find(400_000, 2, &Netid::Tcp);
         assert_eq!(uaddr(found), "0.0.0.0.9.3", "the last that is left");
     }
 
@@ -856,11 +849,8 @@ mod tests {
             .map(|(place, entry)| (place, entry.version))
             .collect();
         assert_eq!(places, [(-1, 9), (0, 1), (1, 2), (2, 3)]);
-        let tcp = "tcp".into();
-        assert_eq!(
-            registry.find(400_000, 7, &tcp).map(|entry| entry.version),
-            Some(3)
-        );
+        let found = registry.find(400_000, 7, &Netid::Tcp);
+        assert_eq!(found.map(|entry| entry.version), Some(3));
         assert_eq!(unset(&mut registry, 2, "", &ANN), Unset::Removed(1));
     }
 

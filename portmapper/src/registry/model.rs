@@ -1,7 +1,6 @@
 //! The registry against a model of it: a plain list that is looked through from the start, as rpcbind does.
 
-use oncrpc::netid::Protocol;
-use oncrpc_xdr::XdrString;
+use oncrpc::netid::{Netid, Protocol};
 use proptest::prelude::*;
 
 use super::{Entry, Mapping, Owner, Registry};
@@ -149,7 +148,7 @@ proptest! {
         prop_assert_eq!(registry.mappings().collect::<Vec<_>>(), model.mappings());
         for (program, version) in (0..3).flat_map(|program| (0..5).map(move |version| (program, version))) {
             for netid in ["tcp", "udp", "TCP", "local", "bogus", ""] {
-                let found = registry.find(program, version, &XdrString::from(netid));
+                let found = registry.find(program, version, &Netid::from(netid));
                 prop_assert_eq!(
                     found.map(|there| there.entry()),
                     model.find(program, version, netid).cloned()
@@ -164,7 +163,7 @@ proptest! {
             for netid in ["tcp", "TCP", ""] {
                 let versions = model.matching(program, netid).map(|entry| entry.version);
                 let range = versions.clone().min().zip(versions.max());
-                prop_assert_eq!(registry.range(program, &XdrString::from(netid)), range);
+                prop_assert_eq!(registry.range(program, &Netid::from(netid)), range);
             }
             let versions = model.0.iter().filter(|e| e.program == program && e.version == version);
             prop_assert!(registry.versions(program, version).eq(versions.cloned()));

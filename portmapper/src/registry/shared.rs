@@ -11,6 +11,11 @@ pub(super) struct Id(u32);
 pub(super) struct Half(u32);
 
 impl Id {
+    /// What stands for the value before which so many others were taken, if none was given back by then.
+    pub(super) const fn of(before: u32) -> Self {
+        Self(before)
+    }
+
     pub(super) fn half(self, upper: bool) -> Half {
         Half(self.0 << 1 | u32::from(upper))
     }

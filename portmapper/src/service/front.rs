@@ -9,7 +9,7 @@ use std::sync::Arc;
 use oncrpc::peer::Peer;
 use oncrpc::proto::portmap::Mapping;
 use oncrpc::proto::rpcb::{Netbuf, Rpcb};
-use oncrpc::{Call, Dispatch, Framing, ProcedureInfo, Reject, Reply, Service, Step, around};
+use oncrpc::{Call, Dispatch, Framing, Reject, Reply, Service, Step, around};
 use oncrpc_xdr::XdrString;
 
 use super::callit;
@@ -20,8 +20,8 @@ use crate::statistics::Version;
 /// What stands before a version's procedures.
 struct Front {
     version: Version,
-    /// Those that the version has.
-    procedures: &'static [ProcedureInfo],
+    /// How many procedures the version has, from 0 on.
+    procedures: u32,
     portmapper: Arc<Portmapper>,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn before(
 ) -> Arc<dyn Service> {
     let front = Front {
         version,
-        procedures: service.procedures(),
+        procedures: service.procedures().len() as u32,
         portmapper,
     };
     around(service, move |procedures, call, reply| {
@@ -56,8 +56,7 @@ impl Front {
         procedures: &mut dyn Dispatch,
     ) -> Step {
         let peer = call.context().peer();
-        let mut known = self.procedures.iter();
-        if known.any(|known| known.number == call.procedure()) {
+        if call.procedure() < self.procedures {
             self.portmapper.called(self.version, call.procedure());
         }
         if !self.portmapper.is_welcome(peer)

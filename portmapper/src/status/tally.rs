@@ -90,6 +90,10 @@ impl Observer for Tally {
         };
         count.fetch_add(1, Ordering::Relaxed);
     }
+
+    fn wants_time(&self) -> bool {
+        false
+    }
 }
 
 impl Counts {
