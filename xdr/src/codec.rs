@@ -120,7 +120,7 @@ macro_rules! number {
 
             const FIXED: usize = size_of::<Self>();
 
-            #[inline]
+            #[inline(always)]
             fn put(&self, out: &mut &mut [u8]) {
                 fixed::put(self.to_be_bytes(), out);
             }
@@ -144,7 +144,7 @@ macro_rules! number {
                 Ok(Self::from_be_bytes(*r.take_array()?))
             }
 
-            #[inline]
+            #[inline(always)]
             fn get(from: &mut &[u8]) -> Option<Self> {
                 fixed::get(from).map(Self::from_be_bytes)
             }
@@ -421,12 +421,12 @@ impl<T: Encode + Decode> Wire for T {
     const MIN_LEN: usize = T::MIN_LEN;
     const FIXED: usize = <T as Encode>::FIXED;
 
-    #[inline]
+    #[inline(always)]
     fn put(value: &T, out: &mut &mut [u8]) {
         value.put(out);
     }
 
-    #[inline]
+    #[inline(always)]
     fn get(from: &mut &[u8]) -> Option<T> {
         <T as Decode>::get(from)
     }

@@ -37,7 +37,7 @@ impl<E: Enumeration> Encode for E {
 
     const FIXED: usize = 4;
 
-    #[inline]
+    #[inline(always)]
     fn put(&self, out: &mut &mut [u8]) {
         self.value().put(out);
     }
@@ -51,7 +51,7 @@ impl<E: Enumeration> Decode for E {
         r.i32().map(Self::from_value)
     }
 
-    #[inline]
+    #[inline(always)]
     fn get(from: &mut &[u8]) -> Option<Self> {
         i32::get(from).map(Self::from_value)
     }

@@ -1,5 +1,7 @@
 //! Values that take the same number of bytes whatever they are, such as a struct of numbers: they are coded with one check of the
 //! space for all of their fields.
+//!
+//! What puts a field in its place and takes it from there is always inlined: only so is the place of each known beforehand.
 
 use crate::{Reader, Writer};
 
@@ -16,7 +18,7 @@ pub const fn sum(fields: &[usize]) -> usize {
 }
 
 /// Puts bytes into a slice, and leaves what is behind them.
-#[inline]
+#[inline(always)]
 pub(crate) fn put<const N: usize>(bytes: [u8; N], out: &mut &mut [u8]) {
     if let Some((place, rest)) = core::mem::take(out).split_first_chunk_mut() {
         *place = bytes;
@@ -25,7 +27,7 @@ pub(crate) fn put<const N: usize>(bytes: [u8; N], out: &mut &mut [u8]) {
 }
 
 /// Takes bytes from a slice, and leaves what is behind them.
-#[inline]
+#[inline(always)]
 pub(crate) fn get<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
     let (bytes, rest) = from.split_first_chunk()?;
     *from = rest;
@@ -37,10 +39,11 @@ impl Writer {
     #[doc(hidden)]
     #[inline]
     pub fn fixed<const LEN: usize>(&mut self, put: impl FnOnce(&mut &mut [u8])) {
-        // An array, so that where each field goes is known when this is compiled, and none has to be checked.
-        let mut bytes = [0; LEN];
-        put(&mut &mut bytes[..]);
-        self.raw(&bytes);
+        // Where each field goes is known when this is compiled, so none of them has to be checked.
+        self.write(LEN, |mut room| {
+            put(&mut room);
+            debug_assert!(room.is_empty(), "as many bytes as were promised");
+        });
     }
 }
 

@@ -34,6 +34,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod buffer;
 mod codec;
 mod enumeration;
 mod error;

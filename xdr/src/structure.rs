@@ -111,7 +111,7 @@ macro_rules! structure {
 
             const FIXED: usize = $crate::fixed::sum(&[$(<$shape as $crate::Wire>::FIXED),*]);
 
-            #[inline]
+            #[inline(always)]
             fn put(&self, out: &mut &mut [u8]) {
                 $(<$shape as $crate::Wire>::put(&self.$field, out);)*
             }
@@ -135,7 +135,7 @@ macro_rules! structure {
                 $crate::structure!(@fields reader { $($field: $shape $(as $name)?),* })
             }
 
-            #[inline]
+            #[inline(always)]
             fn get(from: &mut &[u8]) -> ::core::option::Option<Self> {
                 ::core::option::Option::Some(Self {
                     $($field: <$shape as $crate::Wire>::get(from)?,)*

@@ -5,6 +5,7 @@ use core::mem;
 
 use bytes::{Buf, Bytes};
 
+use crate::buffer::{AHEAD, Buffer};
 use crate::{At, EncodeError, EncodeFault, Limits, Wire, XdrString, codec};
 
 /// Collects encoded values in one buffer, with large [`Bytes`] chained in rather than copied.
@@ -30,7 +31,7 @@ use crate::{At, EncodeError, EncodeFault, Limits, Wire, XdrString, codec};
 /// ```
 #[derive(Debug)]
 pub struct Writer {
-    buf: Vec<u8>,
+    buf: Buffer,
     /// Chained data, in order, each with the position in `buf` that it comes before.
     chained: Vec<(usize, Bytes)>,
     chained_len: usize,
@@ -61,7 +62,7 @@ impl Writer {
     /// A writer that appends to `buf`.
     pub const fn from_vec(buf: Vec<u8>) -> Self {
         Self {
-            buf,
+            buf: Buffer::of(buf),
             chained: Vec::new(),
             chained_len: 0,
             chain_from: Self::CHAIN_FROM,
@@ -132,12 +133,12 @@ impl Writer {
             }
             whole = whole.saturating_add(1);
         }
-        own = own.saturating_add(left).min(self.buf.len());
+        own = own.saturating_add(left);
         self.chained.drain(..whole);
         for (at, _) in &mut self.chained {
             *at = at.saturating_sub(own);
         }
-        self.buf.drain(..own);
+        self.buf.forget_first(own);
     }
 
     /// The position behind what has been written.
@@ -191,7 +192,7 @@ impl Writer {
     )]
     pub fn placeholder(&mut self, mark: Mark) -> (&mut [u8; 4], usize) {
         let chained = self.chained_since(mark);
-        let (word, behind) = self.buf[mark.buf..]
+        let (word, behind) = self.buf.written_mut()[mark.buf..]
             .split_first_chunk_mut()
             .expect("a placeholder was written");
         (word, behind.len().saturating_add(chained))
@@ -200,26 +201,28 @@ impl Writer {
     /// What was written, if nothing is chained in: one slice, as it mostly is.
     #[inline]
     pub fn as_slice(&self) -> Option<&[u8]> {
-        self.chained.is_empty().then_some(&self.buf)
+        self.chained.is_empty().then_some(self.buf.written())
     }
 
     /// What was written, in wire order, in as few slices as it takes; none of them is empty.
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        let written = self.buf.written();
         let mut start = 0;
         let own_and_chained = self.chained.iter().flat_map(move |(at, data)| {
-            let own = self.buf.get(mem::replace(&mut start, *at)..*at);
+            let own = written.get(mem::replace(&mut start, *at)..*at);
             [own.unwrap_or_default(), data]
         });
         let last = self.chained.last().map_or(0, |(at, _)| *at);
         own_and_chained
-            .chain(self.buf.get(last..))
+            .chain(written.get(last..))
             .filter(|chunk| !chunk.is_empty())
     }
 
     /// Moves everything that `other` holds behind what this one holds, and leaves `other` empty.
     pub fn append(&mut self, other: &mut Self) {
         let base = self.buf.len();
-        self.buf.append(&mut other.buf);
+        self.raw(other.buf.written());
+        other.buf.truncate(0);
         let moved = other.chained.drain(..);
         self.chained
             .extend(moved.map(|(at, data)| (base.saturating_add(at), data)));
@@ -230,7 +233,7 @@ impl Writer {
     /// Copies everything that `other` holds behind what this one holds; chained data is shared.
     pub fn extend_from(&mut self, other: &Self) {
         let base = self.buf.len();
-        self.buf.extend_from_slice(&other.buf);
+        self.raw(other.buf.written());
         let shared = other.chained.iter();
         self.chained
             .extend(shared.map(|(at, data)| (base.saturating_add(*at), data.clone())));
@@ -240,9 +243,9 @@ impl Writer {
     /// What was written as one contiguous buffer; copies if anything was chained in.
     pub fn into_bytes(mut self) -> Bytes {
         if self.chained.is_empty() {
-            return Bytes::from(self.buf);
+            return Bytes::from(self.buf.into_vec());
         }
-        if self.buf.is_empty() && self.chained.len() == 1 {
+        if self.buf.len() == 0 && self.chained.len() == 1 {
             return self.chained.swap_remove(0).1;
         }
         let mut whole = Vec::with_capacity(self.len());
@@ -254,13 +257,22 @@ impl Writer {
     /// Bytes as they are, without length or padding.
     #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
-        self.buf.extend_from_slice(bytes);
+        if bytes.len() > AHEAD {
+            return self.buf.extend(|buf| buf.extend_from_slice(bytes));
+        }
+        self.write(bytes.len(), |room| room.copy_from_slice(bytes));
+    }
+
+    /// The next `len` bytes, for `fill` to fill.
+    #[inline]
+    pub(crate) fn write(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) {
+        self.buf.write(len, fill);
     }
 
     /// Bytes that are made one by one.
     #[inline]
     pub(crate) fn extend(&mut self, bytes: impl Iterator<Item = u8>) {
-        self.buf.extend(bytes);
+        self.buf.extend(|buf| buf.extend(bytes));
     }
 
     /// Bytes that are encoded already, chained in if they are many.
@@ -294,32 +306,54 @@ impl Writer {
     /// `opaque[N]`.
     #[inline]
     pub fn opaque_fixed<const N: usize>(&mut self, bytes: &[u8; N]) {
-        self.raw(bytes);
-        self.padding(N);
+        self.write(N.next_multiple_of(4), |room| padded(bytes, room));
     }
 
     /// `opaque<max>`, chained in if it is large.
     #[inline]
     pub fn opaque(&mut self, bytes: &Bytes, max: u32) -> Result<(), EncodeError> {
-        if bytes.len() < self.chain_from {
-            return self.opaque_borrowed(bytes, max);
+        if bytes.len() > AHEAD {
+            return self.opaque_shared(bytes, max);
         }
-        self.opaque_chained(bytes, max)
+        self.opaque_short(bytes, max)
     }
 
-    fn opaque_chained(&mut self, bytes: &Bytes, max: u32) -> Result<(), EncodeError> {
-        self.u32(bounded(bytes.len(), max)?);
-        self.raw_shared(bytes);
+    /// `opaque<max>`, copied.
+    #[inline]
+    pub fn opaque_borrowed(&mut self, bytes: &[u8], max: u32) -> Result<(), EncodeError> {
+        if bytes.len() > AHEAD {
+            return self.opaque_long(bytes, max);
+        }
+        self.opaque_short(bytes, max)
+    }
+
+    #[inline]
+    fn opaque_short(&mut self, bytes: &[u8], max: u32) -> Result<(), EncodeError> {
+        let len = bounded(bytes.len(), max)?;
+        self.write(codec::opaque_len(bytes.len()), |room| {
+            if let Some((word, data)) = room.split_first_chunk_mut() {
+                *word = len.to_be_bytes();
+                padded(bytes, data);
+            }
+        });
+        Ok(())
+    }
+
+    fn opaque_long(&mut self, bytes: &[u8], max: u32) -> Result<(), EncodeError> {
+        let len = bounded(bytes.len(), max)?;
+        self.reserve(codec::opaque_len(bytes.len()));
+        self.u32(len);
+        self.raw(bytes);
         self.padding(bytes.len());
         Ok(())
     }
 
-    /// `opaque<max>`, copied.
-    pub fn opaque_borrowed(&mut self, bytes: &[u8], max: u32) -> Result<(), EncodeError> {
-        let len = bounded(bytes.len(), max)?;
-        self.buf.reserve(codec::opaque_len(bytes.len()));
-        self.u32(len);
-        self.raw(bytes);
+    fn opaque_shared(&mut self, bytes: &Bytes, max: u32) -> Result<(), EncodeError> {
+        if bytes.len() < self.chain_from {
+            return self.opaque_long(bytes, max);
+        }
+        self.u32(bounded(bytes.len(), max)?);
+        self.raw_shared(bytes);
         self.padding(bytes.len());
         Ok(())
     }
@@ -381,21 +415,26 @@ impl Writer {
     }
 
     /// The zeros that pad `len` bytes to a multiple of 4.
-    #[inline]
     fn padding(&mut self, len: usize) {
-        // As many as are known here are written without a call.
-        match codec::padding(len) {
-            0 => {}
-            1 => self.raw(&[0]),
-            2 => self.raw(&[0; 2]),
-            _ => self.raw(&[0; 3]),
-        }
+        self.write(codec::padding(len), |room| room.fill(0));
     }
 }
 
 impl Default for Writer {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Puts bytes into room for them and for the zeros that pad them.
+#[inline]
+fn padded(bytes: &[u8], room: &mut [u8]) {
+    // The last word first: what the bytes leave of it is their padding.
+    if let Some(last) = room.last_chunk_mut() {
+        *last = [0; 4];
+    }
+    if let Some(place) = room.get_mut(..bytes.len()) {
+        place.copy_from_slice(bytes);
     }
 }
 

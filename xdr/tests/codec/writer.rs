@@ -130,10 +130,11 @@ fn data(len: usize) -> Bytes {
     Bytes::from_static(&BYTES[..len])
 }
 
-/// Short, or within 4 bytes of the length from which data is chained.
+/// Short, or within 4 bytes of the length up to which data is written at once, or from which it is chained.
 fn some_data() -> impl Strategy<Value = Bytes> {
     prop_oneof![
         3 => 0..20usize,
+        1 => 1020..1029_usize,
         1 => Writer::CHAIN_FROM - 4..Writer::CHAIN_FROM + 4,
     ]
     .prop_map(data)

@@ -1,0 +1,115 @@
+//! Memory that is written from its start to its end, and then again.
+
+use alloc::vec::Vec;
+
+/// Bytes, of which the first ones are written.
+///
+/// Those behind are zeros, or were written before: room for the next value, which fills all of what it takes, so that it is checked
+/// but once for all its words.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    bytes: Vec<u8>,
+    /// Bytes that are written.
+    len: usize,
+}
+
+impl Buffer {
+    /// A buffer in which all of `bytes` are written.
+    pub(crate) const fn of(bytes: Vec<u8>) -> Self {
+        let len = bytes.len();
+        Self { bytes, len }
+    }
+
+    #[inline]
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(crate) const fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// What is written.
+    #[inline]
+    pub(crate) fn written(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// What is written.
+    #[inline]
+    pub(crate) fn written_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.len).unwrap_or_default()
+    }
+
+    /// Has `fill` fill the next `len` bytes, all of them; they are few.
+    #[inline]
+    pub(crate) fn write(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) {
+        loop {
+            if let Some(room) = self.free().get_mut(..len) {
+                fill(room);
+                // It cannot wrap: it is within the memory.
+                self.len = self.len.wrapping_add(len);
+                return;
+            }
+            self.grow(len);
+        }
+    }
+
+    /// Has `extend` write bytes that may be many, and are not zeroed before.
+    #[inline]
+    pub(crate) fn extend(&mut self, extend: impl FnOnce(&mut Vec<u8>)) {
+        self.bytes.truncate(self.len);
+        extend(&mut self.bytes);
+        self.len = self.bytes.len();
+    }
+
+    /// What there is behind what is written.
+    #[inline]
+    fn free(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.len..).unwrap_or_default()
+    }
+
+    /// Makes the next `len` bytes, and zeros ahead of them.
+    #[cold]
+    fn grow(&mut self, len: usize) {
+        self.reserve(len);
+        let ahead = self.len.saturating_add(len).saturating_add(AHEAD);
+        self.bytes.resize(ahead.min(self.bytes.capacity()), 0);
+    }
+
+    /// Sees to it that the next `len` bytes need no allocation.
+    pub(crate) fn reserve(&mut self, len: usize) {
+        let free = self.bytes.capacity().saturating_sub(self.len);
+        if len > free {
+            // What is not written need not move to where there is more.
+            self.bytes.truncate(self.len);
+            self.bytes.reserve(len.max(LEAST));
+        }
+    }
+
+    /// Forgets what is written behind the first `len` bytes.
+    #[inline]
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// Forgets the first `len` bytes; those behind move to the front.
+    pub(crate) fn forget_first(&mut self, len: usize) {
+        let first = len.min(self.len);
+        self.bytes.copy_within(first..self.len, 0);
+        self.len = self.len.saturating_sub(first);
+    }
+
+    /// What is written, and the memory that it is in.
+    pub(crate) fn into_vec(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.len);
+        self.bytes
+    }
+}
+
+/// Bytes that are zeroed ahead of those that are needed, and as many as are few.
+pub(crate) const AHEAD: usize = 1024;
+
+/// Bytes that are allocated at least: a few words are one allocation.
+const LEAST: usize = 64;
