@@ -38,6 +38,8 @@ counted() {
     for load in null null-sys add-sys greet wait; do
         count "$load" 100 300 64 "$release/serve_calls" "$load"
     done
+    # By itself: with what it takes to be woken, to read, to write and to wait again, the system calls left out.
+    count alone 2000 6000 1 "$release/serve_calls" alone
     count call 20 60 64 "$programs/make_calls" 64
     for case in header-decode small-encode small-decode small-borrow; do
         count "$case" 1000 3000 1 "$programs/codec" "$case"

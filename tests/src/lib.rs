@@ -30,7 +30,7 @@ pub mod entries {
 use hello::hello_program::v1;
 use hello::{Pair, SumResult};
 
-/// Calls that arrive in one read.
+/// Calls that arrive in one read, but for [`Load::Alone`].
 pub const BATCH: usize = 64;
 
 /// A peer that sends batches of the same call and takes every reply.
@@ -104,6 +104,8 @@ impl v1::Server for Hello {
 pub enum Load {
     /// The null procedure.
     Null,
+    /// The same, each call by itself.
+    Alone,
     /// The same with a credential of AUTH_SYS.
     NullSys,
     /// A procedure of two numbers, with a credential of AUTH_SYS.
@@ -116,15 +118,19 @@ pub enum Load {
 
 /// Serves `batches` batches of [`BATCH`] pipelined calls over one connection, to its end.
 pub fn serve(load: Load, batches: usize) {
+    let in_batch = match load {
+        Load::Alone => 1,
+        _ => BATCH,
+    };
     let call = match load {
-        Load::Null => call(0, &NONE, &[]),
+        Load::Null | Load::Alone => call(0, &NONE, &[]),
         Load::NullSys => call(0, &sys(), &[]),
         Load::AddSys => call(2, &sys(), &[0, 0, 0, 20, 0, 0, 0, 1]),
         Load::Greet => call(1, &NONE, b"\0\0\0\x05world\0\0\0"),
         Load::Wait => call(6, &NONE, &[0, 0, 0, 9]),
     };
     let peer = Peerless {
-        batch: call.repeat(BATCH),
+        batch: call.repeat(in_batch),
         batches,
         taken: 0,
     };

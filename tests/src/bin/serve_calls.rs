@@ -1,4 +1,4 @@
-//! Serves calls from memory, for a profiler to count: `serve_calls null|null-sys|add-sys|greet|wait BATCHES`.
+//! Serves calls from memory, for a profiler to count: `serve_calls null|alone|null-sys|add-sys|greet|wait BATCHES`.
 
 use oncrpc_tests::{Load, serve};
 
@@ -7,6 +7,7 @@ fn main() {
     let [load, batches] = &args[..] else { usage() };
     let load = match &load[..] {
         "null" => Load::Null,
+        "alone" => Load::Alone,
         "null-sys" => Load::NullSys,
         "add-sys" => Load::AddSys,
         "greet" => Load::Greet,
@@ -17,6 +18,6 @@ fn main() {
 }
 
 fn usage() -> ! {
-    eprintln!("usage: serve_calls null|null-sys|add-sys|greet|wait BATCHES");
+    eprintln!("usage: serve_calls null|alone|null-sys|add-sys|greet|wait BATCHES");
     std::process::exit(2);
 }
