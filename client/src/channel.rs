@@ -1,14 +1,16 @@
 //! A way to a server that outlives its connections.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use oncrpc::call::caller::MAX_TIMEOUT;
 use oncrpc::call::carrier::{Arguments, Carrier};
 use oncrpc::{CallError, CallOptions, ProcedureId};
+use oncrpc_transport::Connection;
 use oncrpc_transport::stream::ByteStream;
 use tokio::time::Instant;
 
@@ -32,7 +34,7 @@ use crate::{Endpoint, Target};
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// use std::sync::Arc;
+/// use std::sync::{Arc, OnceLock};
 /// use std::time::Duration;
 ///
 /// use oncrpc::proto::portmap::pmapprog::{self, v2};
@@ -48,9 +50,18 @@ use crate::{Endpoint, Target};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone)]
 pub struct Channel {
     shared: Arc<Shared>,
+    /// The connection that was there when this clone was first called through. It is borrowed: to ask for it under a lock and
+    /// to count who holds it would be a tenth of what a call costs among a thousand others.
+    known: OnceLock<Connection>,
+}
+
+/// A clone asks for the connection itself, which may be another by now.
+impl Clone for Channel {
+    fn clone(&self) -> Self {
+        self.shared.clone().into()
+    }
 }
 
 impl Channel {
@@ -86,8 +97,20 @@ impl Channel {
     pub async fn connect(&self) -> Result<(), CallError> {
         self.shared.end_rest();
         let timeout = self.shared.setup.settings.timeout.min(MAX_TIMEOUT);
-        let mut tries = Tries::new(&self.shared, Instant::now(), timeout);
+        let mut tries = Tries::new(&self.shared, timeout, None);
         tries.next().await.map(|_| ())
+    }
+
+    /// The connection, if there is one.
+    fn connected(&self) -> Option<Cow<'_, Connection>> {
+        match self.known.get() {
+            Some(known) if !known.is_ended() => Some(Cow::Borrowed(known)),
+            Some(_) => self.shared.connected().map(Cow::Owned),
+            None => {
+                let connection = self.shared.connected()?;
+                Some(Cow::Borrowed(self.known.get_or_init(|| connection)))
+            }
+        }
     }
 
     /// Waits until the channel has no connection: ready at once if it has not connected yet, otherwise when its
@@ -102,8 +125,14 @@ impl Channel {
 
 impl From<Shared> for Channel {
     fn from(shared: Shared) -> Self {
-        let shared = Arc::new(shared);
-        Self { shared }
+        Arc::new(shared).into()
+    }
+}
+
+impl From<Arc<Shared>> for Channel {
+    fn from(shared: Arc<Shared>) -> Self {
+        let known = OnceLock::new();
+        Self { shared, known }
     }
 }
 
@@ -114,19 +143,20 @@ impl Carrier for Channel {
         args: &impl Arguments,
         options: &CallOptions,
     ) -> Result<Bytes, CallError> {
-        let begun = Instant::now();
         let timeout = options.timeout_or(self.shared.setup.settings.timeout);
         let auth = options.auth.as_ref();
-        let mut failed = None;
-        if let Some(connection) = self.shared.connected() {
-            let carried = connection.carry_since(begun.into_std(), timeout, id, args, auth);
-            match carried.await {
+        let (mut failed, mut deadline) = (None, None);
+        if let Some(connection) = self.connected() {
+            match connection.carry_within(timeout, id, args, auth).await {
                 Ok(body) => return Ok(body),
-                Err(error) => failed = Some(error),
+                Err(ended) => {
+                    failed = Some(ended.error);
+                    deadline = ended.deadline.map(Instant::from_std);
+                }
             }
         }
         // In a box, so that a call which finds a connection does not take the memory for it.
-        let tries = Tries::new(&self.shared, begun, timeout);
+        let tries = Tries::new(&self.shared, timeout, deadline);
         Box::pin(tries.carry(id, args, auth, failed)).await
     }
 
@@ -137,7 +167,7 @@ impl Carrier for Channel {
         options: &CallOptions,
     ) -> Result<(), CallError> {
         let timeout = options.timeout_or(self.shared.setup.settings.timeout);
-        let mut tries = Tries::new(&self.shared, Instant::now(), timeout);
+        let mut tries = Tries::new(&self.shared, timeout, None);
         loop {
             let next = tries.next().await?;
             let options = options.clone().timeout(next.timeout);

@@ -18,25 +18,28 @@ use crate::shared::Shared;
 /// no datagram holds the call.
 pub(crate) struct Tries<'a> {
     shared: &'a Arc<Shared>,
-    begun: Instant,
+    deadline: Instant,
     timeout: Duration,
     /// Tries that were never sent.
     unsent: u32,
 }
 
-/// One try: on what connection, from when on, and how long it may take.
+/// One try: on what connection, and how long it may take.
 pub(crate) struct Try {
     pub(crate) connection: Connection,
-    pub(crate) begun: std::time::Instant,
     pub(crate) timeout: Duration,
 }
 
 impl<'a> Tries<'a> {
-    /// The tries of a call whose time is `timeout` from `begun` on.
-    pub(crate) fn new(shared: &'a Arc<Shared>, begun: Instant, timeout: Duration) -> Self {
+    /// The tries of a call whose time is `timeout` in all, and begins now if it is not known when it is up.
+    pub(crate) fn new(
+        shared: &'a Arc<Shared>,
+        timeout: Duration,
+        deadline: Option<Instant>,
+    ) -> Self {
         Self {
             shared,
-            begun,
+            deadline: deadline.unwrap_or_else(|| Instant::now() + timeout),
             timeout,
             unsent: 0,
         }
@@ -58,33 +61,22 @@ impl<'a> Tries<'a> {
             }
             let Try {
                 connection,
-                begun,
                 timeout,
             } = self.next().await?;
-            let carried = connection.carry_since(begun, timeout, id, args, auth);
-            match carried.await {
+            match connection.carry_within(timeout, id, args, auth).await {
                 Ok(body) => return Ok(body),
-                Err(error) => failed = Some(error),
+                Err(ended) => failed = Some(ended.error),
             }
         }
     }
 
     /// The next try.
     pub(crate) async fn next(&mut self) -> Result<Try, CallError> {
-        let connection = self
-            .shared
-            .connection(self.deadline(), self.timeout)
-            .await?;
-        let begun = Instant::now();
+        let connection = self.shared.connection(self.deadline, self.timeout).await?;
         Ok(Try {
             connection,
-            begun: begun.into_std(),
-            timeout: self.deadline().saturating_duration_since(begun),
+            timeout: self.deadline.saturating_duration_since(Instant::now()),
         })
-    }
-
-    fn deadline(&self) -> Instant {
-        self.begun + self.timeout
     }
 
     /// Whether a call that failed is worth another try; waits until it is time for it.
@@ -94,7 +86,7 @@ impl<'a> Tries<'a> {
             self.unsent = 0;
             return true;
         }
-        let in_time = Instant::now() < self.deadline();
+        let in_time = Instant::now() < self.deadline;
         if !in_time || !matches!(error, CallError::Connect(_)) {
             return false;
         }
@@ -108,7 +100,7 @@ impl<'a> Tries<'a> {
         }
         // The server takes connections and closes them at once: that is no reason to make more of them.
         let wait = settings.reconnect.wait(self.unsent - 1, random_xid());
-        sleep_until(self.deadline().min(Instant::now() + wait)).await;
-        Instant::now() < self.deadline()
+        sleep_until(self.deadline.min(Instant::now() + wait)).await;
+        Instant::now() < self.deadline
     }
 }

@@ -321,6 +321,13 @@ impl<'a> ReplyHeader<'a> {
 
     /// Reads the header of a reply.
     pub fn parse(message: &'a [u8]) -> Result<Self, DecodeError> {
+        // Nearly all are of this kind, which a reader takes longer for.
+        if let Some([xid, REPLY, MSG_ACCEPTED, flavor, 0, SUCCESS]) = words(message) {
+            let verifier = AuthRef { flavor, body: &[] };
+            let body = WITHOUT_VERIFIER;
+            let outcome = Ok(ReplyBody { verifier, body });
+            return Ok(Self { xid, outcome });
+        }
         let mut r = Reader::new(message);
         let xid = r.u32()?;
         expect(&mut r, REPLY)?;
@@ -356,6 +363,9 @@ impl<'a> ReplyHeader<'a> {
         Ok(Self { xid, outcome })
     }
 }
+
+/// Where the results of a reply start whose verifier has no bytes in it.
+const WITHOUT_VERIFIER: usize = 24;
 
 fn expect(r: &mut Reader<'_>, word: u32) -> Result<(), DecodeError> {
     match r.u32()? {

@@ -4,17 +4,18 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use oncrpc::auth::ClientAuth;
-use oncrpc::call::table::{Due, NewCall, Refused};
+use oncrpc::call::carrier::Arguments;
+use oncrpc::call::returned::Returned;
+use oncrpc::call::table::{Due, Ended, NewCall, Refused};
 use oncrpc::{CallError, CallTable, Framing, ProcedureId, record};
-use oncrpc_xdr::{EncodeError, Writer};
+use oncrpc_xdr::Writer;
 use tokio::sync::Notify;
 
 use crate::Link;
-use crate::connection::Turn;
 
 /// What callers and the driver share: the table, and the messages that are on their way from one to the
 /// other.
@@ -38,10 +39,10 @@ struct State {
     queue: Vec<Writer>,
     /// The calls that these are of.
     queued: Vec<u32>,
+    /// How many of them the driver has seen: their time runs.
+    seen: usize,
     /// Calls that wait for a place among those in flight.
     waiting: usize,
-    /// Where arguments are encoded before they are sealed.
-    args: Writer,
     driver: Option<Waker>,
     /// Why the connection ended, if it has.
     ended: Option<Arc<io::Error>>,
@@ -49,16 +50,6 @@ struct State {
     refused: Option<Arc<io::Error>>,
     /// Nobody can call any more.
     abandoned: bool,
-}
-
-/// Who calls, from when on, how long that may take, and who waits for it.
-pub(crate) struct Caller<'a> {
-    pub(crate) auth: &'a Arc<dyn ClientAuth>,
-    pub(crate) now: Instant,
-    pub(crate) timeout: Duration,
-    pub(crate) waker: &'a Waker,
-    /// The place that it has waited for, if it has.
-    pub(crate) turn: Option<Turn<'a>>,
 }
 
 /// What expiring has come to.
@@ -76,8 +67,8 @@ impl Calls {
             table,
             queue: Vec::new(),
             queued: Vec::new(),
+            seen: 0,
             waiting: 0,
-            args: Writer::new(),
             driver: None,
             ended: None,
             refused: None,
@@ -97,40 +88,22 @@ impl Calls {
     }
 
     /// Begins a call, unless as many are in flight as may be: its message is in the queue, whole, when this returns
-    /// its xid, and `caller`'s waker is woken when it has ended.
+    /// its xid. Its time begins with the driver's next turn. Who has waited in line comes before those who still do.
     pub(crate) fn begin(
         &self,
-        id: ProcedureId,
-        encode: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
-        caller: Caller<'_>,
+        call: &NewCall<'_, impl Arguments>,
+        has_waited: bool,
     ) -> Result<Option<u32>, CallError> {
-        let Caller {
-            auth,
-            now,
-            timeout,
-            waker,
-            turn,
-        } = caller;
-        // Locked after the turn was taken, and so given back before it: leaving the line takes the lock, too.
         let mut state = self.lock();
-        let is_first = turn.is_some() || state.waiting == 0;
+        let is_first = has_waited || state.waiting == 0;
         let has_place = is_first && state.table.len() < self.most;
         // Nobody waits for a place where there are no more calls: that they are over is for `enqueue` to say.
         if !has_place && state.is_over().is_none() {
             return Ok(None);
         }
-        let xid = state.enqueue(self.framing, encode, |table, args, message| {
-            let call = NewCall {
-                id,
-                args,
-                auth,
-                timeout,
-                waiter: Some(waker.clone()),
-            };
-            table.begin(now, call, message)
-        })?;
+        let xid = state.enqueue(self.framing, |table, message| table.begin(call, message))?;
         state.queued.push(xid);
-        state.wake_driver();
+        wake_driver(state);
         Ok(Some(xid))
     }
 
@@ -152,14 +125,14 @@ impl Calls {
     pub(crate) fn send(
         &self,
         id: ProcedureId,
-        encode: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
+        args: &impl Arguments,
         auth: &dyn ClientAuth,
     ) -> Result<(), CallError> {
         let mut state = self.lock();
-        state.enqueue(self.framing, encode, |table, args, message| {
+        state.enqueue(self.framing, |table, message| {
             table.send(id, args, auth, message)
         })?;
-        state.wake_driver();
+        wake_driver(state);
         Ok(())
     }
 
@@ -187,7 +160,7 @@ impl Calls {
     }
 
     /// Asks whether call `xid` has ended; if not, `cx` is woken when it has.
-    pub(crate) fn poll(&self, xid: u32, cx: &Context<'_>) -> Poll<Result<Bytes, CallError>> {
+    pub(crate) fn poll(&self, xid: u32, cx: &Context<'_>) -> Poll<Result<Bytes, Box<Ended>>> {
         let mut state = self.lock();
         let polled = state.table.poll(xid, cx);
         if polled.is_ready() {
@@ -214,7 +187,7 @@ impl Calls {
     pub(crate) fn abandon(&self) {
         let mut state = self.lock();
         state.abandoned = true;
-        state.wake_driver();
+        wake_driver(state);
     }
 
     /// Whether the connection takes no more calls.
@@ -224,7 +197,15 @@ impl Calls {
 
     /// Gives the driver the messages that wait for it, unless its link has `most` bytes to write already, and
     /// remembers whom to wake for the next. Gives back whether the queue is empty then.
-    pub(crate) fn collect(&self, cx: &Context<'_>, link: &mut impl Link, most: usize) -> bool {
+    ///
+    /// The time of their calls begins `now`, whether they are taken or not.
+    pub(crate) fn collect(
+        &self,
+        cx: &Context<'_>,
+        now: Instant,
+        link: &mut impl Link,
+        most: usize,
+    ) -> bool {
         let mut state = self.lock();
         let state = &mut *state;
         match &mut state.driver {
@@ -234,6 +215,10 @@ impl Calls {
         if state.is_queue_empty() {
             return true;
         }
+        for &xid in state.queued.get(state.seen..).unwrap_or_default() {
+            state.table.start(xid, now);
+        }
+        state.seen = state.queued.len();
         if link.unsent() >= most {
             return false;
         }
@@ -248,6 +233,7 @@ impl Calls {
             state.queue.clear();
         }
         state.queued.clear();
+        state.seen = 0;
         if was_full {
             self.changed.notify_waiters();
         }
@@ -255,11 +241,11 @@ impl Calls {
     }
 
     /// Takes replies that arrived at `now` to the calls that they answer.
-    pub(crate) fn complete(&self, now: Instant, replies: &[Bytes]) {
+    pub(crate) fn complete(&self, now: Instant, replies: &mut Vec<Returned>) {
         let mut state = self.lock();
         let woken: Vec<Waker> = replies
-            .iter()
-            .filter_map(|reply| state.table.reply(now, reply))
+            .drain(..)
+            .filter_map(|reply| state.table.returned(now, reply))
             .collect();
         drop(state);
         woken.into_iter().for_each(Waker::wake);
@@ -310,7 +296,8 @@ impl Calls {
 
     /// Whether a reply is waited for. One that has come and was not taken yet is not: nobody says when it is.
     pub(crate) fn awaits_replies(&self) -> bool {
-        self.lock().table.next_timer().is_some()
+        let mut state = self.lock();
+        state.seen < state.queued.len() || state.table.next_timer().is_some()
     }
 
     /// Whether nobody can call any more, nor waits for a reply, nor has sent what is not taken yet.
@@ -332,6 +319,7 @@ impl Calls {
         }
         // What the driver has not taken was never sent: it can be repeated without a doubt.
         let queued = std::mem::take(&mut state.queued);
+        state.seen = 0;
         state.queue.clear();
         let unsent = CallError::Connect(error.clone());
         let mut woken: Vec<Waker> = queued
@@ -373,45 +361,32 @@ impl State {
     fn enqueue(
         &mut self,
         framing: Framing,
-        encode: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
-        write: impl FnOnce(&mut CallTable, &Writer, &mut Writer) -> Result<u32, CallError>,
+        write: impl FnOnce(&mut CallTable, &mut Writer) -> Result<u32, CallError>,
     ) -> Result<u32, CallError> {
         if let Some(over) = self.is_over() {
             return Err(CallError::Connect(over.clone()));
         }
-        self.args.clear();
-        encode(&mut self.args)?;
-        match framing {
-            Framing::Record => {
-                if self.queue.is_empty() {
-                    self.queue.push(Writer::new());
-                }
-                let queue = &mut self.queue[0];
-                let start = record::begin(queue);
-                let written = write(&mut self.table, &self.args, queue);
-                written
-                    .and_then(|xid| match record::finish(queue, start) {
-                        Ok(()) => Ok(xid),
-                        Err(_) => {
-                            self.table.cancel(xid);
-                            let (len, allowed) = (queue.len_since(start), i32::MAX as usize);
-                            Err(CallError::TooLarge { len, allowed })
-                        }
-                    })
-                    .inspect_err(|_| queue.truncate(start))
-            }
-            Framing::Datagram { max } => {
-                let mut message = Writer::new();
-                let xid = write(&mut self.table, &self.args, &mut message)?;
-                if message.len() > max {
-                    self.table.cancel(xid);
-                    let (len, allowed) = (message.len(), max);
-                    return Err(CallError::TooLarge { len, allowed });
-                }
-                self.queue.push(message);
-                Ok(xid)
-            }
+        if self.queue.is_empty() || framing != Framing::Record {
+            self.queue.push(Writer::new());
         }
+        let last = self.queue.len() - 1;
+        let queue = &mut self.queue[last];
+        let start = queue.mark();
+        if framing == Framing::Record {
+            record::begin(queue);
+        }
+        let written = write(&mut self.table, queue).and_then(|xid| {
+            let allowed = match framing {
+                Framing::Record if record::finish(queue, start).is_ok() => return Ok(xid),
+                Framing::Record => i32::MAX as usize,
+                Framing::Datagram { max } if queue.len() <= max => return Ok(xid),
+                Framing::Datagram { max } => max,
+            };
+            self.table.cancel(xid);
+            let len = queue.len_since(start);
+            Err(CallError::TooLarge { len, allowed })
+        });
+        written.inspect_err(|_| queue.truncate(start))
     }
 
     /// Why the connection takes no more calls, if it does not.
@@ -426,11 +401,14 @@ impl State {
     fn is_queue_empty(&self) -> bool {
         self.queue.iter().all(Writer::is_empty)
     }
+}
 
-    fn wake_driver(&mut self) {
-        if let Some(driver) = self.driver.take() {
-            driver.wake();
-        }
+/// Wakes the driver, if nobody has since it last looked, for whoever has changed this state.
+fn wake_driver(mut state: MutexGuard<'_, State>) {
+    let driver = state.driver.take();
+    drop(state);
+    if let Some(driver) = driver {
+        driver.wake();
     }
 }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use oncrpc::auth::{AuthNone, ClientAuth};
 use oncrpc::call::caller::{DEFAULT_TIMEOUT, after};
 use oncrpc::call::carrier::{Arguments, Carrier};
+use oncrpc::call::table::{Ended, NewCall};
 use oncrpc::{CallError, CallOptions, CallTable, Framing, ProcedureId};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -130,19 +131,18 @@ impl Connection {
         self.calls().ended().await;
     }
 
-    /// Makes a call whose time is `timeout` from `begun` on, in the name of `auth` if there is one: for who has looked
-    /// at the clock already.
-    pub fn carry_since<'a, A: Arguments>(
+    /// Makes a call that is given `timeout`, in the name of `auth` if there is one. If it fails, it says when its time is up
+    /// (one that waited for its place says of the rest of its time that it was all: see [`CallError::in_all`]),
+    /// for who tries again: for a call that is answered nobody looks at the clock but the driver, once for many.
+    pub fn carry_within<'a, A: Arguments>(
         &'a self,
-        begun: Instant,
         timeout: Duration,
         id: ProcedureId,
         args: &'a A,
         auth: Option<&'a Arc<dyn ClientAuth>>,
-    ) -> impl Future<Output = Result<Bytes, CallError>> + Send {
+    ) -> impl Future<Output = Result<Bytes, Box<Ended>>> + Send {
         Carried {
             connection: self,
-            begun,
             timeout,
             id,
             args,
@@ -196,8 +196,8 @@ impl Carrier for Connection {
         options: &CallOptions,
     ) -> Result<Bytes, CallError> {
         let timeout = options.timeout_or(self.terms.timeout);
-        self.carry_since(clock::now(), timeout, id, args, options.auth.as_ref())
-            .await
+        let carried = self.carry_within(timeout, id, args, options.auth.as_ref());
+        carried.await.map_err(|ended| ended.error.in_all(timeout))
     }
 
     /// It is ready when the message stands in the queue. While 4 MiB ([`Limits::unsent`]) of messages are there
@@ -214,14 +214,13 @@ impl Carrier for Connection {
             return Err(never_sent(timeout));
         }
         let auth = options.auth.as_ref().unwrap_or(&self.terms.auth);
-        self.calls().send(id, |w| args.write(w), &**auth)
+        self.calls().send(id, args, &**auth)
     }
 }
 
 /// A call: begun at the first poll, or when there is a place for it, and forgotten if it is dropped before its reply.
 struct Carried<'a, A> {
     connection: &'a Connection,
-    begun: Instant,
     timeout: Duration,
     id: ProcedureId,
     args: &'a A,
@@ -233,52 +232,95 @@ enum Stage<'a> {
     /// Not begun yet, or over.
     New,
     /// As many calls are in flight as may be. In a box, since it is seldom and takes more memory than all the rest.
-    InLine(Pin<Box<dyn Future<Output = Option<Turn<'a>>> + Send + 'a>>),
+    InLine(Box<Waiting<'a>>),
     InFlight(u32),
 }
 
+/// A call that waits in line for a place, and until when.
+struct Waiting<'a> {
+    until: Instant,
+    turn: Pin<Box<dyn Future<Output = Option<Turn<'a>>> + Send + 'a>>,
+}
+
+impl<A: Arguments> Carried<'_, A> {
+    /// Begins the call, if there is a place for it, which there is for who has waited for one.
+    #[inline]
+    fn begin(
+        &mut self,
+        cx: &Context<'_>,
+        timeout: Duration,
+        has_waited: bool,
+    ) -> Result<bool, CallError> {
+        let call = NewCall {
+            id: self.id,
+            args: self.args,
+            auth: self.auth,
+            timeout,
+            waiter: Some(cx.waker()),
+        };
+        let begun = self.connection.calls().begin(&call, has_waited)?;
+        if let Some(xid) = begun {
+            self.stage = Stage::InFlight(xid);
+        }
+        Ok(begun.is_some())
+    }
+
+    #[cold]
+    fn stand_in_line(&mut self, until: Instant) {
+        let turn = Box::pin(self.connection.turn(until));
+        self.stage = Stage::InLine(Box::new(Waiting { until, turn }));
+    }
+
+    /// Waits in line for a place, and begins the call when there is one.
+    #[cold]
+    fn poll_in_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Box<Ended>>> {
+        while let Stage::InLine(waiting) = &mut self.stage {
+            let until = waiting.until;
+            let begun = match ready!(waiting.turn.as_mut().poll(cx)) {
+                Some(_turn) => {
+                    let left = until.saturating_duration_since(clock::now());
+                    self.begin(cx, left, true)
+                }
+                None => Err(never_sent(self.timeout)),
+            };
+            match begun {
+                Ok(true) => {}
+                Ok(false) => self.stand_in_line(until),
+                Err(error) => {
+                    let deadline = Some(until);
+                    return Poll::Ready(Err(Ended { error, deadline }.into()));
+                }
+            }
+        }
+        Poll::Pending
+    }
+}
+
 impl<A: Arguments> Future for Carried<'_, A> {
-    type Output = Result<Bytes, CallError>;
+    type Output = Result<Bytes, Box<Ended>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let (connection, timeout) = (this.connection, this.timeout);
-        let calls = connection.calls();
-        loop {
-            let (now, left, turn) = match &mut this.stage {
-                Stage::InFlight(xid) => {
-                    let reply = ready!(calls.poll(*xid, cx));
+        match this.stage {
+            Stage::InFlight(xid) => {
+                let polled = this.connection.calls().poll(xid, cx);
+                if polled.is_ready() {
                     this.stage = Stage::New;
-                    return Poll::Ready(reply.map_err(|error| error.in_all(timeout)));
                 }
-                Stage::InLine(turn) => {
-                    let Some(turn) = ready!(turn.as_mut().poll(cx)) else {
-                        return Poll::Ready(Err(never_sent(timeout)));
-                    };
-                    let now = clock::now();
-                    let waited = now.saturating_duration_since(this.begun);
-                    (now, timeout.saturating_sub(waited), Some(turn))
-                }
-                Stage::New => (this.begun, timeout, None),
-            };
-            let caller = calls::Caller {
-                auth: this.auth,
-                now,
-                timeout: left,
-                waker: cx.waker(),
-                turn,
-            };
-            let args = this.args;
-            match calls.begin(this.id, |w| args.write(w), caller)? {
-                Some(xid) => {
-                    this.stage = Stage::InFlight(xid);
-                    return Poll::Pending;
-                }
-                None => {
-                    let turn = connection.turn(after(this.begun, timeout));
-                    this.stage = Stage::InLine(Box::pin(turn));
-                }
+                polled
             }
+            Stage::New => match this.begin(cx, this.timeout, false) {
+                Ok(true) => Poll::Pending,
+                Ok(false) => {
+                    this.stand_in_line(after(clock::now(), this.timeout));
+                    this.poll_in_line(cx)
+                }
+                Err(error) => {
+                    let deadline = None;
+                    Poll::Ready(Err(Ended { error, deadline }.into()))
+                }
+            },
+            Stage::InLine(_) => this.poll_in_line(cx),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use oncrpc::call::returned::Returned;
 use oncrpc::message::{self, CALL, REPLY};
 use oncrpc::peer::Peer;
 use oncrpc::{Framing, Ladder, Step};
@@ -23,6 +23,9 @@ const TURN: usize = 256 * 1024;
 
 /// Turns in a row before other tasks get theirs.
 const TURNS: usize = 16;
+
+/// Replies that are taken to their callers together, under one lock: as many as the processor has at hand.
+const REPLIES: usize = 64;
 
 /// Bytes that are written before other tasks get their turn: a short call may have a long reply, which is copied to the kernel.
 const WRITTEN: usize = 64 * 1024;
@@ -244,9 +247,9 @@ impl<L: Link> Driver<L> {
         if let (None, Some(serving)) = (&self.calls, &self.serving) {
             self.calls = serving.attach();
         }
-        self.calls
-            .as_ref()
-            .is_none_or(|calls| calls.collect(cx, &mut self.link, self.limits.unsent))
+        self.calls.as_ref().is_none_or(|calls| {
+            calls.collect(cx, self.clock.now, &mut self.link, self.limits.unsent)
+        })
     }
 
     /// Takes note of calls for which nobody listens.
@@ -317,7 +320,10 @@ impl<L: Link> Driver<L> {
                 }
                 (Some(REPLY), _) if self.calls.is_some() => {
                     batch.good = true;
-                    batch.replies.push(arrived.message.to_bytes());
+                    batch.replies.extend(Returned::read(&arrived.message));
+                    if batch.replies.len() >= REPLIES {
+                        self.complete(&mut batch.replies);
+                    }
                     Said::Nothing
                 }
                 // The other side's part is not played here; RFC 5531 has no answer to that.
@@ -427,19 +433,24 @@ impl<L: Link> Driver<L> {
     }
 
     /// Ends a batch: the ladder goes back, replies go to whom they are for.
-    fn finish(&self, batch: Batch) {
+    fn finish(&self, mut batch: Batch) {
         if let (Some(ladder), Some(serving)) = (batch.ladder, &self.serving) {
             serving.give_ladder(ladder);
         }
         let Some(calls) = &self.calls else {
             return;
         };
-        if !batch.replies.is_empty() {
-            calls.complete(self.clock.now, &batch.replies);
-        }
+        self.complete(&mut batch.replies);
         if self.read_ended && self.serving.is_some() {
             // A handler that waits for a reply of its caller waits in vain.
             calls.end(&self.ended);
+        }
+    }
+
+    /// Takes replies to whom they are for.
+    fn complete(&self, replies: &mut Vec<Returned>) {
+        if let (false, Some(calls)) = (replies.is_empty(), &self.calls) {
+            calls.complete(self.clock.now, replies);
         }
     }
 
@@ -554,5 +565,5 @@ struct Batch {
     /// Whether one of them was a call or a reply as it should be.
     good: bool,
     ladder: Option<Ladder>,
-    replies: Vec<Bytes>,
+    replies: Vec<Returned>,
 }

@@ -108,13 +108,15 @@ impl Connection {
                 timeout: message.deadline.saturating_duration_since(now),
                 waiter: None,
             };
-            table.begin(now, call, out)
+            let xid = table.begin(&call, out)?;
+            table.start(xid, now);
+            Ok(xid)
         })?;
         let waker = Waker::from(waiting.seat.clone());
         let cx = Context::from_waker(&waker);
         waiting.until(|state| {
             let until = state.table.timer(waiting.xid).unwrap_or(deadline);
-            match state.table.poll(waiting.xid, &cx) {
+            match state.table.poll(waiting.xid, &cx).map_err(CallError::from) {
                 Poll::Pending => Err(until),
                 Poll::Ready(Err(CallError::TimedOut { after, sent })) => {
                     let sent = match state.output.progress(waiting.xid) {

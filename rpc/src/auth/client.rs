@@ -7,6 +7,8 @@ use oncrpc_xdr::{EncodeError, Writer, to_bytes};
 
 use super::{AuthRef, flavor};
 use crate::call::caller::ProcedureId;
+use crate::call::carrier::Arguments;
+use crate::call::error::CallError;
 use crate::proto::rpc_msg::{AuthStat, AuthsysParms};
 
 /// Writes the credential, verifier and arguments of each call, and opens each reply.
@@ -15,15 +17,17 @@ use crate::proto::rpc_msg::{AuthStat, AuthsysParms};
 /// arguments that come here are never wrapped yet.
 pub trait ClientAuth: Send + Sync + fmt::Debug {
     /// Writes credential, verifier and arguments behind the header of call `xid`, which `w` ends with.
+    ///
+    /// Without a token there is nothing to check in the reply either: it is taken as it comes.
     fn seal(
         &self,
         xid: u32,
         id: ProcedureId,
-        args: &Writer,
+        args: &dyn Arguments,
         w: &mut Writer,
-    ) -> Result<Token, AuthError>;
+    ) -> Result<Option<Token>, CallError>;
 
-    /// Checks the verifier of a reply and unwraps its body; `sent` are the tokens of all transmissions.
+    /// Checks the verifier of a reply and unwraps its body; `sent` are the tokens of all transmissions, at least one.
     fn open(&self, sent: &[Token], verifier: AuthRef<'_>, body: Bytes) -> Result<Bytes, AuthError>;
 
     /// What to do when the server denied a call with AUTH_ERROR.
@@ -61,15 +65,20 @@ pub enum AuthError {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AuthNone;
 
+/// Credential and verifier of `AUTH_NONE`: each a flavor and a length.
+const NONE: [u8; 16] = [0; 16];
+
 impl ClientAuth for AuthNone {
     fn seal(
         &self,
         _: u32,
         _: ProcedureId,
-        args: &Writer,
+        args: &dyn Arguments,
         w: &mut Writer,
-    ) -> Result<Token, AuthError> {
-        seal_plain(AuthRef::NONE, args, w)
+    ) -> Result<Option<Token>, CallError> {
+        w.raw(&NONE);
+        args.write(w)?;
+        Ok(None)
     }
 
     fn open(&self, _: &[Token], _: AuthRef<'_>, body: Bytes) -> Result<Bytes, AuthError> {
@@ -84,13 +93,22 @@ impl ClientAuth for AuthNone {
 /// `AUTH_SYS`: a host name, a user and groups, which the server may believe or not.
 #[derive(Clone, Debug)]
 pub struct AuthSys {
-    body: Bytes,
+    /// Credential and verifier, as they stand in each call.
+    encoded: Bytes,
 }
 
 impl AuthSys {
     /// A credential with these claims. RFC 5531 appendix A allows a name of 255 bytes and 16 groups.
     pub fn new(parms: &AuthsysParms) -> Result<Self, EncodeError> {
-        to_bytes(parms).map(|body| Self { body })
+        let credential = AuthRef {
+            flavor: flavor::SYS,
+            body: &to_bytes(parms)?,
+        };
+        let mut w = Writer::new();
+        credential.write(&mut w)?;
+        AuthRef::NONE.write(&mut w)?;
+        let encoded = w.into_bytes();
+        Ok(Self { encoded })
     }
 }
 
@@ -99,17 +117,12 @@ impl ClientAuth for AuthSys {
         &self,
         _: u32,
         _: ProcedureId,
-        args: &Writer,
+        args: &dyn Arguments,
         w: &mut Writer,
-    ) -> Result<Token, AuthError> {
-        seal_plain(
-            AuthRef {
-                flavor: flavor::SYS,
-                body: &self.body,
-            },
-            args,
-            w,
-        )
+    ) -> Result<Option<Token>, CallError> {
+        w.raw(&self.encoded);
+        args.write(w)?;
+        Ok(None)
     }
 
     /// Any verifier will do: RFC 5531 appendix A has the server send AUTH_NONE or AUTH_SHORT.
@@ -120,13 +133,6 @@ impl ClientAuth for AuthSys {
     fn refresh(&self, _: AuthStat) -> Refresh {
         Refresh::GiveUp
     }
-}
-
-fn seal_plain(credential: AuthRef<'_>, args: &Writer, w: &mut Writer) -> Result<Token, AuthError> {
-    credential.write(w)?;
-    AuthRef::NONE.write(w)?;
-    w.extend_from(args);
-    Ok(Token::default())
 }
 
 #[cfg(test)]

@@ -52,6 +52,14 @@ impl<P: Procedure> Arguments for Typed<'_, P> {
     }
 }
 
+/// Arguments that are encoded already, and kept to be sent again.
+impl Arguments for Writer {
+    fn write(&self, w: &mut Writer) -> Result<(), EncodeError> {
+        w.extend_from(self);
+        Ok(())
+    }
+}
+
 /// Arguments that are encoded already.
 impl Arguments for Bytes {
     fn write(&self, w: &mut Writer) -> Result<(), EncodeError> {

@@ -5,18 +5,27 @@
 /// Xids are given one after the other, as servers that remember replies want them: none comes again before all others have been
 /// given. One whose slot is taken is passed over; since half of the slots are free, that is seldom, and whoever has an xid of long
 /// ago finds another there.
+///
+/// A call is written into its slot and taken out of it piece by piece: to move it as a whole takes longer than all the rest.
 #[derive(Debug)]
 pub(super) struct Slots<T> {
     /// None, or a power of two.
-    slots: Vec<Option<(u32, T)>>,
+    slots: Vec<Slot<T>>,
     used: usize,
     next_xid: u32,
+}
+
+/// A place for a call; while there is none, `call` is what the last one has left.
+#[derive(Debug, Default)]
+struct Slot<T> {
+    xid: Option<u32>,
+    call: T,
 }
 
 /// Slots that are made for the first call.
 const FIRST: usize = 8;
 
-impl<T> Slots<T> {
+impl<T: Default> Slots<T> {
     /// No calls; the first has this xid.
     pub(super) fn new(first_xid: u32) -> Self {
         Self {
@@ -39,52 +48,55 @@ impl<T> Slots<T> {
         loop {
             let xid = self.next_xid;
             self.next_xid = xid.wrapping_add(1);
-            if self.slot(xid).is_some_and(|slot| slot.is_none()) {
+            if self.slot(xid).is_some_and(|slot| slot.xid.is_none()) {
                 return xid;
             }
         }
     }
 
-    /// Keeps a call whose xid [`next_xid`](Self::next_xid) gave last.
-    pub(super) fn insert(&mut self, xid: u32, call: T) {
-        if let Some(slot) = self.slot(xid) {
-            *slot = Some((xid, call));
-            self.used = self.used.saturating_add(1);
-        }
-    }
-
-    pub(super) fn get(&self, xid: u32) -> Option<&T> {
-        match self.slots.get(self.place(xid)) {
-            Some(Some((found, call))) if *found == xid => Some(call),
-            _ => None,
-        }
-    }
-
-    pub(super) fn get_mut(&mut self, xid: u32) -> Option<&mut T> {
-        match self.slot(xid) {
-            Some(Some((found, call))) if *found == xid => Some(call),
-            _ => None,
-        }
-    }
-
-    pub(super) fn remove(&mut self, xid: u32) -> Option<T> {
+    /// The place for a call whose xid [`next_xid`](Self::next_xid) gave last.
+    pub(super) fn insert(&mut self, xid: u32) -> Option<&mut T> {
+        self.used = self.used.saturating_add(1);
         let slot = self.slot(xid)?;
-        let (_, call) = slot.take_if(|(found, _)| *found == xid)?;
+        slot.xid = Some(xid);
+        Some(&mut slot.call)
+    }
+
+    #[inline]
+    pub(super) fn get(&self, xid: u32) -> Option<&T> {
+        let slot = self.slots.get(self.place(xid))?;
+        (slot.xid == Some(xid)).then_some(&slot.call)
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, xid: u32) -> Option<&mut T> {
+        let slot = self.slot(xid)?;
+        (slot.xid == Some(xid)).then_some(&mut slot.call)
+    }
+
+    /// Frees the slot of a call, and lends what is to be taken out of it.
+    #[inline]
+    pub(super) fn free(&mut self, xid: u32) -> Option<&mut T> {
+        let place = self.place(xid);
+        let slot = self.slots.get_mut(place)?;
+        slot.xid.take_if(|found| *found == xid)?;
         self.used = self.used.saturating_sub(1);
-        Some(call)
+        Some(&mut slot.call)
     }
 
     /// All calls.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
-        let taken = self.slots.iter_mut().flatten();
-        taken.map(|(xid, call)| (*xid, call))
+        let slots = self.slots.iter_mut();
+        slots.filter_map(|slot| Some((slot.xid?, &mut slot.call)))
     }
 
-    fn slot(&mut self, xid: u32) -> Option<&mut Option<(u32, T)>> {
+    #[inline]
+    fn slot(&mut self, xid: u32) -> Option<&mut Slot<T>> {
         let place = self.place(xid);
         self.slots.get_mut(place)
     }
 
+    #[inline]
     fn place(&self, xid: u32) -> usize {
         xid as usize & self.slots.len().wrapping_sub(1)
     }
@@ -94,12 +106,10 @@ impl<T> Slots<T> {
     fn grow(&mut self) {
         let len = self.slots.len().saturating_mul(2).max(FIRST);
         let mut slots = Vec::new();
-        slots.resize_with(len, || None);
+        slots.resize_with(len, Slot::default);
         for call in std::mem::replace(&mut self.slots, slots) {
-            if let Some((xid, call)) = call
-                && let Some(slot) = self.slot(xid)
-            {
-                *slot = Some((xid, call));
+            if let Some(slot) = call.xid.and_then(|xid| self.slot(xid)) {
+                *slot = call;
             }
         }
     }
@@ -111,7 +121,7 @@ mod tests {
 
     fn add(slots: &mut Slots<u32>) -> u32 {
         let xid = slots.next_xid();
-        slots.insert(xid, !xid);
+        *slots.insert(xid).unwrap() = !xid;
         xid
     }
 
@@ -142,10 +152,10 @@ mod tests {
             for other in [xid.wrapping_sub(FIRST as u32), xid + FIRST as u32] {
                 assert_eq!(slots.get(other), None);
                 assert_eq!(slots.get_mut(other), None);
-                assert_eq!(slots.remove(other), None);
+                assert_eq!(slots.free(other), None);
             }
-            assert_eq!(slots.remove(xid), Some(!xid));
-            assert_eq!(slots.remove(xid), None);
+            assert_eq!(slots.free(xid), Some(&mut !xid));
+            assert_eq!(slots.free(xid), None);
         }
         assert_eq!((slots.len(), slots.slots.len()), (1, FIRST));
     }
@@ -155,7 +165,7 @@ mod tests {
         let mut slots = Slots::new(u32::MAX - 1);
         let taken = [add(&mut slots), add(&mut slots), add(&mut slots)];
         assert_eq!(taken, [u32::MAX - 1, u32::MAX, 0]);
-        slots.remove(u32::MAX);
+        slots.free(u32::MAX);
         // As it is when they have all been given once.
         slots.next_xid = u32::MAX - 1;
         assert_eq!([add(&mut slots), add(&mut slots)], [u32::MAX, 1]);

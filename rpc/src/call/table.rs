@@ -9,13 +9,15 @@ use oncrpc_xdr::Writer;
 
 use crate::auth::{ClientAuth, Token};
 use crate::call::caller::{MAX_TIMEOUT, ProcedureId, after};
+use crate::call::carrier::Arguments;
 use crate::call::error::CallError;
 use crate::call::refusals::{Refusals, Verdict};
 use crate::call::retransmit::Retransmit;
+use crate::call::returned::Returned;
 use crate::call::round_trip::RoundTrips;
 use crate::call::slots::Slots;
-use crate::call::timers::{Timer, Timers};
-use crate::message::{self, ReplyHeader};
+use crate::call::timers::Timers;
+use crate::message;
 
 /// The calls that a connection has in flight: by xid, with their deadlines and retransmissions.
 ///
@@ -36,17 +38,17 @@ pub struct CallTable {
 
 /// A call to be made.
 #[derive(Debug)]
-pub struct NewCall<'a> {
+pub struct NewCall<'a, A> {
     /// What is called.
     pub id: ProcedureId,
-    /// Encoded arguments.
-    pub args: &'a Writer,
+    /// With what.
+    pub args: &'a A,
     /// Who calls.
     pub auth: &'a Arc<dyn ClientAuth>,
-    /// Time that the call is given, from now on.
+    /// Time that the call is given, from its [start](CallTable::start) on.
     pub timeout: Duration,
     /// Who is woken when it has ended, as far as that is known yet; see [`CallTable::poll`].
-    pub waiter: Option<Waker>,
+    pub waiter: Option<&'a Waker>,
 }
 
 /// What is to be done because time has passed.
@@ -69,17 +71,49 @@ pub enum Refused {
     GivenUp(Option<Waker>),
 }
 
+/// Why a call has no results, and how long it might have taken. It comes in a box, since it is seldom: results, which each call
+/// has, are handed from one to the next.
 #[derive(Debug)]
+pub struct Ended {
+    /// Why.
+    pub error: CallError,
+    /// When its time is up, or was; nothing if it never began.
+    pub deadline: Option<Instant>,
+}
+
+impl From<Box<Ended>> for CallError {
+    fn from(ended: Box<Ended>) -> Self {
+        ended.error
+    }
+}
+
+/// A call in flight: as little as one on a stream needs, since there may be thousands and each reply finds its own cold.
+#[derive(Debug, Default)]
 struct Entry {
     state: State,
+    timeout: Duration,
+    /// Nothing until its time begins.
+    deadline: Option<Instant>,
+    kept: Option<Box<Kept>>,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    /// There is no call.
+    #[default]
+    Free,
+    Waiting(Option<Waker>),
+    Done(Result<Bytes, CallError>),
+}
+
+/// What only some calls need.
+#[derive(Debug)]
+struct Kept {
     auth: Arc<dyn ClientAuth>,
     /// What the flavor remembers of each transmission, if anything.
     tokens: Vec<Token>,
-    timeout: Duration,
-    deadline: Instant,
-    timer: Timer,
     /// What it is sent again with; nothing on a stream.
-    again: Option<Box<Again>>,
+    again: Option<Again>,
 }
 
 /// What a call is sent again with, where messages get lost.
@@ -87,16 +121,12 @@ struct Entry {
 struct Again {
     id: ProcedureId,
     args: Writer,
+    /// When it is sent again, or its time is up; nothing until its time begins.
+    due: Option<Instant>,
     sent: u32,
     /// Times that the wait between transmissions has been doubled.
     backoff: u32,
     refusals: Refusals,
-}
-
-#[derive(Debug)]
-enum State {
-    Waiting(Option<Waker>),
-    Done(Result<Bytes, CallError>),
 }
 
 impl CallTable {
@@ -143,10 +173,12 @@ impl CallTable {
     }
 
     /// Begins a call and writes its message behind what `out` holds; the xid names it from here on.
+    ///
+    /// Its time does not begin before its [start](Self::start), so that who begins many need not ask what time it is for
+    /// each of them.
     pub fn begin(
         &mut self,
-        now: Instant,
-        call: NewCall<'_>,
+        call: &NewCall<'_, impl Arguments>,
         out: &mut Writer,
     ) -> Result<u32, CallError> {
         let NewCall {
@@ -155,45 +187,53 @@ impl CallTable {
             auth,
             timeout,
             waiter,
-        } = call;
+        } = *call;
         let xid = self.calls.next_xid();
         message::write_call(out, xid, id);
         let token = auth.seal(xid, id, args, out)?;
-        let timeout = timeout.min(MAX_TIMEOUT);
-        let deadline = after(now, timeout);
-        let mut due = deadline;
-        let again = self.round_trips.as_ref().map(|round_trips| {
-            let backoff = round_trips.backoff(id);
-            due = deadline.min(after(now, round_trips.wait(id, backoff, xid)));
-            let mut kept = Writer::new();
-            kept.extend_from(args);
-            Box::new(Again {
-                id,
-                args: kept,
-                sent: 1,
-                backoff,
-                refusals: Refusals::default(),
-            })
-        });
-        let mut entry = Entry {
-            state: State::Waiting(waiter),
-            auth: auth.clone(),
-            tokens: Vec::new(),
-            timeout,
-            deadline,
-            timer: self.timers.insert(due, xid),
-            again,
+        let kept = match (token, &self.round_trips) {
+            (None, None) => None,
+            (token, round_trips) => Some(Box::new(Kept {
+                auth: auth.clone(),
+                tokens: token.into_iter().collect(),
+                again: match round_trips {
+                    Some(round_trips) => Some(Again::new(id, args, round_trips.backoff(id))?),
+                    None => None,
+                },
+            })),
         };
-        entry.remember(token);
-        self.calls.insert(xid, entry);
+        if let Some(entry) = self.calls.insert(xid) {
+            entry.state = State::Waiting(waiter.cloned());
+            entry.timeout = timeout.min(MAX_TIMEOUT);
+            entry.deadline = None;
+            entry.kept = kept;
+        }
         Ok(xid)
+    }
+
+    /// Has the time of call `xid` begin `now`, with its first transmission; it is nothing to one that is over already.
+    pub fn start(&mut self, xid: u32, now: Instant) {
+        if self.timers.len() > self.len().saturating_mul(2).max(MOST_TIMERS) {
+            self.timers.retain(is_timer_of(&self.calls));
+        }
+        let Some(entry) = self.calls.get_mut(xid) else {
+            return;
+        };
+        let deadline = after(now, entry.timeout);
+        entry.deadline = Some(deadline);
+        let mut due = deadline;
+        if let (Some(round_trips), Some(again)) = (&self.round_trips, entry.again()) {
+            due = deadline.min(after(now, round_trips.wait(again.id, again.backoff, xid)));
+            again.due = Some(due);
+        }
+        self.timers.insert(due, xid);
     }
 
     /// Writes the message of a call that nobody waits for behind what `out` holds; gives back its xid.
     pub fn send(
         &mut self,
         id: ProcedureId,
-        args: &Writer,
+        args: &impl Arguments,
         auth: &dyn ClientAuth,
         out: &mut Writer,
     ) -> Result<u32, CallError> {
@@ -203,28 +243,39 @@ impl CallTable {
         Ok(xid)
     }
 
-    /// Takes a message that arrived at `now`; gives back who waits for it.
+    /// Takes a message that arrived at `now`, as [`returned`](Self::returned) takes what was read of it.
+    pub fn reply(&mut self, now: Instant, message: &Bytes) -> Option<Waker> {
+        let returned = Returned::read(&message.into())?;
+        self.returned(now, returned)
+    }
+
+    /// Takes a reply that arrived at `now`; gives back who waits for it.
     ///
     /// A reply that nobody waits for is dropped: its call was given up, or answered before.
-    pub fn reply(&mut self, now: Instant, message: &Bytes) -> Option<Waker> {
-        let xid = ReplyHeader::xid(message)?;
+    #[inline]
+    pub fn returned(&mut self, now: Instant, returned: Returned) -> Option<Waker> {
         self.heard = Some(now);
         self.silent = false;
+        let xid = returned.xid();
         let entry = self.calls.get_mut(xid)?;
         if !matches!(entry.state, State::Waiting(_)) {
             return None;
         }
-        let result = match entry.open(message) {
+        let result = match &entry.kept {
+            Some(kept) => returned.open(&*kept.auth, &kept.tokens),
+            None => returned.results(),
+        };
+        if let Some(round_trips) = &mut self.round_trips {
             // Datagrams come from anywhere: what cannot be read does not end a call.
-            Err(CallError::Decode(_) | CallError::Auth(_)) if self.round_trips.is_some() => {
+            if let Err(CallError::Decode(_) | CallError::Auth(_)) = result {
                 return None;
             }
-            result => result,
-        };
-        self.timers.remove(entry.timer, xid);
-        if let (Some(round_trips), Some(again)) = (&mut self.round_trips, &entry.again) {
-            let after = now.saturating_duration_since(entry.begun());
-            round_trips.replied(again.id, again.sent, again.backoff, after);
+            let took = entry
+                .begun()
+                .map(|begun| now.saturating_duration_since(begun));
+            if let (Some(took), Some(again)) = (took, entry.again()) {
+                round_trips.replied(again.id, again.sent, again.backoff, took);
+            }
         }
         entry.finish(result)
     }
@@ -246,41 +297,43 @@ impl CallTable {
         let Some((xid, entry)) = xid.and_then(|xid| Some((xid, self.calls.get_mut(xid)?))) else {
             return Refused::Noted;
         };
-        let (State::Waiting(_), Some(again)) = (&entry.state, &mut entry.again) else {
+        let State::Waiting(waiter) = &entry.state else {
+            return Refused::Noted;
+        };
+        let waiter = waiter.clone();
+        let Some(again) = entry.again() else {
             return Refused::Noted;
         };
         match again.refusals.note(again.sent) {
             Verdict::GoOn => Refused::Noted,
             Verdict::SendAgain => {
-                self.timers.remove(entry.timer, xid);
-                let due = entry.timer.at.min(after(now, AFTER_REFUSAL));
-                entry.timer = self.timers.insert(due, xid);
-                Refused::Hastened(entry.waiter().cloned())
+                let soon = after(now, AFTER_REFUSAL);
+                let due = again.due.map_or(soon, |due| due.min(soon));
+                again.due = Some(due);
+                self.timers.insert(due, xid);
+                Refused::Hastened(waiter)
             }
-            Verdict::GiveUp(error) => {
-                self.timers.remove(entry.timer, xid);
-                Refused::GivenUp(entry.finish(Err(error)))
-            }
+            Verdict::GiveUp(error) => Refused::GivenUp(entry.finish(Err(error))),
         }
     }
 
     /// Asks whether call `xid` has ended; if not, `cx` is woken when it has. A call that has ended is
     /// forgotten.
-    pub fn poll(&mut self, xid: u32, cx: &Context<'_>) -> Poll<Result<Bytes, CallError>> {
+    #[inline]
+    pub fn poll(&mut self, xid: u32, cx: &Context<'_>) -> Poll<Result<Bytes, Box<Ended>>> {
         // INVARIANT: the future that was given `xid` polls it until it ends and no longer.
         #[expect(clippy::expect_used, reason = "an ended call is not polled again")]
         let entry = self.calls.get_mut(xid).expect("call in flight");
         match &mut entry.state {
             State::Waiting(Some(waker)) => waker.clone_from(cx.waker()),
             State::Waiting(waker) => *waker = Some(cx.waker().clone()),
-            State::Done(_) => {
-                let entry = self.calls.remove(xid);
-                if let Some(Entry {
-                    state: State::Done(result),
-                    ..
-                }) = entry
+            State::Free | State::Done(_) => {
+                if let Some(entry) = self.calls.free(xid)
+                    && let State::Done(result) = std::mem::take(&mut entry.state)
                 {
-                    return Poll::Ready(result);
+                    entry.kept = None;
+                    let deadline = entry.deadline;
+                    return Poll::Ready(result.map_err(|error| Ended { error, deadline }.into()));
                 }
             }
         }
@@ -289,18 +342,17 @@ impl CallTable {
 
     /// Forgets call `xid`, in flight or ended.
     pub fn cancel(&mut self, xid: u32) {
-        if let Some(entry) = self.calls.remove(xid) {
-            self.timers.remove(entry.timer, xid);
+        if let Some(entry) = self.calls.free(xid) {
+            *entry = Entry::default();
         }
     }
 
     /// Ends call `xid` with `error`, if it is in flight; gives back who waits for it.
     pub fn fail(&mut self, xid: u32, error: &CallError) -> Option<Waker> {
         let call = self.calls.get_mut(xid)?;
-        self.timers.remove(call.timer, xid);
         match call.state {
             State::Waiting(_) => call.finish(Err(error.clone())),
-            State::Done(_) => None,
+            State::Free | State::Done(_) => None,
         }
     }
 
@@ -315,77 +367,98 @@ impl CallTable {
     }
 
     /// When [`next_due`](Self::next_due) has something to do next.
-    pub fn next_timer(&self) -> Option<Instant> {
-        self.timers.first().map(|(at, _)| at)
+    pub fn next_timer(&mut self) -> Option<Instant> {
+        let first = self.timers.first(is_timer_of(&self.calls));
+        first.map(|(at, _)| at)
     }
 
     /// When call `xid` is sent again or its time is up; `None` if it has ended.
     pub fn timer(&self, xid: u32) -> Option<Instant> {
-        let entry = self.calls.get(xid)?;
-        matches!(entry.state, State::Waiting(_)).then_some(entry.timer.at)
+        self.calls.get(xid)?.due()
     }
 
     /// One thing that is due at `now`; ask again until there is none.
     pub fn next_due(&mut self, now: Instant) -> Option<Due> {
-        let (at, xid) = self.timers.first()?;
+        let (at, xid) = self.timers.first(is_timer_of(&self.calls))?;
         if at > now {
             return None;
         }
         let entry = self.calls.get_mut(xid)?;
-        self.timers.remove(entry.timer, xid);
-        if entry.deadline <= now {
-            let repeated = entry.again.as_ref().is_some_and(|again| again.sent > 1);
+        let deadline = entry.deadline?;
+        if deadline <= now {
             let begun = entry.begun();
-            self.silent |= repeated && self.heard.is_none_or(|heard| heard <= begun);
+            let repeated = entry.again().is_some_and(|again| again.sent > 1);
+            self.silent |= repeated && self.heard <= begun;
             let error = entry.out_of_time();
             return Some(Due::Expired(entry.finish(Err(error))));
         }
         let round_trips = self.round_trips.as_ref()?;
-        let again = entry.again.as_mut()?;
+        let Kept {
+            auth,
+            tokens,
+            again,
+        } = &mut **entry.kept.as_mut()?;
+        let again = again.as_mut()?;
         let mut out = Writer::new();
         message::write_call(&mut out, xid, again.id);
-        let sealed = entry.auth.seal(xid, again.id, &again.args, &mut out);
+        match auth.seal(xid, again.id, &again.args, &mut out) {
+            Ok(token) => tokens.extend(token),
+            Err(error) => return Some(Due::Expired(entry.finish(Err(error)))),
+        }
         again.sent = again.sent.saturating_add(1);
         again.refusals.resent();
         again.backoff = again.backoff.saturating_add(1);
         let wait = round_trips.wait(again.id, again.backoff, xid);
-        match sealed {
-            Ok(token) => entry.remember(token),
-            Err(error) => return Some(Due::Expired(entry.finish(Err(error.into())))),
-        }
-        let due = entry.deadline.min(after(now, wait));
-        entry.timer = self.timers.insert(due, xid);
+        let due = deadline.min(after(now, wait));
+        again.due = Some(due);
+        self.timers.insert(due, xid);
         Some(Due::Resend(out))
     }
 }
 
+/// Whether a timer is that of a call in flight still: whoever ends a call, or has it sent again, leaves its timer behind.
+fn is_timer_of(calls: &Slots<Entry>) -> impl Fn(Instant, u32) -> bool {
+    |at, xid| calls.get(xid).and_then(Entry::due) == Some(at)
+}
+
+impl Again {
+    fn new(id: ProcedureId, args: &impl Arguments, backoff: u32) -> Result<Self, CallError> {
+        let mut kept = Writer::new();
+        args.write(&mut kept)?;
+        Ok(Self {
+            id,
+            args: kept,
+            due: None,
+            sent: 1,
+            backoff,
+            refusals: Refusals::default(),
+        })
+    }
+}
+
 impl Entry {
-    /// When the call was sent first.
-    fn begun(&self) -> Instant {
-        let begun = self.deadline.checked_sub(self.timeout);
-        begun.unwrap_or(self.deadline)
+    /// When its time began.
+    fn begun(&self) -> Option<Instant> {
+        self.deadline?.checked_sub(self.timeout)
     }
 
-    /// Keeps what a transmission needs to be recognised by, if that is anything.
-    fn remember(&mut self, token: Token) {
-        if token != Token::default() {
-            self.tokens.push(token);
+    /// When it is sent again or its time is up, if it is waited for.
+    fn due(&self) -> Option<Instant> {
+        match (&self.state, &self.kept) {
+            (State::Free | State::Done(_), _) => None,
+            (State::Waiting(_), Some(kept)) if let Some(again) = &kept.again => again.due,
+            (State::Waiting(_), _) => self.deadline,
         }
     }
 
-    /// The body of a reply, checked and unwrapped.
-    fn open(&self, message: &Bytes) -> Result<Bytes, CallError> {
-        let reply = ReplyHeader::parse(message)?;
-        let body = reply.outcome.map_err(CallError::Refused)?;
-        Ok(self
-            .auth
-            .open(&self.tokens, body.verifier, message.slice(body.body..))?)
+    fn again(&mut self) -> Option<&mut Again> {
+        self.kept.as_mut()?.again.as_mut()
     }
 
     /// What the caller is told at the deadline.
-    fn out_of_time(&self) -> CallError {
+    fn out_of_time(&mut self) -> CallError {
         let after = self.timeout;
-        let Some(again) = &self.again else {
+        let Some(again) = self.again() else {
             return CallError::TimedOut { after, sent: 1 };
         };
         let sent = again.sent;
@@ -393,22 +466,17 @@ impl Entry {
         refused.unwrap_or(CallError::TimedOut { after, sent })
     }
 
-    /// Who is woken when the call has ended.
-    fn waiter(&self) -> Option<&Waker> {
-        match &self.state {
-            State::Waiting(waker) => waker.as_ref(),
-            State::Done(_) => None,
-        }
-    }
-
     /// Ends the call; gives back who waits for it.
     fn finish(&mut self, result: Result<Bytes, CallError>) -> Option<Waker> {
         match std::mem::replace(&mut self.state, State::Done(result)) {
             State::Waiting(waker) => waker,
-            State::Done(_) => None,
+            State::Free | State::Done(_) => None,
         }
     }
 }
 
 /// Time that a server has to listen again before a call that was refused once is sent the second time.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
+
+/// Timers of calls that are over that are nothing to speak of: 1.5 KiB.
+const MOST_TIMERS: usize = 64;

@@ -1,95 +1,71 @@
 //! When calls are due.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::time::Instant;
 
 /// When calls are due, the earliest first.
 ///
-/// Most calls on a connection are given the same time, and each is due after the one before it: these stand in a line, in
-/// which one that is over leaves a gap. The others are sorted.
+/// Most calls on a connection are given the same time, and each is due after the one before it: these stand in a line. The
+/// others are sorted.
+///
+/// A call that is over leaves its timer behind, which is worth more than to look for it: whoever asks says which are in force.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    /// In the order of their times; without an xid it is a gap. The first is none.
-    line: VecDeque<(Instant, Option<u32>)>,
-    /// How many have left the line, which may begin anew.
-    gone: usize,
-    gaps: usize,
-    others: BTreeSet<(Instant, u32)>,
-}
-
-/// When a call is due, and where that is among the [`Timers`].
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Timer {
-    pub(super) at: Instant,
-    /// How many had ever stood in the line before it; nothing if it never did.
-    place: Option<usize>,
+    /// In the order of their times.
+    line: VecDeque<(Instant, u32)>,
+    others: BinaryHeap<Reverse<(Instant, u32)>>,
 }
 
 impl Timers {
-    /// Adds the call `xid`.
-    pub(super) fn insert(&mut self, at: Instant, xid: u32) -> Timer {
-        if self.line.back().is_some_and(|(last, _)| at < *last) {
-            self.others.insert((at, xid));
-            return Timer { at, place: None };
-        }
-        let place = self.gone.wrapping_add(self.line.len());
-        self.line.push_back((at, Some(xid)));
-        if self.gaps > MAX_GAPS.max(self.line.len() / 2) {
-            self.sort_line();
-        }
-        Timer {
-            at,
-            place: Some(place),
+    /// How many there are, in force or not.
+    pub(super) fn len(&self) -> usize {
+        self.line.len().saturating_add(self.others.len())
+    }
+
+    /// Adds one of the call `xid`.
+    pub(super) fn insert(&mut self, at: Instant, xid: u32) {
+        match self.line.back() {
+            Some((last, _)) if at < *last => self.others.push(Reverse((at, xid))),
+            _ => self.line.push_back((at, xid)),
         }
     }
 
-    /// Takes the call `xid` out, if it is still there.
-    pub(super) fn remove(&mut self, timer: Timer, xid: u32) {
-        let place = timer.place.map(|place| place.wrapping_sub(self.gone));
-        let Some((_, standing)) = place.and_then(|place| self.line.get_mut(place)) else {
-            // The line has ended since, or never had it.
-            self.others.remove(&(timer.at, xid));
-            return;
-        };
-        if standing.take().is_some() {
-            self.gaps = self.gaps.saturating_add(1);
-        }
-        while let Some((_, None)) = self.line.front() {
+    /// The first that is in force; those before it are forgotten.
+    pub(super) fn first(
+        &mut self,
+        in_force: impl Fn(Instant, u32) -> bool,
+    ) -> Option<(Instant, u32)> {
+        while let Some(&(at, xid)) = self.line.front()
+            && !in_force(at, xid)
+        {
             self.line.pop_front();
-            self.gaps = self.gaps.saturating_sub(1);
-            self.gone = self.gone.wrapping_add(1);
         }
+        while let Some(&Reverse((at, xid))) = self.others.peek()
+            && !in_force(at, xid)
+        {
+            self.others.pop();
+        }
+        let line = self.line.front().copied();
+        let other = self.others.peek().map(|Reverse(other)| *other);
+        line.into_iter().chain(other).min()
     }
 
-    /// The call that is due first.
-    pub(super) fn first(&self) -> Option<(Instant, u32)> {
-        let line = self.line.front();
-        let line = line.and_then(|&(at, xid)| Some((at, xid?)));
-        line.into_iter().chain(self.others.first().copied()).min()
+    /// Forgets those that are not in force.
+    pub(super) fn retain(&mut self, in_force: impl Fn(Instant, u32) -> bool) {
+        self.line.retain(|&(at, xid)| in_force(at, xid));
+        self.others.retain(|&Reverse((at, xid))| in_force(at, xid));
     }
 
     pub(super) fn clear(&mut self) {
-        self.gone = self.gone.wrapping_add(self.line.len());
-        self.gaps = 0;
         self.line.clear();
         self.others.clear();
     }
-
-    /// Ends the line, so that gaps behind one call that takes long are not kept as long as it.
-    fn sort_line(&mut self) {
-        self.gone = self.gone.wrapping_add(self.line.len());
-        self.gaps = 0;
-        let standing = self.line.drain(..);
-        let standing = standing.filter_map(|(at, xid)| Some((at, xid?)));
-        self.others.extend(standing);
-    }
 }
-
-/// Gaps that are nothing to speak of: 1.5 KiB.
-const MAX_GAPS: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use super::*;
@@ -104,7 +80,7 @@ mod tests {
             state % below
         };
         let (mut timers, mut model) = (Timers::default(), BTreeSet::new());
-        let mut all: Vec<(Timer, u32)> = Vec::new();
+        let mut all = Vec::new();
         for xid in 0..20_000 {
             // Most are due after the one before; some long after, and a few before.
             let after = match random(10) {
@@ -112,32 +88,20 @@ mod tests {
                 _ => 25_000,
             };
             let at = begun + Duration::from_millis(u64::from(xid) + after);
-            all.push((timers.insert(at, xid), xid));
+            timers.insert(at, xid);
             model.insert((at, xid));
+            all.push((at, xid));
             while !all.is_empty() && random(100) < 49 {
-                let (timer, xid) = all.swap_remove(random(all.len() as u64) as usize);
-                // A second time it is not there any more.
-                timers.remove(timer, xid);
-                timers.remove(timer, xid);
-                model.remove(&(timer.at, xid));
+                model.remove(&all.swap_remove(random(all.len() as u64) as usize));
             }
-            assert_eq!(timers.first(), model.first().copied());
-            assert!(timers.line.len() + timers.others.len() <= 2 * model.len() + 2 * MAX_GAPS + 2);
+            if random(100) == 0 {
+                timers.retain(|at, xid| model.contains(&(at, xid)));
+                assert_eq!(timers.len(), model.len());
+            }
+            let first = timers.first(|at, xid| model.contains(&(at, xid)));
+            assert_eq!(first, model.first().copied());
         }
         timers.clear();
-        assert_eq!(timers.first(), None);
-    }
-
-    #[test]
-    fn a_call_that_takes_long_keeps_no_gaps() {
-        let mut timers = Timers::default();
-        let begun = Instant::now();
-        timers.insert(begun, 0);
-        for xid in 1..10_000 {
-            let timer = timers.insert(begun + Duration::from_millis(xid.into()), xid);
-            timers.remove(timer, xid);
-            assert!(timers.line.len() <= 2 * MAX_GAPS + 2);
-        }
-        assert_eq!(timers.first(), Some((begun, 0)));
+        assert_eq!(timers.first(|_, _| true), None);
     }
 }
