@@ -34,7 +34,7 @@ use crate::{Endpoint, Target};
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// use std::sync::{Arc, OnceLock};
+/// use std::sync::Arc;
 /// use std::time::Duration;
 ///
 /// use oncrpc::proto::portmap::pmapprog::{self, v2};
