@@ -43,6 +43,8 @@ impl Writer {
         self.write(LEN, |mut room| {
             put(&mut room);
             debug_assert!(room.is_empty(), "as many bytes as were promised");
+            // Should a type promise more than it writes, nothing of what was written here before is sent to others.
+            room.fill(0);
         });
     }
 }
