@@ -221,6 +221,10 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn opaque(&mut self, max: u32) -> Result<Bytes, DecodeError> {
         let bytes = self.opaque_borrowed(max)?;
+        self.own(bytes)
+    }
+
+    fn own(&mut self, bytes: &[u8]) -> Result<Bytes, DecodeError> {
         match self.owner {
             Some(owner) => Ok(owner.slice_ref(bytes)),
             None => {
@@ -233,7 +237,11 @@ impl<'a> Reader<'a> {
     /// `string<max>`: any bytes at all, as [`XdrString`] explains.
     #[inline]
     pub fn string(&mut self, max: u32) -> Result<XdrString, DecodeError> {
-        self.opaque(max).map(XdrString::from)
+        let bytes = self.opaque_borrowed(max)?;
+        match XdrString::in_place(bytes) {
+            Some(string) => Ok(string),
+            None => self.own(bytes).map(XdrString::from),
+        }
     }
 
     /// `T x[N]`: exactly `N` elements.

@@ -3,6 +3,8 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::hash::{Hash, Hasher};
 use core::{fmt, str};
 
 use bytes::Bytes;
@@ -13,110 +15,178 @@ use bytes::Bytes;
 /// the bytes as they came, a zero byte among them included, and leaves the question of their encoding to
 /// whoever looks: [`to_str`](Self::to_str) asks, [`to_string_lossy`](Self::to_string_lossy) does not care.
 ///
-/// Cheap to clone; decoded from a shared message it is a slice of it and keeps the message alive.
+/// Cheap to clone. Up to [`SHORT`](Self::SHORT) bytes, as most names have, are held in place: nothing is allocated for them, and
+/// nothing is counted. A longer string that is decoded from a shared message is a slice of it and keeps the message alive;
 /// [`compact`](Self::compact) makes a copy that does not.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct XdrString(Bytes);
+#[derive(Clone)]
+pub struct XdrString(Held);
+
+/// Where the bytes are.
+#[derive(Clone)]
+enum Held {
+    /// The first so many of these.
+    InPlace(u8, [u8; XdrString::SHORT]),
+    Shared(Bytes),
+}
 
 impl XdrString {
+    /// Most bytes that are held in place: with their number they fit where a longer string has its share of a buffer.
+    pub const SHORT: usize = 23;
+
     /// The empty string.
     pub const fn new() -> Self {
-        Self(Bytes::new())
+        Self(Held::InPlace(0, [0; Self::SHORT]))
     }
 
     /// A string that lives as long as the program.
     pub const fn from_static(text: &'static str) -> Self {
-        Self(Bytes::from_static(text.as_bytes()))
+        Self(Held::Shared(Bytes::from_static(text.as_bytes())))
     }
 
     /// The bytes.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Held::InPlace(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Held::Shared(bytes) => bytes,
+        }
     }
 
-    /// The bytes, shared.
-    pub fn as_shared(&self) -> &Bytes {
-        &self.0
-    }
-
-    /// The bytes, shared.
+    /// The bytes, shared; a copy of those that are held in place.
     pub fn into_shared(self) -> Bytes {
-        self.0
+        match self.0 {
+            Held::InPlace(..) => Bytes::copy_from_slice(self.as_bytes()),
+            Held::Shared(bytes) => bytes,
+        }
+    }
+
+    /// The bytes where they are shared already.
+    #[inline]
+    pub(crate) fn as_shared(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Held::InPlace(..) => None,
+            Held::Shared(bytes) => Some(bytes),
+        }
+    }
+
+    /// These bytes in place, if they are few enough.
+    #[inline]
+    pub(crate) fn in_place(bytes: &[u8]) -> Option<Self> {
+        let mut place = [0; Self::SHORT];
+        place.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        let len = u8::try_from(bytes.len()).ok()?;
+        Some(Self(Held::InPlace(len, place)))
     }
 
     /// Whether there are no bytes.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.as_bytes().is_empty()
     }
 
     /// How many bytes there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.as_bytes().len()
     }
 
     /// The text, if the bytes are UTF-8.
     pub fn to_str(&self) -> Result<&str, str::Utf8Error> {
-        str::from_utf8(&self.0)
+        str::from_utf8(self.as_bytes())
     }
 
     /// The text, with U+FFFD for what is not UTF-8.
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        String::from_utf8_lossy(self.as_bytes())
     }
 
     /// A copy that holds on to nothing but its own bytes.
     #[must_use]
     pub fn compact(&self) -> Self {
-        Self(Bytes::copy_from_slice(&self.0))
+        self.as_bytes().into()
+    }
+}
+
+impl Default for XdrString {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// Where the bytes are makes no difference.
+
+impl PartialEq for XdrString {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for XdrString {}
+
+impl PartialOrd for XdrString {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for XdrString {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for XdrString {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
     }
 }
 
 /// The text with everything that is not printable ASCII escaped, so that it is fit for a terminal or a log.
 impl fmt::Display for XdrString {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.escape_ascii().fmt(f)
+        self.as_bytes().escape_ascii().fmt(f)
     }
 }
 
 impl fmt::Debug for XdrString {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0.escape_ascii())
+        write!(f, "\"{}\"", self.as_bytes().escape_ascii())
     }
 }
 
 impl From<Bytes> for XdrString {
     fn from(bytes: Bytes) -> Self {
-        Self(bytes)
+        Self::in_place(&bytes).unwrap_or(Self(Held::Shared(bytes)))
     }
 }
 
 impl From<&str> for XdrString {
     fn from(text: &str) -> Self {
-        Self(Bytes::copy_from_slice(text.as_bytes()))
+        text.as_bytes().into()
     }
 }
 
 impl From<String> for XdrString {
     fn from(text: String) -> Self {
-        Self(Bytes::from(text))
+        text.into_bytes().into()
     }
 }
 
 impl From<&[u8]> for XdrString {
     fn from(bytes: &[u8]) -> Self {
-        Self(Bytes::copy_from_slice(bytes))
+        let shared = || Self(Held::Shared(Bytes::copy_from_slice(bytes)));
+        Self::in_place(bytes).unwrap_or_else(shared)
     }
 }
 
 impl From<Vec<u8>> for XdrString {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(Bytes::from(bytes))
+        Bytes::from(bytes).into()
     }
 }
 
 impl AsRef<[u8]> for XdrString {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
     }
 }
 
@@ -153,7 +223,7 @@ mod tests {
         assert!(bytes.to_str().is_err());
         assert_eq!(bytes.to_string_lossy(), "a\u{fffd}");
         assert_eq!(AsRef::<[u8]>::as_ref(&bytes), b"a\xff");
-        assert_eq!(bytes.as_shared(), &bytes.clone().into_shared());
+        assert_eq!(bytes.clone().into_shared(), &b"a\xff"[..]);
         assert!(XdrString::new().is_empty());
     }
 
@@ -165,13 +235,27 @@ mod tests {
     }
 
     #[test]
-    fn a_compact_copy_holds_on_to_nothing_but_its_bytes() {
+    fn short_strings_are_held_in_place_and_long_ones_hold_on_to_their_message() {
+        assert_eq!(size_of::<XdrString>(), size_of::<Bytes>());
         let message = Bytes::from(std::vec![b'a'; 1000]);
-        let name = XdrString::from(message.slice(..3));
-        let copy = name.compact();
-        assert_eq!(copy, name);
-        assert_ne!(copy.as_bytes().as_ptr(), name.as_bytes().as_ptr());
-        drop(name);
-        assert!(message.is_unique());
+        for (len, is_shared) in [(0, false), (1, false), (23, false), (24, true)] {
+            let name = XdrString::from(message.slice(..len));
+            assert_eq!((name.len(), message.is_unique()), (len, !is_shared));
+            let copy = name.compact();
+            assert_eq!(copy, name);
+            drop(name);
+            assert!(message.is_unique());
+            assert_eq!(copy.into_shared(), message[..len]);
+        }
+    }
+
+    #[test]
+    fn where_the_bytes_are_makes_no_difference() {
+        let (here, there) = (XdrString::from("udp"), XdrString::from_static("udp"));
+        assert_eq!(here, there);
+        assert_eq!(here.cmp(&there), Ordering::Equal);
+        assert!(here < XdrString::from_static("udp6"));
+        let both = std::collections::HashSet::from([here, there]);
+        assert_eq!(both.len(), 1);
     }
 }

@@ -361,7 +361,10 @@ impl Writer {
     /// `string<max>`, chained in if it is large.
     #[inline]
     pub fn string(&mut self, string: &XdrString, max: u32) -> Result<(), EncodeError> {
-        self.opaque(string.as_shared(), max)
+        match string.as_shared() {
+            Some(bytes) if bytes.len() > AHEAD => self.opaque_shared(bytes, max),
+            _ => self.opaque_short(string.as_bytes(), max),
+        }
     }
 
     /// `T x[N]`: exactly `N` elements.
