@@ -11,6 +11,7 @@ use oncrpc::netid::Netid;
 use oncrpc_xdr::{Bytes, Writer, XdrString};
 
 use crate::keyed::Keyed;
+use crate::registry::{KNOWN, place};
 
 /// Rows for look-ups and calls through CALLIT, of all versions together; rpcbind has no limit.
 pub const MAX_ROWS: usize = 256;
@@ -34,11 +35,11 @@ pub enum Version {
 pub struct Calls([[AtomicU32; PROCEDURES]; 3]);
 
 /// All counters since the start, but for those of [`Calls`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Statistics {
     versions: [Counters; 3],
     rows: usize,
-    /// What was asked by, in the order of the first call: those that this host serves, a handful.
+    /// What is asked by: those that everybody knows, and behind them what else this host serves.
     netids: Vec<Netid>,
 }
 
@@ -64,7 +65,7 @@ struct Key {
     version: u32,
     /// Of calls through CALLIT only.
     procedure: u32,
-    /// Its place among those that were asked by.
+    /// Its place among those that are asked by.
     netid: u32,
 }
 
@@ -159,16 +160,30 @@ impl Statistics {
     }
 
     fn key(&mut self, (program, version): (u32, u32), procedure: u32, netid: &Netid) -> Key {
-        let place = self.netids.iter().position(|there| there == netid);
-        let place = place.unwrap_or_else(|| {
-            self.netids.push(netid.clone());
-            self.netids.len() - 1
-        });
         Key {
             program,
             version,
             procedure,
-            netid: place as u32,
+            netid: place(netid).unwrap_or_else(|| self.place_of_other(netid)),
+        }
+    }
+
+    #[cold]
+    fn place_of_other(&mut self, netid: &Netid) -> u32 {
+        let there = self.netids.iter().position(|there| there == netid);
+        there.unwrap_or_else(|| {
+            self.netids.push(netid.clone());
+            self.netids.len() - 1
+        }) as u32
+    }
+}
+
+impl Default for Statistics {
+    fn default() -> Self {
+        Self {
+            versions: Default::default(),
+            rows: 0,
+            netids: KNOWN.to_vec(),
         }
     }
 }
@@ -276,6 +291,21 @@ mod tests {
         let words: Vec<u32> = words.iter().map(|word| u32::from_be_bytes(*word)).collect();
         assert_eq!(words, expected);
         assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn a_transport_that_has_no_name_in_the_library_has_rows_of_its_own() {
+        let mut statistics = Statistics::new();
+        for netid in ["sctp", "udp", "sctp", "rdma"] {
+            statistics.looked_up(Version::V3, (7, 1), &netid.into(), true);
+        }
+        let rows = &statistics.versions[Version::V3 as usize].look_ups.rows;
+        let rows = rows.iter().map(|(key, row)| {
+            let netid = &statistics.netids[key.netid as usize];
+            (netid.to_string(), row.success)
+        });
+        let expected = [("sctp", 2), ("udp", 1), ("rdma", 1)];
+        assert!(rows.eq(expected.map(|(netid, count)| (netid.to_owned(), count))));
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub use entry::{
 use index::Groups;
 pub use index::Place;
 use netids::Netids;
+pub(crate) use netids::{KNOWN, place};
 use shared::{Half, Id, Shared};
 use snapshot::{Held, Snapshot};
 use sorted::Sorted;

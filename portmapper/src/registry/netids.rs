@@ -10,13 +10,12 @@ use super::shared::{Id, Shared};
 
 /// The netids of entries, as registrants wrote them and as entries are found by.
 ///
-/// Those that have a name of their own in the library are always there, each at its place: nearly every question is about
-/// one of them, and nothing is searched for it.
+/// [`KNOWN`] are always there, each at its place: nearly every question is about one of them, and nothing is searched for it.
 #[derive(Debug)]
 pub(super) struct Netids(Shared<XdrString>);
 
-/// What is always there, in its order.
-const KNOWN: [Netid; 6] = [
+/// The netids that the library has names for.
+pub(crate) const KNOWN: [Netid; 6] = [
     Netid::Udp,
     Netid::Tcp,
     Netid::Udp6,
@@ -25,19 +24,26 @@ const KNOWN: [Netid; 6] = [
     Netid::Unix,
 ];
 
+/// The place of a netid among [`KNOWN`], if it is one of them.
+pub(crate) fn place(netid: &Netid) -> Option<u32> {
+    match netid {
+        Netid::Udp => Some(0),
+        Netid::Tcp => Some(1),
+        Netid::Udp6 => Some(2),
+        Netid::Tcp6 => Some(3),
+        Netid::Local => Some(4),
+        Netid::Unix => Some(5),
+        Netid::Other(_) => None,
+    }
+}
+
 impl Netids {
     /// What stands for a netid by which entries are found.
     pub(super) fn named(&self, netid: &Netid) -> Option<Id> {
-        let place = match netid {
-            Netid::Udp => 0,
-            Netid::Tcp => 1,
-            Netid::Udp6 => 2,
-            Netid::Tcp6 => 3,
-            Netid::Local => 4,
-            Netid::Unix => 5,
-            Netid::Other(name) => return self.written(name),
-        };
-        Some(Id::of(place))
+        match netid {
+            Netid::Other(name) => self.written(name),
+            known => place(known).map(Id::of),
+        }
     }
 
     /// The same of what somebody wrote: up to its first zero byte, and whatever the case of its letters.
