@@ -18,7 +18,7 @@ fi
 step "format and lints"
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- --deny warnings
-cargo clippy --package oncrpc-xdr --features serde --all-targets --locked -- --deny warnings
+cargo clippy --package oncrpc-xdr --all-features --all-targets --locked -- --deny warnings
 cargo clippy --package oncrpc-client --no-default-features --locked -- --deny warnings
 tower="--package oncrpc-client --package oncrpc-server --features oncrpc-client/tower,oncrpc-server/tower"
 cargo clippy $tower --all-targets --locked -- --deny warnings
@@ -42,6 +42,7 @@ cargo build --workspace --bins --locked
 # Of each property 10,000 cases, where 256 are proptest's own number.
 PROPTEST_CASES=10000 cargo test --workspace --locked
 cargo test --package oncrpc-xdr --features serde --test serde --locked
+cargo test --package oncrpc-xdr --features simd --test codec --locked
 cargo test $tower --test tower --locked
 cargo test $tower --doc --locked
 

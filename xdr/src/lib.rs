@@ -17,7 +17,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! With the feature `serde` the types here, and generated ones, are serde's as well; see its module `serde`.
+//! With the feature `serde` the types here, and generated ones, are serde's as well; see its module `serde`. With the feature
+//! `simd` arrays of numbers of 1 KiB and more are coded with AVX2 where the processor has it.
 #![no_std]
 // What reads bytes that nobody vouches for computes nothing that could overflow and indexes nothing that could be missing.
 #![cfg_attr(
@@ -34,6 +35,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+mod avx2;
 mod buffer;
 mod codec;
 mod enumeration;

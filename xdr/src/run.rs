@@ -5,6 +5,8 @@
 use alloc::vec::Vec;
 use core::array;
 
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+use crate::avx2;
 use crate::{At, DecodeError, EncodeError, Reader, Writer};
 
 /// Writes numbers, most significant byte first.
@@ -16,12 +18,18 @@ pub(crate) fn encode_bulk<T: Copy, const N: usize>(
     w: &mut Writer,
     to_ne_bytes: impl Fn(T) -> [u8; N],
 ) {
-    w.reserve(run.len().saturating_mul(N));
-    let (blocks, rest) = run.as_chunks::<BLOCK>();
-    let blocks = blocks.iter().map(|block| turn(block.map(&to_ne_bytes)));
-    w.extend(blocks.flatten().flatten());
-    let rest = rest.iter().map(|number| turn([to_ne_bytes(*number)]));
-    w.extend(rest.flatten().flatten());
+    w.extend(|buf| {
+        buf.reserve(size_of_val(run));
+        #[cfg(all(feature = "simd", target_arch = "x86_64"))]
+        if let Some(avx2) = avx2::for_len(size_of_val(run)) {
+            return avx2::encode(avx2, run, buf, to_ne_bytes);
+        }
+        let (blocks, rest) = run.as_chunks::<BLOCK>();
+        let blocks = blocks.iter().map(|block| turn(block.map(&to_ne_bytes)));
+        buf.extend(blocks.flatten().flatten());
+        let rest = rest.iter().map(|number| turn([to_ne_bytes(*number)]));
+        buf.extend(rest.flatten().flatten());
+    });
 }
 
 /// Reads `count` numbers of `N` bytes each.
@@ -32,8 +40,13 @@ pub(crate) fn decode_bulk<T, const N: usize>(
     from_ne_bytes: impl Fn([u8; N]) -> T,
 ) -> Result<Vec<T>, DecodeError> {
     let (numbers, _) = r.take(count.saturating_mul(N))?.as_chunks();
-    let (blocks, rest) = numbers.as_chunks::<BLOCK>();
     let mut run = Vec::with_capacity(count);
+    #[cfg(all(feature = "simd", target_arch = "x86_64"))]
+    if let Some(avx2) = avx2::for_len(numbers.as_flattened().len()) {
+        avx2::decode(avx2, numbers, &mut run, from_ne_bytes);
+        return Ok(run);
+    }
+    let (blocks, rest) = numbers.as_chunks::<BLOCK>();
     let blocks = blocks.iter().map(|block| turn(*block));
     run.extend(blocks.flatten().map(&from_ne_bytes));
     let rest = rest.iter().map(|number| turn([*number]));

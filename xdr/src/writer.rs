@@ -258,7 +258,7 @@ impl Writer {
     #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
         if bytes.len() > AHEAD {
-            return self.buf.extend(|buf| buf.extend_from_slice(bytes));
+            return self.extend(|buf| buf.extend_from_slice(bytes));
         }
         self.write(bytes.len(), |room| room.copy_from_slice(bytes));
     }
@@ -269,10 +269,10 @@ impl Writer {
         self.buf.write(len, fill);
     }
 
-    /// Bytes that are made one by one.
+    /// Bytes that may be many, for `extend` to put behind the others.
     #[inline]
-    pub(crate) fn extend(&mut self, bytes: impl Iterator<Item = u8>) {
-        self.buf.extend(|buf| buf.extend(bytes));
+    pub(crate) fn extend(&mut self, extend: impl FnOnce(&mut Vec<u8>)) {
+        self.buf.extend(extend);
     }
 
     /// Bytes that are encoded already, chained in if they are many.

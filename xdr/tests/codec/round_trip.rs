@@ -148,23 +148,32 @@ fn what_has_not_been_read_can_be_looked_at() {
     assert_eq!((r.offset(), r.remaining(), r.rest()), (8, 0, &b""[..]));
 }
 
-/// Runs of every length up to three blocks of those that are coded in bulk.
+/// Runs of every length up to three blocks of those that are coded in bulk, and of some from which vectors may be chosen at run time;
+/// from every word of a cache's line on.
 #[test]
 fn numbers_in_bulk_are_what_they_are_one_by_one() {
     fn check<T: Wire<Value = T> + Copy + Debug + PartialEq>(number: impl Fn(u64) -> T) {
         let odd = 0x9e37_79b9_7f4a_7c15_u64;
-        let run: Vec<T> = (1..=48_u64).map(|i| number(i.wrapping_mul(odd))).collect();
-        for len in 0..=run.len() {
-            let run = &run[..len];
-            let mut one_by_one = Writer::new();
-            one_by_one.u32(len as u32);
-            for number in run {
-                T::encode(number, &mut one_by_one).unwrap();
+        let run: Vec<T> = (1..=260_u64).map(|i| number(i.wrapping_mul(odd))).collect();
+        for len in (0..=48).chain(126..=130).chain(254..=260) {
+            for words_before in 0..16 {
+                let run = &run[..len];
+                let mut bulk = Writer::new();
+                (0..words_before).for_each(|_| bulk.u32(7));
+                let start = 4 * words_before;
+                let mut one_by_one = Writer::new();
+                one_by_one.extend_from(&bulk);
+                Array::<T, { u32::MAX }>::encode(&run.to_vec(), &mut bulk).unwrap();
+                one_by_one.u32(len as u32);
+                for number in run {
+                    T::encode(number, &mut one_by_one).unwrap();
+                }
+                let wire = bulk.into_bytes();
+                assert_eq!(wire, one_by_one.into_bytes());
+                let wire = wire.slice(start..);
+                let read = decode::<Array<T, { u32::MAX }>>(Reader::of(&wire)).unwrap();
+                assert_eq!(read, run);
             }
-            let wire = encode::<Array<T, { u32::MAX }>>(&run.to_vec());
-            assert_eq!(wire, one_by_one.into_bytes());
-            let read = decode::<Array<T, { u32::MAX }>>(Reader::of(&wire)).unwrap();
-            assert_eq!(read, run);
         }
     }
     check(|bits| bits as u32);
