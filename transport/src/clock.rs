@@ -90,23 +90,32 @@ impl Clock {
     }
 
     /// When the connection's own time is up, and why that would be.
-    pub(crate) fn next_deadline(&self, limits: &Limits) -> (Option<Instant>, &'static str) {
-        let idle = self.idle.zip(limits.idle);
-        let first = limits.first_record.filter(|_| !self.greeted);
-        let mut earliest = (None, "");
-        let mut consider = |until: Option<(Instant, Duration)>, why| {
-            let at = until.map(|(since, limit)| after(since, limit));
-            if at.is_some() && (earliest.0.is_none() || at < earliest.0) {
-                earliest = (at, why);
+    pub(crate) fn next_deadline(&self, limits: &Limits) -> Option<(Instant, &'static str)> {
+        let mut earliest = None;
+        let mut consider = |since, limit, why| {
+            let at = after(since, limit);
+            if earliest.is_none_or(|(earliest, _)| at < earliest) {
+                earliest = Some((at, why));
             }
         };
-        let half = self.mid_message;
-        let half = half.map(|(since, arrived)| (since, longest(arrived, limits)));
-        consider(half, "half a message for too long");
-        consider(self.idle.zip(first), "no message in all the time");
-        let stalled = self.stalled.map(|since| (since, limits.write_stall));
-        consider(stalled, "the peer takes no output");
-        consider(idle, "idle for too long");
+        if let Some((since, arrived)) = self.mid_message {
+            consider(
+                since,
+                longest(arrived, limits),
+                "half a message for too long",
+            );
+        }
+        if let Some(since) = self.stalled {
+            consider(since, limits.write_stall, "the peer takes no output");
+        }
+        if let Some(since) = self.idle {
+            if let Some(first) = limits.first_record.filter(|_| !self.greeted) {
+                consider(since, first, "no message in all the time");
+            }
+            if let Some(limit) = limits.idle {
+                consider(since, limit, "idle for too long");
+            }
+        }
         earliest
     }
 

@@ -173,9 +173,8 @@ impl<L: Link> Driver<L> {
             }
             self.collect_answers(cx);
             let collected = self.collect_calls(cx);
-            let unsent = self.link.unsent();
-            let flushed = self.flush(cx)?;
-            written += unsent - self.link.unsent();
+            let (bytes, flushed) = self.flush(cx)?;
+            written += bytes;
             self.collect_refusals(cx);
             self.read_ended |= self.is_stopped();
             if flushed && collected && self.is_done() {
@@ -183,8 +182,9 @@ impl<L: Link> Driver<L> {
                 return Poll::Ready(ended.map(|()| Progress::Done));
             }
             self.may_take = self.taken.hold(self.held(), cx);
-            self.note_reading(read.progress);
-            if self.waits_for(&read) && (collected || !flushed) {
+            let room = self.room();
+            self.note_reading(room, read.progress);
+            if self.waits_for(room, &read) && (collected || !flushed) {
                 return match self.poll_timers(cx) {
                     Poll::Pending if self.polls_on() => Poll::Ready(Ok(Progress::More)),
                     ended => ended.map(Err),
@@ -261,15 +261,15 @@ impl<L: Link> Driver<L> {
         }
     }
 
-    /// Writes; gives back whether everything is written.
-    fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+    /// Writes; gives back how many bytes, and whether that was everything.
+    fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<(usize, bool)> {
         let before = self.link.unsent();
-        let flushed = match self.link.poll_flush(cx) {
-            Poll::Ready(result) => result.map(|()| true)?,
-            Poll::Pending => false,
+        let (written, flushed) = match self.link.poll_flush(cx) {
+            Poll::Ready(result) => result.map(|()| (before, true))?,
+            Poll::Pending => (before - self.link.unsent(), false),
         };
-        self.clock.wrote(before != self.link.unsent(), flushed);
-        Ok(flushed)
+        self.clock.wrote(written > 0, flushed);
+        Ok((written, flushed))
     }
 
     /// Reads and handles messages until there are none, or enough for one turn.
@@ -366,8 +366,7 @@ impl<L: Link> Driver<L> {
     }
 
     /// Whether nothing can be done until something happens, when reading has ended so.
-    fn waits_for(&self, read: &Read) -> bool {
-        let room = self.room();
+    fn waits_for(&self, room: Room, read: &Read) -> bool {
         let held = self.serving.as_ref().is_some_and(Serving::has_held);
         let reads_on = room != Room::None && read.end != End::Input;
         !(reads_on || held && room == Room::Answers)
@@ -384,10 +383,10 @@ impl<L: Link> Driver<L> {
     }
 
     /// Takes note of how far reading came.
-    fn note_reading(&mut self, progress: bool) {
+    fn note_reading(&mut self, room: Room, progress: bool) {
         // Where we do not read it is not the peer that keeps the rest of its message back; but where there is no
         // more room for all connections, those who hold the most must not hold it for ever.
-        let reads = self.room() != Room::None;
+        let reads = room != Room::None;
         if !reads {
             self.link.set_aside();
         }
@@ -471,12 +470,13 @@ impl<L: Link> Driver<L> {
             if let Some(activity) = &self.activity {
                 activity.busy(busy || self.link.unsent() > 0);
             }
-            let (connection, why) = self.clock.next_deadline(&self.limits);
-            if connection.is_some_and(|at| at <= now) {
-                return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, why));
-            }
-            let Some(next) = connection.into_iter().chain(call).min() else {
-                return Poll::Pending;
+            let next = match (self.clock.next_deadline(&self.limits), call) {
+                (Some((at, why)), _) if at <= now => {
+                    return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, why));
+                }
+                (Some((at, _)), Some(call)) => at.min(call),
+                (Some((at, _)), None) | (None, Some(at)) => at,
+                (None, None) => return Poll::Pending,
             };
             if self.clock.poll_until(next, cx).is_pending() {
                 return Poll::Pending;

@@ -15,6 +15,7 @@ mod clock;
 pub mod connection;
 pub mod datagram;
 pub mod driver;
+mod heap;
 pub mod limits;
 pub mod link;
 pub mod pool;

@@ -11,7 +11,7 @@ use oncrpc::record::{Record, RecordLimits, RecordReader};
 use oncrpc_xdr::Writer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use crate::{Arrived, Link, worker};
+use crate::{Arrived, Link, heap, worker};
 
 /// A byte stream that records travel on: a TCP or Unix socket, a pipe, a TLS session.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -92,6 +92,7 @@ impl<S: ByteStream> StreamLink<S> {
         // What belongs to a long record in any case goes to where the record is.
         if self.records.held().min(self.records.missing()) >= most {
             let records = &mut self.records;
+            heap::keep_free_memory();
             return records.read_on(|rest| pin!(stream.read_buf(rest)).poll(cx));
         }
         worker::with_input(most, |buffer| {
