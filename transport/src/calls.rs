@@ -1,6 +1,7 @@
 //! What the callers on a connection share with its driver.
 
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -9,8 +10,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use oncrpc::auth::ClientAuth;
 use oncrpc::call::carrier::Arguments;
-use oncrpc::call::returned::Returned;
 use oncrpc::call::table::{Due, Ended, NewCall, Refused};
+use oncrpc::message::Message;
 use oncrpc::{CallError, CallTable, Framing, ProcedureId, record};
 use oncrpc_xdr::Writer;
 use tokio::sync::Notify;
@@ -50,6 +51,13 @@ struct State {
     refused: Option<Arc<io::Error>>,
     /// Nobody can call any more.
     abandoned: bool,
+}
+
+/// Replies that arrived together: the buffer that they lie in, and where.
+#[derive(Default)]
+pub(crate) struct Replies {
+    buffer: Bytes,
+    places: Vec<Range<usize>>,
 }
 
 /// What expiring has come to.
@@ -215,9 +223,7 @@ impl Calls {
         if state.is_queue_empty() {
             return true;
         }
-        for &xid in state.queued.get(state.seen..).unwrap_or_default() {
-            state.table.start(xid, now);
-        }
+        state.table.start(&state.queued[state.seen..], now);
         state.seen = state.queued.len();
         if link.unsent() >= most {
             return false;
@@ -240,13 +246,29 @@ impl Calls {
         true
     }
 
-    /// Takes replies that arrived at `now` to the calls that they answer.
-    pub(crate) fn complete(&self, now: Instant, replies: &mut Vec<Returned>) {
+    /// Takes a reply that arrived at `now` to the call that it answers, when those are [completed](Self::complete) that lie in
+    /// the same buffer: under one lock, and without a share of the buffer for each.
+    pub(crate) fn gather(&self, now: Instant, reply: Message<'_>, replies: &mut Replies) {
+        let (buffer, place) = reply.place();
+        let gathered = &replies.buffer;
+        if (gathered.as_ptr(), gathered.len()) != (buffer.as_ptr(), buffer.len()) {
+            self.complete(now, replies);
+            replies.buffer = buffer.clone();
+        }
+        replies.places.push(place);
+    }
+
+    /// Takes replies that were gathered to the calls that they answer.
+    pub(crate) fn complete(&self, now: Instant, replies: &mut Replies) {
+        if replies.places.is_empty() {
+            return;
+        }
+        let mut woken = Vec::with_capacity(replies.places.len());
         let mut state = self.lock();
-        let woken: Vec<Waker> = replies
-            .drain(..)
-            .filter_map(|reply| state.table.returned(now, reply))
-            .collect();
+        for place in replies.places.drain(..) {
+            let reply = Message::within(&replies.buffer, place);
+            woken.extend(state.table.reply(now, reply));
+        }
         drop(state);
         woken.into_iter().for_each(Waker::wake);
     }
@@ -375,18 +397,23 @@ impl State {
         if framing == Framing::Record {
             record::begin(queue);
         }
-        let written = write(&mut self.table, queue).and_then(|xid| {
-            let allowed = match framing {
-                Framing::Record if record::finish(queue, start).is_ok() => return Ok(xid),
-                Framing::Record => i32::MAX as usize,
-                Framing::Datagram { max } if queue.len() <= max => return Ok(xid),
-                Framing::Datagram { max } => max,
-            };
-            self.table.cancel(xid);
-            let len = queue.len_since(start);
-            Err(CallError::TooLarge { len, allowed })
-        });
-        written.inspect_err(|_| queue.truncate(start))
+        let xid = match write(&mut self.table, queue) {
+            Ok(xid) => xid,
+            Err(error) => {
+                queue.truncate(start);
+                return Err(error);
+            }
+        };
+        let allowed = match framing {
+            Framing::Record if record::finish(queue, start).is_ok() => return Ok(xid),
+            Framing::Record => i32::MAX as usize,
+            Framing::Datagram { max } if queue.len() <= max => return Ok(xid),
+            Framing::Datagram { max } => max,
+        };
+        let len = queue.len_since(start);
+        queue.truncate(start);
+        self.table.cancel(xid);
+        Err(CallError::TooLarge { len, allowed })
     }
 
     /// Why the connection takes no more calls, if it does not.

@@ -299,6 +299,7 @@ impl<A: Arguments> Carried<'_, A> {
 impl<A: Arguments> Future for Carried<'_, A> {
     type Output = Result<Bytes, Box<Ended>>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         match this.stage {

@@ -6,13 +6,12 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use oncrpc::call::returned::Returned;
 use oncrpc::message::{self, CALL, REPLY};
 use oncrpc::peer::Peer;
 use oncrpc::{Framing, Ladder, Step};
 
 use crate::budget::{Budget, Taken};
-use crate::calls::{Calls, Driven};
+use crate::calls::{Calls, Driven, Replies};
 use crate::clock::{self, Clock};
 use crate::connection::Handle;
 use crate::serving::Serving;
@@ -23,9 +22,6 @@ const TURN: usize = 256 * 1024;
 
 /// Turns in a row before other tasks get theirs.
 const TURNS: usize = 16;
-
-/// Replies that are taken to their callers together, under one lock: as many as the processor has at hand.
-const REPLIES: usize = 64;
 
 /// Bytes that are written before other tasks get their turn: a short call may have a long reply, which is copied to the kernel.
 const WRITTEN: usize = 64 * 1024;
@@ -318,12 +314,9 @@ impl<L: Link> Driver<L> {
                     serving.hold(arrived.message.to_bytes());
                     Said::Nothing
                 }
-                (Some(REPLY), _) if self.calls.is_some() => {
+                (Some(REPLY), _) if let Some(calls) = &self.calls => {
                     batch.good = true;
-                    batch.replies.extend(Returned::read(&arrived.message));
-                    if batch.replies.len() >= REPLIES {
-                        self.complete(&mut batch.replies);
-                    }
+                    calls.gather(self.clock.now, arrived.message, &mut batch.replies);
                     Said::Nothing
                 }
                 // The other side's part is not played here; RFC 5531 has no answer to that.
@@ -439,17 +432,10 @@ impl<L: Link> Driver<L> {
         let Some(calls) = &self.calls else {
             return;
         };
-        self.complete(&mut batch.replies);
+        calls.complete(self.clock.now, &mut batch.replies);
         if self.read_ended && self.serving.is_some() {
             // A handler that waits for a reply of its caller waits in vain.
             calls.end(&self.ended);
-        }
-    }
-
-    /// Takes replies to whom they are for.
-    fn complete(&self, replies: &mut Vec<Returned>) {
-        if let (false, Some(calls)) = (replies.is_empty(), &self.calls) {
-            calls.complete(self.clock.now, replies);
         }
     }
 
@@ -565,5 +551,5 @@ struct Batch {
     /// Whether one of them was a call or a reply as it should be.
     good: bool,
     ladder: Option<Ladder>,
-    replies: Vec<Returned>,
+    replies: Replies,
 }

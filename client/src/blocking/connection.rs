@@ -109,7 +109,7 @@ impl Connection {
                 waiter: None,
             };
             let xid = table.begin(&call, out)?;
-            table.start(xid, now);
+            table.start(&[xid], now);
             Ok(xid)
         })?;
         let waker = Waker::from(waiting.seat.clone());
@@ -314,7 +314,7 @@ impl State {
             }
         }
         for message in &arrived.messages {
-            let woken = self.table.reply(now, message);
+            let woken = self.table.reply(now, message.into());
             woken.into_iter().for_each(Waker::wake);
         }
         if let Some(error) = arrived.end {

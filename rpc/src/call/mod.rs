@@ -8,7 +8,6 @@ mod negotiate;
 mod procedures;
 mod refusals;
 pub mod retransmit;
-pub mod returned;
 mod round_trip;
 mod slots;
 pub mod table;

@@ -85,11 +85,16 @@ macro_rules! client {
                 Self { $options, ..self }
             }
 
-            async fn call<P: $crate::Procedure>(
+            fn call<P: $crate::Procedure>(
                 &self,
                 args: &$crate::call::caller::Args<P>,
-            ) -> ::core::result::Result<$crate::call::caller::Results<P>, $crate::CallError> {
-                self.$caller.call::<P>(args, &self.$options).await
+            ) -> impl ::core::future::Future<
+                Output = ::core::result::Result<
+                    $crate::call::caller::Results<P>,
+                    $crate::CallError,
+                >,
+            > {
+                self.$caller.call::<P>(args, &self.$options)
             }
         }
     };

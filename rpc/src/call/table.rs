@@ -13,11 +13,10 @@ use crate::call::carrier::Arguments;
 use crate::call::error::CallError;
 use crate::call::refusals::{Refusals, Verdict};
 use crate::call::retransmit::Retransmit;
-use crate::call::returned::Returned;
 use crate::call::round_trip::RoundTrips;
 use crate::call::slots::Slots;
 use crate::call::timers::Timers;
-use crate::message;
+use crate::message::{self, Message, ReplyHeader};
 
 /// The calls that a connection has in flight: by xid, with their deadlines and retransmissions.
 ///
@@ -211,22 +210,24 @@ impl CallTable {
         Ok(xid)
     }
 
-    /// Has the time of call `xid` begin `now`, with its first transmission; it is nothing to one that is over already.
-    pub fn start(&mut self, xid: u32, now: Instant) {
+    /// Has the time of these calls begin `now`, with their first transmission; those that are over already are left out.
+    pub fn start(&mut self, xids: &[u32], now: Instant) {
         if self.timers.len() > self.len().saturating_mul(2).max(MOST_TIMERS) {
             self.timers.retain(is_timer_of(&self.calls));
         }
-        let Some(entry) = self.calls.get_mut(xid) else {
-            return;
-        };
-        let deadline = after(now, entry.timeout);
-        entry.deadline = Some(deadline);
-        let mut due = deadline;
-        if let (Some(round_trips), Some(again)) = (&self.round_trips, entry.again()) {
-            due = deadline.min(after(now, round_trips.wait(again.id, again.backoff, xid)));
-            again.due = Some(due);
+        for &xid in xids {
+            let Some(entry) = self.calls.get_mut(xid) else {
+                continue;
+            };
+            let deadline = after(now, entry.timeout);
+            entry.deadline = Some(deadline);
+            let mut due = deadline;
+            if let (Some(round_trips), Some(again)) = (&self.round_trips, entry.again()) {
+                due = deadline.min(after(now, round_trips.wait(again.id, again.backoff, xid)));
+                again.due = Some(due);
+            }
+            self.timers.insert(due, xid);
         }
-        self.timers.insert(due, xid);
     }
 
     /// Writes the message of a call that nobody waits for behind what `out` holds; gives back its xid.
@@ -243,37 +244,31 @@ impl CallTable {
         Ok(xid)
     }
 
-    /// Takes a message that arrived at `now`, as [`returned`](Self::returned) takes what was read of it.
-    pub fn reply(&mut self, now: Instant, message: &Bytes) -> Option<Waker> {
-        let returned = Returned::read(&message.into())?;
-        self.returned(now, returned)
-    }
-
-    /// Takes a reply that arrived at `now`; gives back who waits for it.
+    /// Takes a message that arrived at `now`; gives back who waits for it.
     ///
     /// A reply that nobody waits for is dropped: its call was given up, or answered before.
     #[inline]
-    pub fn returned(&mut self, now: Instant, returned: Returned) -> Option<Waker> {
+    pub fn reply(&mut self, now: Instant, message: Message<'_>) -> Option<Waker> {
+        let xid = ReplyHeader::xid(&message)?;
         self.heard = Some(now);
         self.silent = false;
-        let xid = returned.xid();
         let entry = self.calls.get_mut(xid)?;
         if !matches!(entry.state, State::Waiting(_)) {
             return None;
         }
-        let result = match &entry.kept {
-            Some(kept) => returned.open(&*kept.auth, &kept.tokens),
-            None => returned.results(),
-        };
+        // Nearly all are of this kind.
+        if let (Some(results), None) = (message::results(&message), &entry.kept) {
+            return entry.finish(Ok(message.share(results)));
+        }
+        let result = entry.open(&message);
         if let Some(round_trips) = &mut self.round_trips {
             // Datagrams come from anywhere: what cannot be read does not end a call.
             if let Err(CallError::Decode(_) | CallError::Auth(_)) = result {
                 return None;
             }
-            let took = entry
-                .begun()
-                .map(|begun| now.saturating_duration_since(begun));
-            if let (Some(took), Some(again)) = (took, entry.again()) {
+            let begun = entry.begun();
+            let took = begun.map_or(Duration::ZERO, |begun| now.saturating_duration_since(begun));
+            if let Some(again) = entry.again() {
                 round_trips.replied(again.id, again.sent, again.backoff, took);
             }
         }
@@ -448,6 +443,19 @@ impl Entry {
             (State::Free | State::Done(_), _) => None,
             (State::Waiting(_), Some(kept)) if let Some(again) = &kept.again => again.due,
             (State::Waiting(_), _) => self.deadline,
+        }
+    }
+
+    /// The body of a reply, checked and unwrapped.
+    fn open(&self, message: &Message<'_>) -> Result<Bytes, CallError> {
+        let reply = ReplyHeader::parse(message)?;
+        let reply = reply.outcome.map_err(CallError::Refused)?;
+        let body = message.share(message.get(reply.body..).unwrap_or_default());
+        match &self.kept {
+            Some(kept) if !kept.tokens.is_empty() => {
+                Ok(kept.auth.open(&kept.tokens, reply.verifier, body)?)
+            }
+            _ => Ok(body),
         }
     }
 

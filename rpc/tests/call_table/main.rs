@@ -5,13 +5,16 @@ mod retransmission;
 mod silence;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use oncrpc::auth::AuthNone;
+use oncrpc::auth::{AuthError, AuthNone, AuthRef, ClientAuth, Refresh, Token};
+use oncrpc::call::carrier::Arguments;
 use oncrpc::call::table::{Due, NewCall};
-use oncrpc::{CallError, CallTable, ProcedureId, Refusal};
+use oncrpc::proto::rpc_msg::AuthStat;
+use oncrpc::{CallError, CallTable, ProcedureId, Refusal, Retransmit};
 use oncrpc_xdr::{Enumeration, Writer};
 
 const ID: ProcedureId = ProcedureId {
@@ -36,7 +39,7 @@ fn begin(table: &mut CallTable, now: Instant, timeout: u32) -> (u32, Vec<u32>) {
     let Ok(xid) = table.begin(&call, &mut out) else {
         panic!("AUTH_NONE seals everything")
     };
-    table.start(xid, now);
+    table.start(&[xid], now);
     (xid, words(out))
 }
 
@@ -74,7 +77,7 @@ fn a_call_is_written_and_its_reply_found_by_xid() {
     // The second is answered first.
     assert!(
         table
-            .reply(now, &bytes(&[second, 1, 0, 0, 0, 0, 42]))
+            .reply(now, (&bytes(&[second, 1, 0, 0, 0, 0, 42])).into())
             .is_some()
     );
     assert!(poll(&mut table, first).is_pending());
@@ -82,7 +85,7 @@ fn a_call_is_written_and_its_reply_found_by_xid() {
         panic!()
     };
     assert_eq!(body, bytes(&[42]));
-    table.reply(now, &bytes(&[first, 1, 0, 0, 0, 0]));
+    table.reply(now, (&bytes(&[first, 1, 0, 0, 0, 0])).into());
     let Poll::Ready(Ok(body)) = poll(&mut table, first) else {
         panic!()
     };
@@ -94,22 +97,33 @@ fn a_call_is_written_and_its_reply_found_by_xid() {
 fn replies_that_nobody_waits_for_are_dropped() {
     let (mut table, now) = (CallTable::new(7), Instant::now());
     let (xid, _) = begin(&mut table, now, 25);
-    assert!(table.reply(now, &bytes(&[8, 1, 0, 0, 0, 0])).is_none());
-    assert!(table.reply(now, &bytes(&[xid, 0, 2, 1, 1, 1])).is_none());
     assert!(
         table
-            .reply(now, &Bytes::from_static(b"\0\0\0\x07"))
+            .reply(now, (&bytes(&[8, 1, 0, 0, 0, 0])).into())
+            .is_none()
+    );
+    assert!(
+        table
+            .reply(now, (&bytes(&[xid, 0, 2, 1, 1, 1])).into())
+            .is_none()
+    );
+    assert!(
+        table
+            .reply(now, (&Bytes::from_static(b"\0\0\0\x07")).into())
             .is_none()
     );
     assert!(poll(&mut table, xid).is_pending());
     table.cancel(xid);
-    assert!(table.reply(now, &bytes(&[xid, 1, 0, 0, 0, 0])).is_none());
+    assert!(
+        table
+            .reply(now, (&bytes(&[xid, 1, 0, 0, 0, 0])).into())
+            .is_none()
+    );
     assert!(table.is_empty() && table.next_timer().is_none());
 }
 
 #[test]
 fn every_refusal_reaches_the_caller() {
-    use oncrpc::proto::rpc_msg::AuthStat;
     for (reply, refusal) in [
         (&[0, 0, 0, 1][..], Refusal::ProgUnavail),
         (
@@ -128,7 +142,7 @@ fn every_refusal_reaches_the_caller() {
         let (mut table, now) = (CallTable::new(7), Instant::now());
         let (xid, _) = begin(&mut table, now, 25);
         let (other, _) = begin(&mut table, now, 25);
-        table.reply(now, &bytes(&[&[xid, 1][..], reply].concat()));
+        table.reply(now, (&bytes(&[&[xid, 1][..], reply].concat())).into());
         let Poll::Ready(Err(CallError::Refused(found))) = poll(&mut table, xid) else {
             panic!()
         };
@@ -142,7 +156,7 @@ fn every_refusal_reaches_the_caller() {
 fn on_a_stream_a_reply_that_cannot_be_read_ends_its_call() {
     let (mut table, now) = (CallTable::new(7), Instant::now());
     let (xid, _) = begin(&mut table, now, 25);
-    table.reply(now, &bytes(&[xid, 1, 0, 0]));
+    table.reply(now, (&bytes(&[xid, 1, 0, 0])).into());
     assert!(matches!(
         poll(&mut table, xid),
         Poll::Ready(Err(CallError::Decode(_)))
@@ -158,13 +172,95 @@ fn a_verifier_may_be_of_any_flavor_and_have_400_bytes_and_no_more() {
     for flavor in [0, 2, 99] {
         let (mut table, now) = (CallTable::new(7), Instant::now());
         let (xid, _) = begin(&mut table, now, 25);
-        table.reply(now, &reply(xid, flavor, 100));
+        table.reply(now, (&reply(xid, flavor, 100)).into());
         let body = poll(&mut table, xid);
         assert!(matches!(body, Poll::Ready(Ok(body)) if body == bytes(&[42])));
         let (xid, _) = begin(&mut table, now, 25);
-        table.reply(now, &reply(xid, flavor, 101));
+        table.reply(now, (&reply(xid, flavor, 101)).into());
         let error = poll(&mut table, xid);
         assert!(matches!(error, Poll::Ready(Err(CallError::Decode(_)))));
+    }
+}
+
+#[test]
+fn the_time_of_a_call_begins_with_its_start() {
+    let (mut table, now) = (CallTable::new(7), Instant::now());
+    let call = NewCall {
+        id: ID,
+        args: &Writer::new(),
+        auth: &(Arc::new(AuthNone) as _),
+        timeout: SECOND,
+        waiter: None,
+    };
+    let mut out = Writer::new();
+    let xids = [(); 3].map(|()| table.begin(&call, &mut out).unwrap());
+    assert_eq!((table.next_timer(), table.timer(xids[0])), (None, None));
+    assert!(table.next_due(now + SECOND * 100).is_none());
+    table.cancel(xids[1]);
+    table.start(&xids, now + SECOND * 100);
+    assert_eq!(table.next_timer(), Some(now + SECOND * 101));
+    // One whose time has not begun ends as well.
+    let unsent = table.begin(&call, &mut out).unwrap();
+    table.reply(now, (&bytes(&[unsent, 1, 0, 0, 0, 0])).into());
+    table.start(&[unsent], now);
+    assert!(poll(&mut table, unsent).is_ready());
+    for _ in 0..2 {
+        let due = table.next_due(now + SECOND * 101);
+        assert!(matches!(due, Some(Due::Expired(_))));
+    }
+    assert_eq!(table.next_timer(), None);
+}
+
+#[test]
+fn a_flavor_with_tokens_opens_the_reply_with_those_of_all_transmissions() {
+    let flavor = Arc::new(Counting::default());
+    let policy = Retransmit::fixed(SECOND);
+    let (table, now) = (CallTable::new(7), Instant::now());
+    let mut table = table.with_retransmit(policy);
+    let call = NewCall {
+        id: ID,
+        args: &Writer::new(),
+        auth: &(flavor.clone() as _),
+        timeout: SECOND * 25,
+        waiter: None,
+    };
+    let xid = table.begin(&call, &mut Writer::new()).unwrap();
+    table.start(&[xid], now);
+    for sent in 1..3 {
+        let due = table.next_due(now + SECOND * sent);
+        assert!(matches!(due, Some(Due::Resend(_))));
+    }
+    table.reply(now, (&bytes(&[xid, 1, 0, 99, 4, 1, 0, 42])).into());
+    let Poll::Ready(Ok(body)) = poll(&mut table, xid) else {
+        panic!()
+    };
+    assert_eq!(body, bytes(&[1, 2, 3, 99]));
+}
+
+/// Numbers its transmissions; the body of a reply becomes the tokens that it is opened with, and its verifier's flavor.
+#[derive(Debug, Default)]
+struct Counting(AtomicU64);
+
+impl ClientAuth for Counting {
+    fn seal(
+        &self,
+        _: u32,
+        _: ProcedureId,
+        args: &dyn Arguments,
+        w: &mut Writer,
+    ) -> Result<Option<Token>, CallError> {
+        args.write(w)?;
+        Ok(Some(Token(self.0.fetch_add(1, Ordering::Relaxed) + 1)))
+    }
+
+    fn open(&self, sent: &[Token], verifier: AuthRef<'_>, _: Bytes) -> Result<Bytes, AuthError> {
+        let tokens = sent.iter().map(|token| token.0 as u32);
+        let words: Vec<u32> = tokens.chain([verifier.flavor]).collect();
+        Ok(bytes(&words))
+    }
+
+    fn refresh(&self, _: AuthStat) -> Refresh {
+        Refresh::GiveUp
     }
 }
 
@@ -196,7 +292,7 @@ fn the_end_of_the_connection_ends_every_call_that_still_waits() {
     let (mut table, now) = (CallTable::new(7), Instant::now());
     let (answered, _) = begin(&mut table, now, 25);
     let (waiting, _) = begin(&mut table, now, 25);
-    table.reply(now, &bytes(&[answered, 1, 0, 0, 0, 0]));
+    table.reply(now, (&bytes(&[answered, 1, 0, 0, 0, 0])).into());
     let lost = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
     table.fail_all(&CallError::Disconnected(Arc::new(lost)));
     assert!(matches!(poll(&mut table, answered), Poll::Ready(Ok(_))));

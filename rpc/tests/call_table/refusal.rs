@@ -68,7 +68,7 @@ fn a_server_that_listens_again_is_not_given_up() {
     let (xid, _) = begin(&mut table, start, 25);
     table.refused(start, &bytes(&[xid]));
     let now = resend(&mut table);
-    table.reply(now, &bytes(&[xid, 1, 0, 0, 0, 0]));
+    table.reply(now, (&bytes(&[xid, 1, 0, 0, 0, 0])).into());
     assert!(matches!(poll(&mut table, xid), Poll::Ready(Ok(_))));
 }
 

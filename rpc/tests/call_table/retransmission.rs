@@ -21,7 +21,7 @@ fn exact(policy: Retransmit) -> CallTable {
 
 /// Brings the reply to call `xid`, and sees that the call ends with it.
 fn answer(table: &mut CallTable, now: Instant, xid: u32) {
-    table.reply(now, &bytes(&[xid, 1, 0, 0, 0, 0]));
+    table.reply(now, (&bytes(&[xid, 1, 0, 0, 0, 0])).into());
     assert!(matches!(poll(table, xid), Poll::Ready(Ok(_))));
 }
 
@@ -84,7 +84,7 @@ fn garbage_in_a_datagram_does_not_end_the_call_that_it_names() {
         &[xid, 0, 2],
         &[],
     ] {
-        assert!(table.reply(now, &bytes(other)).is_none());
+        assert!(table.reply(now, (&bytes(other)).into()).is_none());
         assert!(poll(&mut table, xid).is_pending());
         // Nor is it a reason to send it again.
         assert!(table.next_due(now).is_none());
@@ -150,7 +150,7 @@ fn a_reply_that_comes_twice_or_late_is_ignored() {
     let (xid, _) = begin(&mut table, now, 25);
     let reply = bytes(&[xid, 1, 0, 0, 0, 0]);
     answer(&mut table, now + MS, xid);
-    assert!(table.reply(now + SECOND * 14, &reply).is_none());
+    assert!(table.reply(now + SECOND * 14, (&reply).into()).is_none());
     // It taught nothing, either.
     assert_eq!(call(&mut table, now, MS), [MS * 100]);
     assert!(table.is_empty() && table.next_timer().is_none());

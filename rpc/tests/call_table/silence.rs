@@ -46,7 +46,7 @@ fn a_server_that_answers_anything_is_not_silent() {
     let (quick, _) = begin(&mut table, start, 25);
     begin(&mut table, start, 25);
     let reply = bytes(&[quick, 1, 0, 0, 0, 0]);
-    table.reply(start + Duration::from_millis(1), &reply);
+    table.reply(start + Duration::from_millis(1), (&reply).into());
     let expired = expire(&mut table).unwrap_or(start);
     assert!(!table.is_silent());
     // From then on it is.
@@ -54,7 +54,7 @@ fn a_server_that_answers_anything_is_not_silent() {
     let expired = expire(&mut table).unwrap_or(start);
     assert!(table.is_silent());
     // A reply that is too late is one.
-    table.reply(expired + SECOND, &reply);
+    table.reply(expired + SECOND, (&reply).into());
     assert!(!table.is_silent());
 }
 
