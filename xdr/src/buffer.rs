@@ -1,6 +1,7 @@
 //! Memory that is written from its start to its end, and then again.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// Bytes, of which the first ones are written.
 ///
@@ -36,23 +37,37 @@ impl Buffer {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
-    /// What is written.
+    /// The word that is written there, and how many bytes are written behind it, if it is written.
     #[inline]
-    pub(crate) fn written_mut(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(..self.len).unwrap_or_default()
+    pub(crate) fn word(&mut self, start: usize) -> Option<(&mut [u8; 4], usize)> {
+        let place = place(start, 4);
+        let behind = self.len.checked_sub(place.end)?;
+        let word = self.bytes.get_mut(place)?.first_chunk_mut()?;
+        Some((word, behind))
     }
 
     /// Has `fill` fill the next `len` bytes, all of them; they are few.
     #[inline]
     pub(crate) fn write(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) {
+        let place = place(self.len, len);
         loop {
-            if let Some(room) = self.free().get_mut(..len) {
-                fill(room);
-                // It cannot wrap: it is within the memory.
-                self.len = self.len.wrapping_add(len);
-                return;
+            if let Some(room) = self.bytes.get_mut(place.clone()) {
+                self.len = place.end;
+                return fill(room);
             }
             self.grow(len);
+        }
+    }
+
+    /// Writes bytes that may be many: nothing is zeroed for them where there is no room yet.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        let place = place(self.len, bytes.len());
+        match self.bytes.get_mut(place.clone()) {
+            Some(room) => {
+                self.len = place.end;
+                room.copy_from_slice(bytes);
+            }
+            None => self.extend(|buf| buf.extend_from_slice(bytes)),
         }
     }
 
@@ -62,12 +77,6 @@ impl Buffer {
         self.bytes.truncate(self.len);
         extend(&mut self.bytes);
         self.len = self.bytes.len();
-    }
-
-    /// What there is behind what is written.
-    #[inline]
-    fn free(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(self.len..).unwrap_or_default()
     }
 
     /// Makes the next `len` bytes, and zeros ahead of them.
@@ -106,6 +115,16 @@ impl Buffer {
         self.bytes.truncate(self.len);
         self.bytes
     }
+}
+
+/// So many bytes from there on, somewhere in memory.
+///
+/// No memory is longer than `isize::MAX` bytes, which is said so that the compiler knows that the sum does not wrap: it is one
+/// comparison then whether they are there.
+#[inline]
+const fn place(start: usize, len: usize) -> Range<usize> {
+    let start = start & isize::MAX.cast_unsigned();
+    start..start.wrapping_add(len)
 }
 
 /// Bytes that are zeroed ahead of those that are needed, and as many as are few.

@@ -187,15 +187,12 @@ impl Writer {
     #[inline]
     #[expect(
         clippy::expect_used,
-        clippy::indexing_slicing,
         reason = "whoever asks has written the placeholder; to go on without would send a message that says nothing"
     )]
     pub fn placeholder(&mut self, mark: Mark) -> (&mut [u8; 4], usize) {
         let chained = self.chained_since(mark);
-        let (word, behind) = self.buf.written_mut()[mark.buf..]
-            .split_first_chunk_mut()
-            .expect("a placeholder was written");
-        (word, behind.len().saturating_add(chained))
+        let (word, behind) = self.buf.word(mark.buf).expect("a placeholder was written");
+        (word, behind.saturating_add(chained))
     }
 
     /// What was written, if nothing is chained in: one slice, as it mostly is.
@@ -258,7 +255,7 @@ impl Writer {
     #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
         if bytes.len() > AHEAD {
-            return self.extend(|buf| buf.extend_from_slice(bytes));
+            return self.buf.append(bytes);
         }
         self.write(bytes.len(), |room| room.copy_from_slice(bytes));
     }
