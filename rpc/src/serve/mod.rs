@@ -6,6 +6,8 @@ pub mod context;
 pub mod duplicates;
 pub mod handler;
 pub mod ladder;
+#[doc(hidden)]
+pub mod method;
 pub mod reply;
 pub mod reverse;
 pub mod service;

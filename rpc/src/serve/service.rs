@@ -211,25 +211,25 @@ macro_rules! service {
         $crate::service($program, $version, $procedure::ALL, $server, |server| {
             // A counter of its own: no call touches one of all cores.
             let server = ::std::sync::Arc::new(server);
-            $(let mut $method = $crate::Handler::new(
-                $procedure::$type,
-                &server,
-                #[allow(unused_parens)]
-                |lent, ($($arg),*)| async move {
-                    let outcome = $trait::$method(&***lent.server(), lent.context(), $($arg),*).await;
-                    (lent, outcome)
-                },
-            );)*
+            $(let mut $method =
+                $crate::serve::method::handler::<_, _, _, ($($crate::service!(@type $arg),)*)>(
+                    $procedure::$type,
+                    &server,
+                    $trait::$method,
+                );)*
             ::std::boxed::Box::new(
                 move |call: &$crate::Call<'_>, reply: &mut $crate::Reply<'_>| {
                     match call.procedure() {
-                        $($number => $method.call(call, reply),)*
+                        $($number => $method(call, reply),)*
                         _ => reply.proc_unavail(),
                     }
                 },
             )
         })
     };
+
+    // The type that the method gives an argument.
+    (@type $arg:ident) => { _ };
 }
 
 struct Generated<S> {
