@@ -105,10 +105,11 @@ pub const HAZARDS: &[Hazard] = &[
         name: "zeros_inside",
         guards: Guard {
             file: "xdr/src/reader.rs",
-            code: "self.opaque(max).map(XdrString::from)",
-            mutant: "let bytes = self.opaque(max)?;
-        let bad = bytes.contains(&0).then(|| self.error(DecodeFault::BadPadding));
-        bad.map_or(Ok(XdrString::from(bytes)), Err)",
+            code: "match XdrString::in_place(bytes) {",
+            mutant: "if bytes.contains(&0) {
+            return Err(self.error(DecodeFault::BadPadding));
+        }
+        match XdrString::in_place(bytes) {",
         },
         make: Make::Field(|shape, at| with_data(shape, at, |data| data[0] = 0)),
     },
@@ -116,10 +117,11 @@ pub const HAZARDS: &[Hazard] = &[
         name: "control_characters",
         guards: Guard {
             file: "xdr/src/reader.rs",
-            code: "self.opaque(max).map(XdrString::from)",
-            mutant: "let bytes = self.opaque(max)?;
-        let bad = bytes.contains(&0x1b).then(|| self.error(DecodeFault::BadPadding));
-        bad.map_or(Ok(XdrString::from(bytes)), Err)",
+            code: "match XdrString::in_place(bytes) {",
+            mutant: "if bytes.contains(&0x1b) {
+            return Err(self.error(DecodeFault::BadPadding));
+        }
+        match XdrString::in_place(bytes) {",
         },
         make: Make::Field(|shape, at| with_data(shape, at, |data| data.fill(0x1b))),
     },
@@ -127,10 +129,11 @@ pub const HAZARDS: &[Hazard] = &[
         name: "no_utf8",
         guards: Guard {
             file: "xdr/src/reader.rs",
-            code: "self.opaque(max).map(XdrString::from)",
-            mutant: "let bytes = self.opaque(max)?;
-        let bad = core::str::from_utf8(&bytes).err();
-        bad.map_or(Ok(XdrString::from(bytes)), |_| Err(self.error(DecodeFault::BadPadding)))",
+            code: "match XdrString::in_place(bytes) {",
+            mutant: "if core::str::from_utf8(bytes).is_err() {
+            return Err(self.error(DecodeFault::BadPadding));
+        }
+        match XdrString::in_place(bytes) {",
         },
         make: Make::Field(|shape, at| with_data(shape, at, |data| data.fill(0xff))),
     },
