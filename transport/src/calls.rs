@@ -13,7 +13,7 @@ use oncrpc::call::carrier::Arguments;
 use oncrpc::call::table::{Due, Ended, NewCall, Refused};
 use oncrpc::message::Message;
 use oncrpc::{CallError, CallTable, Framing, ProcedureId, record};
-use oncrpc_xdr::Writer;
+use oncrpc_xdr::{Mark, Writer};
 use tokio::sync::Notify;
 
 use crate::Link;
@@ -392,27 +392,24 @@ impl State {
             self.queue.push(Writer::new());
         }
         let last = self.queue.len() - 1;
-        let queue = &mut self.queue[last];
-        let start = queue.mark();
+        let mut draft = Draft::of(&mut self.queue[last]);
         if framing == Framing::Record {
-            record::begin(queue);
+            record::begin(draft.queue);
         }
-        let xid = match write(&mut self.table, queue) {
-            Ok(xid) => xid,
-            Err(error) => {
-                queue.truncate(start);
-                return Err(error);
+        let xid = write(&mut self.table, draft.queue)?;
+        let (fits, allowed) = match framing {
+            Framing::Record => {
+                let finished = record::finish(draft.queue, draft.start);
+                (finished.is_ok(), i32::MAX as usize)
             }
+            Framing::Datagram { max } => (draft.queue.len() <= max, max),
         };
-        let allowed = match framing {
-            Framing::Record if record::finish(queue, start).is_ok() => return Ok(xid),
-            Framing::Record => i32::MAX as usize,
-            Framing::Datagram { max } if queue.len() <= max => return Ok(xid),
-            Framing::Datagram { max } => max,
-        };
-        let len = queue.len_since(start);
-        queue.truncate(start);
+        if fits {
+            draft.is_whole = true;
+            return Ok(xid);
+        }
         self.table.cancel(xid);
+        let len = draft.queue.len_since(draft.start);
         Err(CallError::TooLarge { len, allowed })
     }
 
@@ -427,6 +424,35 @@ impl State {
 
     fn is_queue_empty(&self) -> bool {
         self.queue.iter().all(Writer::is_empty)
+    }
+}
+
+/// A message that is being written in the queue: it is taken back unless it becomes whole, even if arguments panic that are
+/// encoded, because others write behind it.
+struct Draft<'a> {
+    queue: &'a mut Writer,
+    start: Mark,
+    is_whole: bool,
+}
+
+impl<'a> Draft<'a> {
+    fn of(queue: &'a mut Writer) -> Self {
+        let start = queue.mark();
+        let is_whole = false;
+        Self {
+            queue,
+            start,
+            is_whole,
+        }
+    }
+}
+
+impl Drop for Draft<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.is_whole {
+            self.queue.truncate(self.start);
+        }
     }
 }
 

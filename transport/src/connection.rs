@@ -131,9 +131,11 @@ impl Connection {
         self.calls().ended().await;
     }
 
-    /// Makes a call that is given `timeout`, in the name of `auth` if there is one. If it fails, it says when its time is up
-    /// (one that waited for its place says of the rest of its time that it was all: see [`CallError::in_all`]),
-    /// for who tries again: for a call that is answered nobody looks at the clock but the driver, once for many.
+    /// Makes a call that is given `timeout`, in the name of `auth` if there is one.
+    ///
+    /// For a call that is answered nobody looks at the clock but the driver, once for many; so one that fails says when its time
+    /// is up, for who tries again. One that had to wait for its place takes the rest of its time for all of it, which
+    /// [`CallError::in_all`] mends.
     pub fn carry_within<'a, A: Arguments>(
         &'a self,
         timeout: Duration,

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use oncrpc::call::carrier::{Arguments, Carrier};
 use oncrpc::netid::Netid;
 use oncrpc::peer::Peer;
 use oncrpc::{
@@ -18,7 +19,7 @@ use oncrpc_transport::stream::ByteStream;
 use oncrpc_transport::{
     Arrived, Connection, Driver, LadderPool, Limits, Link, Stop, StreamLink, socket,
 };
-use oncrpc_xdr::Writer;
+use oncrpc_xdr::{EncodeError, Writer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf, duplex, join, sink};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -118,6 +119,36 @@ async fn a_call_that_is_out_of_time_leaves_the_connection_to_the_next() {
         (error.to_string().as_str(), begun.elapsed().as_secs()),
         ("no reply within 25s (1 transmissions)", 25)
     );
+    let args = Bytes::from_static(b"next");
+    assert_eq!(echo(&connection, args.clone()).await.unwrap(), args);
+}
+
+/// Arguments of which a part is written before they panic.
+struct Broken;
+
+impl Arguments for Broken {
+    fn write(&self, w: &mut Writer) -> Result<(), EncodeError> {
+        w.u32(7);
+        panic!("broken");
+    }
+}
+
+#[tokio::test]
+async fn arguments_that_panic_leave_no_part_of_a_message_behind() {
+    let (ours, theirs) = duplex(1 << 16);
+    let (_stop, _server) = serve(theirs, nobody(), Limits::SERVER);
+    let (connection, driver) = connect(ours);
+    tokio::spawn(driver.run());
+    let broken = connection.clone();
+    let call = async move { broken.carry(ECHO, &Broken, &CallOptions::default()).await };
+    assert!(tokio::spawn(call).await.unwrap_err().is_panic());
+    let broken = connection.clone();
+    let sent = async move {
+        broken
+            .carry_one_way(ECHO, &Broken, &CallOptions::default())
+            .await
+    };
+    assert!(tokio::spawn(sent).await.unwrap_err().is_panic());
     let args = Bytes::from_static(b"next");
     assert_eq!(echo(&connection, args.clone()).await.unwrap(), args);
 }
