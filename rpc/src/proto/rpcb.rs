@@ -424,66 +424,78 @@ pub mod rpcbprog {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// Registers a program at an address of a transport. FALSE if it is registered there already,
             /// or if the caller may not do so.
             ///
             /// `bool RPCBPROC_SET(rpcb) = 1;`
-            pub async fn set(&self, arg: &Rpcb) -> Result<bool, CallError> {
-                self.call::<procedure::Set>(arg).await
+            pub fn set(&self, arg: &Rpcb) -> impl Future<Output = Result<bool, CallError>> {
+                self.call::<procedure::Set>(arg)
             }
 
             /// Removes a program from one transport, or from all if `r_netid` is empty.
             ///
             /// `bool RPCBPROC_UNSET(rpcb) = 2;`
-            pub async fn unset(&self, arg: &Rpcb) -> Result<bool, CallError> {
-                self.call::<procedure::Unset>(arg).await
+            pub fn unset(&self, arg: &Rpcb) -> impl Future<Output = Result<bool, CallError>> {
+                self.call::<procedure::Unset>(arg)
             }
 
             /// The universal address of a program on the transport that is used for asking, or "".
             ///
             /// `string RPCBPROC_GETADDR(rpcb) = 3;`
-            pub async fn getaddr(&self, arg: &Rpcb) -> Result<XdrString, CallError> {
-                self.call::<procedure::Getaddr>(arg).await
+            pub fn getaddr(
+                &self,
+                arg: &Rpcb,
+            ) -> impl Future<Output = Result<XdrString, CallError>> {
+                self.call::<procedure::Getaddr>(arg)
             }
 
             /// All programs that are registered.
             ///
             /// `rpcblist_ptr RPCBPROC_DUMP(void) = 4;`
-            pub async fn dump(&self) -> Result<RpcblistPtr, CallError> {
-                self.call::<procedure::Dump>(&()).await
+            pub fn dump(&self) -> impl Future<Output = Result<RpcblistPtr, CallError>> {
+                self.call::<procedure::Dump>(&())
             }
 
             /// Calls a procedure of a program on this machine without knowing its address; answers only if
             /// the procedure succeeds. UDP only.
             ///
             /// `rpcb_rmtcallres RPCBPROC_CALLIT(rpcb_rmtcallargs) = 5;`
-            pub async fn callit(&self, arg: &RpcbRmtcallargs) -> Result<RpcbRmtcallres, CallError> {
-                self.call::<procedure::Callit>(arg).await
+            pub fn callit(
+                &self,
+                arg: &RpcbRmtcallargs,
+            ) -> impl Future<Output = Result<RpcbRmtcallres, CallError>> {
+                self.call::<procedure::Callit>(arg)
             }
 
             /// The time of this machine, in seconds since 1970.
             ///
             /// `unsigned int RPCBPROC_GETTIME(void) = 6;`
-            pub async fn gettime(&self) -> Result<u32, CallError> {
-                self.call::<procedure::Gettime>(&()).await
+            pub fn gettime(&self) -> impl Future<Output = Result<u32, CallError>> {
+                self.call::<procedure::Gettime>(&())
             }
 
             /// A universal address as the transport that is used for asking has it.
             ///
             /// `netbuf RPCBPROC_UADDR2TADDR(string) = 7;`
-            pub async fn uaddr2taddr(&self, arg: &XdrString) -> Result<Netbuf, CallError> {
-                self.call::<procedure::Uaddr2taddr>(arg).await
+            pub fn uaddr2taddr(
+                &self,
+                arg: &XdrString,
+            ) -> impl Future<Output = Result<Netbuf, CallError>> {
+                self.call::<procedure::Uaddr2taddr>(arg)
             }
 
             /// An address of the transport that is used for asking, in its universal form.
             ///
             /// `string RPCBPROC_TADDR2UADDR(netbuf) = 8;`
-            pub async fn taddr2uaddr(&self, arg: &Netbuf) -> Result<XdrString, CallError> {
-                self.call::<procedure::Taddr2uaddr>(arg).await
+            pub fn taddr2uaddr(
+                &self,
+                arg: &Netbuf,
+            ) -> impl Future<Output = Result<XdrString, CallError>> {
+                self.call::<procedure::Taddr2uaddr>(arg)
             }
         }
 
@@ -668,96 +680,114 @@ pub mod rpcbprog {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// As in version 3.
             ///
             /// `bool RPCBPROC_SET(rpcb) = 1;`
-            pub async fn set(&self, arg: &Rpcb) -> Result<bool, CallError> {
-                self.call::<procedure::Set>(arg).await
+            pub fn set(&self, arg: &Rpcb) -> impl Future<Output = Result<bool, CallError>> {
+                self.call::<procedure::Set>(arg)
             }
 
             /// As in version 3.
             ///
             /// `bool RPCBPROC_UNSET(rpcb) = 2;`
-            pub async fn unset(&self, arg: &Rpcb) -> Result<bool, CallError> {
-                self.call::<procedure::Unset>(arg).await
+            pub fn unset(&self, arg: &Rpcb) -> impl Future<Output = Result<bool, CallError>> {
+                self.call::<procedure::Unset>(arg)
             }
 
             /// As in version 3: any version of the program will do if the one that is asked for is not
             /// registered.
             ///
             /// `string RPCBPROC_GETADDR(rpcb) = 3;`
-            pub async fn getaddr(&self, arg: &Rpcb) -> Result<XdrString, CallError> {
-                self.call::<procedure::Getaddr>(arg).await
+            pub fn getaddr(
+                &self,
+                arg: &Rpcb,
+            ) -> impl Future<Output = Result<XdrString, CallError>> {
+                self.call::<procedure::Getaddr>(arg)
             }
 
             /// As in version 3.
             ///
             /// `rpcblist_ptr RPCBPROC_DUMP(void) = 4;`
-            pub async fn dump(&self) -> Result<RpcblistPtr, CallError> {
-                self.call::<procedure::Dump>(&()).await
+            pub fn dump(&self) -> impl Future<Output = Result<RpcblistPtr, CallError>> {
+                self.call::<procedure::Dump>(&())
             }
 
             /// What is CALLIT in version 3: made for calling all machines of a network at once.
             ///
             /// `rpcb_rmtcallres RPCBPROC_BCAST(rpcb_rmtcallargs) = RPCBPROC_CALLIT;`
-            pub async fn bcast(&self, arg: &RpcbRmtcallargs) -> Result<RpcbRmtcallres, CallError> {
-                self.call::<procedure::Bcast>(arg).await
+            pub fn bcast(
+                &self,
+                arg: &RpcbRmtcallargs,
+            ) -> impl Future<Output = Result<RpcbRmtcallres, CallError>> {
+                self.call::<procedure::Bcast>(arg)
             }
 
             /// As in version 3.
             ///
             /// `unsigned int RPCBPROC_GETTIME(void) = 6;`
-            pub async fn gettime(&self) -> Result<u32, CallError> {
-                self.call::<procedure::Gettime>(&()).await
+            pub fn gettime(&self) -> impl Future<Output = Result<u32, CallError>> {
+                self.call::<procedure::Gettime>(&())
             }
 
             /// As in version 3.
             ///
             /// `netbuf RPCBPROC_UADDR2TADDR(string) = 7;`
-            pub async fn uaddr2taddr(&self, arg: &XdrString) -> Result<Netbuf, CallError> {
-                self.call::<procedure::Uaddr2taddr>(arg).await
+            pub fn uaddr2taddr(
+                &self,
+                arg: &XdrString,
+            ) -> impl Future<Output = Result<Netbuf, CallError>> {
+                self.call::<procedure::Uaddr2taddr>(arg)
             }
 
             /// As in version 3.
             ///
             /// `string RPCBPROC_TADDR2UADDR(netbuf) = 8;`
-            pub async fn taddr2uaddr(&self, arg: &Netbuf) -> Result<XdrString, CallError> {
-                self.call::<procedure::Taddr2uaddr>(arg).await
+            pub fn taddr2uaddr(
+                &self,
+                arg: &Netbuf,
+            ) -> impl Future<Output = Result<XdrString, CallError>> {
+                self.call::<procedure::Taddr2uaddr>(arg)
             }
 
             /// As GETADDR, but for the version that is asked for and no other.
             ///
             /// `string RPCBPROC_GETVERSADDR(rpcb) = 9;`
-            pub async fn getversaddr(&self, arg: &Rpcb) -> Result<XdrString, CallError> {
-                self.call::<procedure::Getversaddr>(arg).await
+            pub fn getversaddr(
+                &self,
+                arg: &Rpcb,
+            ) -> impl Future<Output = Result<XdrString, CallError>> {
+                self.call::<procedure::Getversaddr>(arg)
             }
 
             /// As BCAST, but failures are answered too; made for one machine.
             ///
             /// `rpcb_rmtcallres RPCBPROC_INDIRECT(rpcb_rmtcallargs) = 10;`
-            pub async fn indirect(
+            pub fn indirect(
                 &self,
                 arg: &RpcbRmtcallargs,
-            ) -> Result<RpcbRmtcallres, CallError> {
-                self.call::<procedure::Indirect>(arg).await
+            ) -> impl Future<Output = Result<RpcbRmtcallres, CallError>> {
+                self.call::<procedure::Indirect>(arg)
             }
 
             /// All addresses of a program on the transports of the family that is used for asking.
             ///
             /// `rpcb_entry_list_ptr RPCBPROC_GETADDRLIST(rpcb) = 11;`
-            pub async fn getaddrlist(&self, arg: &Rpcb) -> Result<RpcbEntryListPtr, CallError> {
-                self.call::<procedure::Getaddrlist>(arg).await
+            pub fn getaddrlist(
+                &self,
+                arg: &Rpcb,
+            ) -> impl Future<Output = Result<RpcbEntryListPtr, CallError>> {
+                self.call::<procedure::Getaddrlist>(arg)
             }
 
             /// How often each procedure of each version was called.
             ///
             /// `rpcb_stat_byvers RPCBPROC_GETSTAT(void) = 12;`
-            pub async fn getstat(&self) -> Result<RpcbStatByvers, CallError> {
-                self.call::<procedure::Getstat>(&()).await
+            pub fn getstat(&self) -> impl Future<Output = Result<RpcbStatByvers, CallError>> {
+                self.call::<procedure::Getstat>(&())
             }
         }
 

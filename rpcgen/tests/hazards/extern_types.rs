@@ -80,16 +80,16 @@ pub mod external {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `outside ECHO(outside) = 1;`
-            pub async fn echo(
+            pub fn echo(
                 &self,
                 arg: &crate::outside::Outside,
-            ) -> Result<crate::outside::Outside, CallError> {
-                self.call::<procedure::Echo>(arg).await
+            ) -> impl Future<Output = Result<crate::outside::Outside, CallError>> {
+                self.call::<procedure::Echo>(arg)
             }
         }
 

@@ -56,18 +56,18 @@ pub mod arguments {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `void NONE(void) = 1;`
-            pub async fn none(&self) -> Result<(), CallError> {
-                self.call::<procedure::None>(&()).await
+            pub fn none(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::None>(&())
             }
 
             /// `void EMPTY() = 2;`
-            pub async fn empty(&self) -> Result<(), CallError> {
-                self.call::<procedure::Empty>(&()).await
+            pub fn empty(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Empty>(&())
             }
 
             /// `void ONE(int) = 3;`

@@ -40,23 +40,23 @@ pub mod holes {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `void MIDDLE(void) = 7;`
-            pub async fn middle(&self) -> Result<(), CallError> {
-                self.call::<procedure::Middle>(&()).await
+            pub fn middle(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Middle>(&())
             }
 
             /// `void LAST(void) = 100;`
-            pub async fn last(&self) -> Result<(), CallError> {
-                self.call::<procedure::Last>(&()).await
+            pub fn last(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Last>(&())
             }
 
             /// `void LARGEST(void) = 4294967295;`
-            pub async fn largest(&self) -> Result<(), CallError> {
-                self.call::<procedure::Largest>(&()).await
+            pub fn largest(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Largest>(&())
             }
         }
 

@@ -63,13 +63,13 @@ pub mod prog {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `prog GET(v1) = 1;`
-            pub async fn get(&self, arg: &V1) -> Result<Prog, CallError> {
-                self.call::<procedure::Get>(arg).await
+            pub fn get(&self, arg: &V1) -> impl Future<Output = Result<Prog, CallError>> {
+                self.call::<procedure::Get>(arg)
             }
 
             /// `get get(get) = 2;`
@@ -156,18 +156,18 @@ pub mod prog {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `prog Get(v1) = 1;`
-            pub async fn get(&self, arg: &V1) -> Result<Prog, CallError> {
-                self.call::<procedure::Get>(arg).await
+            pub fn get(&self, arg: &V1) -> impl Future<Output = Result<Prog, CallError>> {
+                self.call::<procedure::Get>(arg)
             }
 
             /// `prog GET(v1) = 2;`
-            pub async fn get2(&self, arg: &V1) -> Result<Prog, CallError> {
-                self.call::<procedure::Get2>(arg).await
+            pub fn get2(&self, arg: &V1) -> impl Future<Output = Result<Prog, CallError>> {
+                self.call::<procedure::Get2>(arg)
             }
         }
 

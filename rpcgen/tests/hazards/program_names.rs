@@ -53,88 +53,88 @@ pub mod client {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `void NEW(void) = 1;`
-            pub async fn new2(&self) -> Result<(), CallError> {
-                self.call::<procedure::New>(&()).await
+            pub fn new2(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::New>(&())
             }
 
             /// `void CALL(void) = 2;`
-            pub async fn call2(&self) -> Result<(), CallError> {
-                self.call::<procedure::Call>(&()).await
+            pub fn call2(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Call>(&())
             }
 
             /// `void CALLER(void) = 3;`
-            pub async fn caller(&self) -> Result<(), CallError> {
-                self.call::<procedure::Caller>(&()).await
+            pub fn caller(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Caller>(&())
             }
 
             /// `void CLIENT(void) = 4;`
-            pub async fn client(&self) -> Result<(), CallError> {
-                self.call::<procedure::Client>(&()).await
+            pub fn client(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Client>(&())
             }
 
             /// `void SERVER(void) = 5;`
-            pub async fn server(&self) -> Result<(), CallError> {
-                self.call::<procedure::Server>(&()).await
+            pub fn server(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Server>(&())
             }
 
             /// `void TYPE(void) = 6;`
-            pub async fn r#type(&self) -> Result<(), CallError> {
-                self.call::<procedure::Type>(&()).await
+            pub fn r#type(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Type>(&())
             }
 
             /// `void SELF(void) = 7;`
-            pub async fn self_(&self) -> Result<(), CallError> {
-                self.call::<procedure::Self_>(&()).await
+            pub fn self_(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Self_>(&())
             }
 
             /// `void await(void) = 8;`
-            pub async fn r#await(&self) -> Result<(), CallError> {
-                self.call::<procedure::Await>(&()).await
+            pub fn r#await(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Await>(&())
             }
 
             /// `void Clone(void) = 9;`
-            pub async fn clone(&self) -> Result<(), CallError> {
-                self.call::<procedure::Clone>(&()).await
+            pub fn clone(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Clone>(&())
             }
 
             /// `void INTO_SERVICE(void) = 10;`
-            pub async fn into_service(&self) -> Result<(), CallError> {
-                self.call::<procedure::IntoService>(&()).await
+            pub fn into_service(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::IntoService>(&())
             }
 
             /// `void WITH_OPTIONS(void) = 11;`
-            pub async fn with_options2(&self) -> Result<(), CallError> {
-                self.call::<procedure::WithOptions>(&()).await
+            pub fn with_options2(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::WithOptions>(&())
             }
 
             /// `void _LEADING(void) = 12;`
-            pub async fn leading(&self) -> Result<(), CallError> {
-                self.call::<procedure::Leading>(&()).await
+            pub fn leading(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Leading>(&())
             }
 
             /// `void PROCEDURE(void) = 13;`
-            pub async fn procedure(&self) -> Result<(), CallError> {
-                self.call::<procedure::Procedure>(&()).await
+            pub fn procedure(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Procedure>(&())
             }
 
             /// `void VERSION(void) = 14;`
-            pub async fn version(&self) -> Result<(), CallError> {
-                self.call::<procedure::Version>(&()).await
+            pub fn version(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Version>(&())
             }
 
             /// `void ID(void) = 15;`
-            pub async fn id(&self) -> Result<(), CallError> {
-                self.call::<procedure::Id>(&()).await
+            pub fn id(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Id>(&())
             }
 
             /// `void OPEN(void) = 16;`
-            pub async fn open(&self) -> Result<(), CallError> {
-                self.call::<procedure::Open>(&()).await
+            pub fn open(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Open>(&())
             }
         }
 

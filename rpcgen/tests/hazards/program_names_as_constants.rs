@@ -47,13 +47,13 @@ pub mod named {
 
         impl<C: Caller> Client<C> {
             /// `void NOTHING(void) = 0;`
-            pub async fn nothing(&self) -> Result<(), CallError> {
-                self.call::<procedure::Nothing>(&()).await
+            pub fn nothing(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Nothing>(&())
             }
 
             /// `void CALL(void) = 5;`
-            pub async fn call2(&self) -> Result<(), CallError> {
-                self.call::<procedure::Call>(&()).await
+            pub fn call2(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Call>(&())
             }
         }
 

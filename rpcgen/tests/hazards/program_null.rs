@@ -38,13 +38,13 @@ pub mod nulls {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `void OTHER(void) = 1;`
-            pub async fn other(&self) -> Result<(), CallError> {
-                self.call::<procedure::Other>(&()).await
+            pub fn other(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Other>(&())
             }
         }
 
@@ -104,8 +104,8 @@ pub mod nulls {
 
         impl<C: Caller> Client<C> {
             /// `void NULL(void) = 0;`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
         }
 
@@ -157,13 +157,13 @@ pub mod nulls {
 
         impl<C: Caller> Client<C> {
             /// `void PING(void) = 0;`
-            pub async fn ping(&self) -> Result<(), CallError> {
-                self.call::<procedure::Ping>(&()).await
+            pub fn ping(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Ping>(&())
             }
 
             /// `void NULL(void) = 1;`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
         }
 

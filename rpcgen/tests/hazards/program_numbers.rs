@@ -38,23 +38,23 @@ pub mod numbered {
 
         impl<C: Caller> Client<C> {
             /// `void ZERO(void) = NOTHING;`
-            pub async fn zero(&self) -> Result<(), CallError> {
-                self.call::<procedure::Zero>(&()).await
+            pub fn zero(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Zero>(&())
             }
 
             /// `void NAMED(void) = LATER;`
-            pub async fn named(&self) -> Result<(), CallError> {
-                self.call::<procedure::Named>(&()).await
+            pub fn named(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Named>(&())
             }
 
             /// `void SUM(void) = LATER + 1;`
-            pub async fn sum(&self) -> Result<(), CallError> {
-                self.call::<procedure::Sum>(&()).await
+            pub fn sum(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Sum>(&())
             }
 
             /// `void HEX(void) = 0x1f;`
-            pub async fn hex(&self) -> Result<(), CallError> {
-                self.call::<procedure::Hex>(&()).await
+            pub fn hex(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Hex>(&())
             }
         }
 

@@ -51,13 +51,13 @@ pub mod pointers {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `void ONE(point *) = 1;`
-            pub async fn one(&self, arg: &Option<Point>) -> Result<(), CallError> {
-                self.call::<procedure::One>(arg).await
+            pub fn one(&self, arg: &Option<Point>) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::One>(arg)
             }
 
             /// `void TWO(point *, int *) = 2;`

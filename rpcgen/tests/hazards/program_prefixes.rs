@@ -38,13 +38,13 @@ pub mod greeter_program {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `void GREETER_GREET(void) = 1;`
-            pub async fn greet(&self) -> Result<(), CallError> {
-                self.call::<procedure::Greet>(&()).await
+            pub fn greet(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Greet>(&())
             }
         }
 
@@ -108,18 +108,18 @@ pub mod greeter_program {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `void GREETER_GREET(void) = 1;`
-            pub async fn greet(&self) -> Result<(), CallError> {
-                self.call::<procedure::Greet>(&()).await
+            pub fn greet(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Greet>(&())
             }
 
             /// `void GREETER_PART(void) = 2;`
-            pub async fn part(&self) -> Result<(), CallError> {
-                self.call::<procedure::Part>(&()).await
+            pub fn part(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Part>(&())
             }
         }
 
@@ -189,13 +189,13 @@ pub mod greeter_program {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `void GREETER_NULL(void) = 7;`
-            pub async fn greeter_null(&self) -> Result<(), CallError> {
-                self.call::<procedure::GreeterNull>(&()).await
+            pub fn greeter_null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::GreeterNull>(&())
             }
         }
 
@@ -261,13 +261,13 @@ pub mod greeter_program {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `void GREETERS_GREET(void) = 1;`
-            pub async fn greeters_greet(&self) -> Result<(), CallError> {
-                self.call::<procedure::GreetersGreet>(&()).await
+            pub fn greeters_greet(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::GreetersGreet>(&())
             }
         }
 
@@ -333,13 +333,13 @@ pub mod greeter_program {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `void GREETER_2(void) = 1;`
-            pub async fn greeter_2(&self) -> Result<(), CallError> {
-                self.call::<procedure::Greeter2>(&()).await
+            pub fn greeter_2(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Greeter2>(&())
             }
         }
 
@@ -406,18 +406,18 @@ pub mod greeter_program {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `void A_GUEST(void) = 1;`
-            pub async fn a_guest(&self) -> Result<(), CallError> {
-                self.call::<procedure::AGuest>(&()).await
+            pub fn a_guest(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::AGuest>(&())
             }
 
             /// `void AN_EVENING(void) = 2;`
-            pub async fn an_evening(&self) -> Result<(), CallError> {
-                self.call::<procedure::AnEvening>(&()).await
+            pub fn an_evening(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::AnEvening>(&())
             }
         }
 

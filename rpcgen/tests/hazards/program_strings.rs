@@ -44,23 +44,26 @@ pub mod strings {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `string ECHO(string) = 1;`
-            pub async fn echo(&self, arg: &XdrString) -> Result<XdrString, CallError> {
-                self.call::<procedure::Echo>(arg).await
+            pub fn echo(
+                &self,
+                arg: &XdrString,
+            ) -> impl Future<Output = Result<XdrString, CallError>> {
+                self.call::<procedure::Echo>(arg)
             }
 
             /// `void BOUNDED(string<8>) = 2;`
-            pub async fn bounded(&self, arg: &XdrString) -> Result<(), CallError> {
-                self.call::<procedure::Bounded>(arg).await
+            pub fn bounded(&self, arg: &XdrString) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Bounded>(arg)
             }
 
             /// `void NAMED(string name<8>) = 3;`
-            pub async fn named(&self, name: &XdrString) -> Result<(), CallError> {
-                self.call::<procedure::Named>(name).await
+            pub fn named(&self, name: &XdrString) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Named>(name)
             }
 
             /// `int SEVERAL(string, string<8>) = 4;`

@@ -72,33 +72,39 @@ pub mod typedefs {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `data DATA(data) = 1;`
-            pub async fn data(&self, arg: &Data) -> Result<Data, CallError> {
-                self.call::<procedure::Data>(arg).await
+            pub fn data(&self, arg: &Data) -> impl Future<Output = Result<Data, CallError>> {
+                self.call::<procedure::Data>(arg)
             }
 
             /// `handle HANDLE(handle) = 2;`
-            pub async fn handle(&self, arg: &Handle) -> Result<Handle, CallError> {
-                self.call::<procedure::Handle>(arg).await
+            pub fn handle(&self, arg: &Handle) -> impl Future<Output = Result<Handle, CallError>> {
+                self.call::<procedure::Handle>(arg)
             }
 
             /// `name NAME(name) = 3;`
-            pub async fn name(&self, arg: &Name) -> Result<Name, CallError> {
-                self.call::<procedure::Name>(arg).await
+            pub fn name(&self, arg: &Name) -> impl Future<Output = Result<Name, CallError>> {
+                self.call::<procedure::Name>(arg)
             }
 
             /// `numbers NUMBERS(numbers) = 4;`
-            pub async fn numbers(&self, arg: &Numbers) -> Result<Numbers, CallError> {
-                self.call::<procedure::Numbers>(arg).await
+            pub fn numbers(
+                &self,
+                arg: &Numbers,
+            ) -> impl Future<Output = Result<Numbers, CallError>> {
+                self.call::<procedure::Numbers>(arg)
             }
 
             /// `perhaps PERHAPS(perhaps) = 5;`
-            pub async fn perhaps(&self, arg: &Perhaps) -> Result<Perhaps, CallError> {
-                self.call::<procedure::Perhaps>(arg).await
+            pub fn perhaps(
+                &self,
+                arg: &Perhaps,
+            ) -> impl Future<Output = Result<Perhaps, CallError>> {
+                self.call::<procedure::Perhaps>(arg)
             }
 
             /// `answer ANSWER(answer) = 6;`

@@ -84,13 +84,13 @@ pub mod pictures {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub async fn null(&self) -> Result<(), CallError> {
-                self.call::<procedure::Null>(&()).await
+            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
+                self.call::<procedure::Null>(&())
             }
 
             /// `picture SHOW(point) = 1;`
-            pub async fn show(&self, arg: &Point) -> Result<Picture, CallError> {
-                self.call::<procedure::Show>(arg).await
+            pub fn show(&self, arg: &Point) -> impl Future<Output = Result<Picture, CallError>> {
+                self.call::<procedure::Show>(arg)
             }
         }
 
