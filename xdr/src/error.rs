@@ -254,7 +254,7 @@ macro_rules! impl_at {
         impl<T> At for Result<T, $error> {
             #[inline]
             fn at(self, name: &'static str) -> Self {
-                self.map_err(|error| error.inside(name))
+                self.map_err(|error| error.within(Segment::Field(name)))
             }
 
             #[inline]
@@ -265,12 +265,12 @@ macro_rules! impl_at {
         }
 
         impl $error {
-            /// The same, of a value that is inside the field `name`: what [`At::at`] does, for the macros, with less
-            /// to be compiled for each field.
+            /// Fails with it, of a value that is inside the field `name`: what [`At::at`] does, for the macros, with
+            /// less to be compiled for each field.
             #[doc(hidden)]
-            #[cold]
-            pub fn inside(self, name: &'static str) -> Self {
-                self.within(Segment::Field(name))
+            #[inline]
+            pub fn fail<T>(self, name: &'static str) -> Result<T, Self> {
+                Err(self.within(Segment::Field(name)))
             }
 
             #[cold]

@@ -71,9 +71,7 @@ macro_rules! structure {
                 $(if let ::core::result::Result::Err(error) =
                     <$shape as $crate::Wire>::encode(&self.$field, writer)
                 {
-                    return ::core::result::Result::Err(
-                        error.inside($crate::structure!(@name $field $($name)?)),
-                    );
+                    return error.fail($crate::structure!(@name $field $($name)?));
                 })*
                 ::core::result::Result::Ok(())
             }
@@ -149,9 +147,7 @@ macro_rules! structure {
             $($field: match <$shape as $crate::Wire>::decode($reader) {
                 ::core::result::Result::Ok(value) => value,
                 ::core::result::Result::Err(error) => {
-                    return ::core::result::Result::Err(
-                        error.inside($crate::structure!(@name $field $($name)?)),
-                    );
+                    return error.fail($crate::structure!(@name $field $($name)?));
                 }
             },)*
         })

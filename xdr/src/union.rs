@@ -211,26 +211,26 @@ macro_rules! union {
                         $(if let ::core::result::Result::Err(error) =
                             <$shape as $crate::Wire>::encode(value, writer)
                         {
-                            return ::core::result::Result::Err(error.inside($held));
+                            return error.fail($held);
                         })?
                     })*
                     $(Self::$void(found) => {
                         if listed(*found) {
                             let error = $crate::union::listed(*found);
-                            return ::core::result::Result::Err(error.inside($name));
+                            return error.fail($name);
                         }
                         <$of as $crate::Encode>::encode(found, writer)?;
                     })?
                     $(Self::$other { $own: found, $field: value } => {
                         if listed(*found) {
                             let error = $crate::union::listed(*found);
-                            return ::core::result::Result::Err(error.inside($name));
+                            return error.fail($name);
                         }
                         <$of as $crate::Encode>::encode(found, writer)?;
                         if let ::core::result::Result::Err(error) =
                             <$rest as $crate::Wire>::encode(value, writer)
                         {
-                            return ::core::result::Result::Err(error.inside($rest_name));
+                            return error.fail($rest_name);
                         }
                     })?
                 }
@@ -265,7 +265,7 @@ macro_rules! union {
                     },)?
                     found => {
                         let error = $crate::union::no_arm(reader, found);
-                        return ::core::result::Result::Err(error.inside($name));
+                        return error.fail($name);
                     }
                 })
             }
@@ -276,7 +276,7 @@ macro_rules! union {
         match $decoded {
             ::core::result::Result::Ok(value) => value,
             ::core::result::Result::Err(error) => {
-                return ::core::result::Result::Err(error.inside($name));
+                return error.fail($name);
             }
         }
     };
