@@ -366,15 +366,15 @@ pub mod rpcbind_status {
             /// Does nothing.
             ///
             /// `void STATUS_NULL(void) = 0;`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// How the daemon is.
             ///
             /// `status STATUS_NOW(void) = 1;`
-            pub fn now(&self) -> impl Future<Output = Result<Status, CallError>> {
-                self.call::<procedure::Now>(&())
+            pub async fn now(&self) -> Result<Status, CallError> {
+                self.call::<procedure::Now>(&()).await
             }
 
             /// The registrations from this place on; the first is at the lowest number that there is.

@@ -156,48 +156,45 @@ pub mod pmapprog {
             /// Does nothing, so that one can ask whether the port mapper is there.
             ///
             /// `void PMAPPROC_NULL(void) = 0;`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// Registers a program on a port of this machine. FALSE if it is registered on another one
             /// already, or if the caller may not do so.
             ///
             /// `bool PMAPPROC_SET(mapping) = 1;`
-            pub fn set(&self, arg: &Mapping) -> impl Future<Output = Result<bool, CallError>> {
-                self.call::<procedure::Set>(arg)
+            pub async fn set(&self, arg: &Mapping) -> Result<bool, CallError> {
+                self.call::<procedure::Set>(arg).await
             }
 
             /// Removes a program for all protocols: protocol and port of the argument mean nothing.
             ///
             /// `bool PMAPPROC_UNSET(mapping) = 2;`
-            pub fn unset(&self, arg: &Mapping) -> impl Future<Output = Result<bool, CallError>> {
-                self.call::<procedure::Unset>(arg)
+            pub async fn unset(&self, arg: &Mapping) -> Result<bool, CallError> {
+                self.call::<procedure::Unset>(arg).await
             }
 
             /// The port of a program, or 0 if it is not registered: the port of the argument means nothing.
             ///
             /// `unsigned int PMAPPROC_GETPORT(mapping) = 3;`
-            pub fn getport(&self, arg: &Mapping) -> impl Future<Output = Result<u32, CallError>> {
-                self.call::<procedure::Getport>(arg)
+            pub async fn getport(&self, arg: &Mapping) -> Result<u32, CallError> {
+                self.call::<procedure::Getport>(arg).await
             }
 
             /// All programs that are registered.
             ///
             /// `pmaplist_ptr PMAPPROC_DUMP(void) = 4;`
-            pub fn dump(&self) -> impl Future<Output = Result<PmaplistPtr, CallError>> {
-                self.call::<procedure::Dump>(&())
+            pub async fn dump(&self) -> Result<PmaplistPtr, CallError> {
+                self.call::<procedure::Dump>(&()).await
             }
 
             /// Calls a procedure of a program on this machine without knowing its port; answers only if the
             /// procedure succeeds. So it can be asked of all machines of a network at once. UDP only.
             ///
             /// `call_result PMAPPROC_CALLIT(call_args) = 5;`
-            pub fn callit(
-                &self,
-                arg: &CallArgs,
-            ) -> impl Future<Output = Result<CallResult, CallError>> {
-                self.call::<procedure::Callit>(arg)
+            pub async fn callit(&self, arg: &CallArgs) -> Result<CallResult, CallError> {
+                self.call::<procedure::Callit>(arg).await
             }
         }
 

@@ -424,78 +424,66 @@ pub mod rpcbprog {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// Registers a program at an address of a transport. FALSE if it is registered there already,
             /// or if the caller may not do so.
             ///
             /// `bool RPCBPROC_SET(rpcb) = 1;`
-            pub fn set(&self, arg: &Rpcb) -> impl Future<Output = Result<bool, CallError>> {
-                self.call::<procedure::Set>(arg)
+            pub async fn set(&self, arg: &Rpcb) -> Result<bool, CallError> {
+                self.call::<procedure::Set>(arg).await
             }
 
             /// Removes a program from one transport, or from all if `r_netid` is empty.
             ///
             /// `bool RPCBPROC_UNSET(rpcb) = 2;`
-            pub fn unset(&self, arg: &Rpcb) -> impl Future<Output = Result<bool, CallError>> {
-                self.call::<procedure::Unset>(arg)
+            pub async fn unset(&self, arg: &Rpcb) -> Result<bool, CallError> {
+                self.call::<procedure::Unset>(arg).await
             }
 
             /// The universal address of a program on the transport that is used for asking, or "".
             ///
             /// `string RPCBPROC_GETADDR(rpcb) = 3;`
-            pub fn getaddr(
-                &self,
-                arg: &Rpcb,
-            ) -> impl Future<Output = Result<XdrString, CallError>> {
-                self.call::<procedure::Getaddr>(arg)
+            pub async fn getaddr(&self, arg: &Rpcb) -> Result<XdrString, CallError> {
+                self.call::<procedure::Getaddr>(arg).await
             }
 
             /// All programs that are registered.
             ///
             /// `rpcblist_ptr RPCBPROC_DUMP(void) = 4;`
-            pub fn dump(&self) -> impl Future<Output = Result<RpcblistPtr, CallError>> {
-                self.call::<procedure::Dump>(&())
+            pub async fn dump(&self) -> Result<RpcblistPtr, CallError> {
+                self.call::<procedure::Dump>(&()).await
             }
 
             /// Calls a procedure of a program on this machine without knowing its address; answers only if
             /// the procedure succeeds. UDP only.
             ///
             /// `rpcb_rmtcallres RPCBPROC_CALLIT(rpcb_rmtcallargs) = 5;`
-            pub fn callit(
-                &self,
-                arg: &RpcbRmtcallargs,
-            ) -> impl Future<Output = Result<RpcbRmtcallres, CallError>> {
-                self.call::<procedure::Callit>(arg)
+            pub async fn callit(&self, arg: &RpcbRmtcallargs) -> Result<RpcbRmtcallres, CallError> {
+                self.call::<procedure::Callit>(arg).await
             }
 
             /// The time of this machine, in seconds since 1970.
             ///
             /// `unsigned int RPCBPROC_GETTIME(void) = 6;`
-            pub fn gettime(&self) -> impl Future<Output = Result<u32, CallError>> {
-                self.call::<procedure::Gettime>(&())
+            pub async fn gettime(&self) -> Result<u32, CallError> {
+                self.call::<procedure::Gettime>(&()).await
             }
 
             /// A universal address as the transport that is used for asking has it.
             ///
             /// `netbuf RPCBPROC_UADDR2TADDR(string) = 7;`
-            pub fn uaddr2taddr(
-                &self,
-                arg: &XdrString,
-            ) -> impl Future<Output = Result<Netbuf, CallError>> {
-                self.call::<procedure::Uaddr2taddr>(arg)
+            pub async fn uaddr2taddr(&self, arg: &XdrString) -> Result<Netbuf, CallError> {
+                self.call::<procedure::Uaddr2taddr>(arg).await
             }
 
             /// An address of the transport that is used for asking, in its universal form.
             ///
             /// `string RPCBPROC_TADDR2UADDR(netbuf) = 8;`
-            pub fn taddr2uaddr(
-                &self,
-                arg: &Netbuf,
-            ) -> impl Future<Output = Result<XdrString, CallError>> {
-                self.call::<procedure::Taddr2uaddr>(arg)
+            pub async fn taddr2uaddr(&self, arg: &Netbuf) -> Result<XdrString, CallError> {
+                self.call::<procedure::Taddr2uaddr>(arg).await
             }
         }
 
@@ -680,114 +668,96 @@ pub mod rpcbprog {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// As in version 3.
             ///
             /// `bool RPCBPROC_SET(rpcb) = 1;`
-            pub fn set(&self, arg: &Rpcb) -> impl Future<Output = Result<bool, CallError>> {
-                self.call::<procedure::Set>(arg)
+            pub async fn set(&self, arg: &Rpcb) -> Result<bool, CallError> {
+                self.call::<procedure::Set>(arg).await
             }
 
             /// As in version 3.
             ///
             /// `bool RPCBPROC_UNSET(rpcb) = 2;`
-            pub fn unset(&self, arg: &Rpcb) -> impl Future<Output = Result<bool, CallError>> {
-                self.call::<procedure::Unset>(arg)
+            pub async fn unset(&self, arg: &Rpcb) -> Result<bool, CallError> {
+                self.call::<procedure::Unset>(arg).await
             }
 
             /// As in version 3: any version of the program will do if the one that is asked for is not
             /// registered.
             ///
             /// `string RPCBPROC_GETADDR(rpcb) = 3;`
-            pub fn getaddr(
-                &self,
-                arg: &Rpcb,
-            ) -> impl Future<Output = Result<XdrString, CallError>> {
-                self.call::<procedure::Getaddr>(arg)
+            pub async fn getaddr(&self, arg: &Rpcb) -> Result<XdrString, CallError> {
+                self.call::<procedure::Getaddr>(arg).await
             }
 
             /// As in version 3.
             ///
             /// `rpcblist_ptr RPCBPROC_DUMP(void) = 4;`
-            pub fn dump(&self) -> impl Future<Output = Result<RpcblistPtr, CallError>> {
-                self.call::<procedure::Dump>(&())
+            pub async fn dump(&self) -> Result<RpcblistPtr, CallError> {
+                self.call::<procedure::Dump>(&()).await
             }
 
             /// What is CALLIT in version 3: made for calling all machines of a network at once.
             ///
             /// `rpcb_rmtcallres RPCBPROC_BCAST(rpcb_rmtcallargs) = RPCBPROC_CALLIT;`
-            pub fn bcast(
-                &self,
-                arg: &RpcbRmtcallargs,
-            ) -> impl Future<Output = Result<RpcbRmtcallres, CallError>> {
-                self.call::<procedure::Bcast>(arg)
+            pub async fn bcast(&self, arg: &RpcbRmtcallargs) -> Result<RpcbRmtcallres, CallError> {
+                self.call::<procedure::Bcast>(arg).await
             }
 
             /// As in version 3.
             ///
             /// `unsigned int RPCBPROC_GETTIME(void) = 6;`
-            pub fn gettime(&self) -> impl Future<Output = Result<u32, CallError>> {
-                self.call::<procedure::Gettime>(&())
+            pub async fn gettime(&self) -> Result<u32, CallError> {
+                self.call::<procedure::Gettime>(&()).await
             }
 
             /// As in version 3.
             ///
             /// `netbuf RPCBPROC_UADDR2TADDR(string) = 7;`
-            pub fn uaddr2taddr(
-                &self,
-                arg: &XdrString,
-            ) -> impl Future<Output = Result<Netbuf, CallError>> {
-                self.call::<procedure::Uaddr2taddr>(arg)
+            pub async fn uaddr2taddr(&self, arg: &XdrString) -> Result<Netbuf, CallError> {
+                self.call::<procedure::Uaddr2taddr>(arg).await
             }
 
             /// As in version 3.
             ///
             /// `string RPCBPROC_TADDR2UADDR(netbuf) = 8;`
-            pub fn taddr2uaddr(
-                &self,
-                arg: &Netbuf,
-            ) -> impl Future<Output = Result<XdrString, CallError>> {
-                self.call::<procedure::Taddr2uaddr>(arg)
+            pub async fn taddr2uaddr(&self, arg: &Netbuf) -> Result<XdrString, CallError> {
+                self.call::<procedure::Taddr2uaddr>(arg).await
             }
 
             /// As GETADDR, but for the version that is asked for and no other.
             ///
             /// `string RPCBPROC_GETVERSADDR(rpcb) = 9;`
-            pub fn getversaddr(
-                &self,
-                arg: &Rpcb,
-            ) -> impl Future<Output = Result<XdrString, CallError>> {
-                self.call::<procedure::Getversaddr>(arg)
+            pub async fn getversaddr(&self, arg: &Rpcb) -> Result<XdrString, CallError> {
+                self.call::<procedure::Getversaddr>(arg).await
             }
 
             /// As BCAST, but failures are answered too; made for one machine.
             ///
             /// `rpcb_rmtcallres RPCBPROC_INDIRECT(rpcb_rmtcallargs) = 10;`
-            pub fn indirect(
+            pub async fn indirect(
                 &self,
                 arg: &RpcbRmtcallargs,
-            ) -> impl Future<Output = Result<RpcbRmtcallres, CallError>> {
-                self.call::<procedure::Indirect>(arg)
+            ) -> Result<RpcbRmtcallres, CallError> {
+                self.call::<procedure::Indirect>(arg).await
             }
 
             /// All addresses of a program on the transports of the family that is used for asking.
             ///
             /// `rpcb_entry_list_ptr RPCBPROC_GETADDRLIST(rpcb) = 11;`
-            pub fn getaddrlist(
-                &self,
-                arg: &Rpcb,
-            ) -> impl Future<Output = Result<RpcbEntryListPtr, CallError>> {
-                self.call::<procedure::Getaddrlist>(arg)
+            pub async fn getaddrlist(&self, arg: &Rpcb) -> Result<RpcbEntryListPtr, CallError> {
+                self.call::<procedure::Getaddrlist>(arg).await
             }
 
             /// How often each procedure of each version was called.
             ///
             /// `rpcb_stat_byvers RPCBPROC_GETSTAT(void) = 12;`
-            pub fn getstat(&self) -> impl Future<Output = Result<RpcbStatByvers, CallError>> {
-                self.call::<procedure::Getstat>(&())
+            pub async fn getstat(&self) -> Result<RpcbStatByvers, CallError> {
+                self.call::<procedure::Getstat>(&()).await
             }
         }
 

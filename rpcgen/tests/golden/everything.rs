@@ -587,18 +587,18 @@ pub mod everything_prog {
 
         impl<C: Caller> Client<C> {
             /// `void EVERYTHING_NULL(void) = 0;`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `numbers EVERYTHING_ECHO(numbers) = 1;`
-            pub fn echo(&self, arg: &Numbers) -> impl Future<Output = Result<Numbers, CallError>> {
-                self.call::<procedure::Echo>(arg)
+            pub async fn echo(&self, arg: &Numbers) -> Result<Numbers, CallError> {
+                self.call::<procedure::Echo>(arg).await
             }
 
             /// `entries EVERYTHING_LIST(path) = 2;`
-            pub fn list(&self, arg: &Path) -> impl Future<Output = Result<Entries, CallError>> {
-                self.call::<procedure::List>(arg)
+            pub async fn list(&self, arg: &Path) -> Result<Entries, CallError> {
+                self.call::<procedure::List>(arg).await
             }
 
             /// `int EVERYTHING_ADD(int, int) = 3;`
@@ -607,11 +607,8 @@ pub mod everything_prog {
             }
 
             /// `string EVERYTHING_TEXT(string) = 4;`
-            pub fn text(
-                &self,
-                arg: &XdrString,
-            ) -> impl Future<Output = Result<XdrString, CallError>> {
-                self.call::<procedure::Text>(arg)
+            pub async fn text(&self, arg: &XdrString) -> Result<XdrString, CallError> {
+                self.call::<procedure::Text>(arg).await
             }
 
             /// `Result EVERYTHING_CLASH(Client, Reader *) = 5;`
@@ -751,13 +748,13 @@ pub mod everything_prog {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `matrix EVERYTHING_MATRIX(matrix) = 9;`
-            pub fn matrix(&self, arg: &Matrix) -> impl Future<Output = Result<Matrix, CallError>> {
-                self.call::<procedure::Matrix>(arg)
+            pub async fn matrix(&self, arg: &Matrix) -> Result<Matrix, CallError> {
+                self.call::<procedure::Matrix>(arg).await
             }
         }
 

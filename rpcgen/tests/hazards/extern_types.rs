@@ -80,16 +80,16 @@ pub mod external {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `outside ECHO(outside) = 1;`
-            pub fn echo(
+            pub async fn echo(
                 &self,
                 arg: &crate::outside::Outside,
-            ) -> impl Future<Output = Result<crate::outside::Outside, CallError>> {
-                self.call::<procedure::Echo>(arg)
+            ) -> Result<crate::outside::Outside, CallError> {
+                self.call::<procedure::Echo>(arg).await
             }
         }
 

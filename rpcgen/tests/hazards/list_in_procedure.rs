@@ -66,13 +66,13 @@ pub mod lists {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `nodes REVERSE(nodes) = 1;`
-            pub fn reverse(&self, arg: &Nodes) -> impl Future<Output = Result<Nodes, CallError>> {
-                self.call::<procedure::Reverse>(arg)
+            pub async fn reverse(&self, arg: &Nodes) -> Result<Nodes, CallError> {
+                self.call::<procedure::Reverse>(arg).await
             }
 
             /// `nodes JOIN(nodes, node *) = 2;`

@@ -61,13 +61,13 @@ pub mod files {
 
         impl<C: Caller> Client<C> {
             /// `void NOTHING(void) = 0;`
-            pub fn nothing(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Nothing>(&())
+            pub async fn nothing(&self) -> Result<(), CallError> {
+                self.call::<procedure::Nothing>(&()).await
             }
 
             /// `status LOOK(fh) = 1;`
-            pub fn look(&self, arg: &Fh) -> impl Future<Output = Result<Status, CallError>> {
-                self.call::<procedure::Look>(arg)
+            pub async fn look(&self, arg: &Fh) -> Result<Status, CallError> {
+                self.call::<procedure::Look>(arg).await
             }
         }
 

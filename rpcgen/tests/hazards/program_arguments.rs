@@ -56,18 +56,18 @@ pub mod arguments {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `void NONE(void) = 1;`
-            pub fn none(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::None>(&())
+            pub async fn none(&self) -> Result<(), CallError> {
+                self.call::<procedure::None>(&()).await
             }
 
             /// `void EMPTY() = 2;`
-            pub fn empty(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Empty>(&())
+            pub async fn empty(&self) -> Result<(), CallError> {
+                self.call::<procedure::Empty>(&()).await
             }
 
             /// `void ONE(int) = 3;`

@@ -42,23 +42,23 @@ pub mod p {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `void F(int<8>) = 1;`
-            pub fn f(&self, arg: &Vec<i32>) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::F>(arg)
+            pub async fn f(&self, arg: &Vec<i32>) -> Result<(), CallError> {
+                self.call::<procedure::F>(arg).await
             }
 
             /// `void G(int x[8]) = 2;`
-            pub fn g(&self, x: &[i32; 8]) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::G>(x)
+            pub async fn g(&self, x: &[i32; 8]) -> Result<(), CallError> {
+                self.call::<procedure::G>(x).await
             }
 
             /// `int<8> H(void) = 3;`
-            pub fn h(&self) -> impl Future<Output = Result<Vec<i32>, CallError>> {
-                self.call::<procedure::H>(&())
+            pub async fn h(&self) -> Result<Vec<i32>, CallError> {
+                self.call::<procedure::H>(&()).await
             }
         }
 

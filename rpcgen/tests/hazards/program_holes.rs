@@ -40,23 +40,23 @@ pub mod holes {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `void MIDDLE(void) = 7;`
-            pub fn middle(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Middle>(&())
+            pub async fn middle(&self) -> Result<(), CallError> {
+                self.call::<procedure::Middle>(&()).await
             }
 
             /// `void LAST(void) = 100;`
-            pub fn last(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Last>(&())
+            pub async fn last(&self) -> Result<(), CallError> {
+                self.call::<procedure::Last>(&()).await
             }
 
             /// `void LARGEST(void) = 4294967295;`
-            pub fn largest(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Largest>(&())
+            pub async fn largest(&self) -> Result<(), CallError> {
+                self.call::<procedure::Largest>(&()).await
             }
         }
 

@@ -63,13 +63,13 @@ pub mod prog {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `prog GET(v1) = 1;`
-            pub fn get(&self, arg: &V1) -> impl Future<Output = Result<Prog, CallError>> {
-                self.call::<procedure::Get>(arg)
+            pub async fn get(&self, arg: &V1) -> Result<Prog, CallError> {
+                self.call::<procedure::Get>(arg).await
             }
 
             /// `get get(get) = 2;`
@@ -156,18 +156,18 @@ pub mod prog {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `prog Get(v1) = 1;`
-            pub fn get(&self, arg: &V1) -> impl Future<Output = Result<Prog, CallError>> {
-                self.call::<procedure::Get>(arg)
+            pub async fn get(&self, arg: &V1) -> Result<Prog, CallError> {
+                self.call::<procedure::Get>(arg).await
             }
 
             /// `prog GET(v1) = 2;`
-            pub fn get2(&self, arg: &V1) -> impl Future<Output = Result<Prog, CallError>> {
-                self.call::<procedure::Get2>(arg)
+            pub async fn get2(&self, arg: &V1) -> Result<Prog, CallError> {
+                self.call::<procedure::Get2>(arg).await
             }
         }
 

@@ -53,88 +53,88 @@ pub mod client {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `void NEW(void) = 1;`
-            pub fn new2(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::New>(&())
+            pub async fn new2(&self) -> Result<(), CallError> {
+                self.call::<procedure::New>(&()).await
             }
 
             /// `void CALL(void) = 2;`
-            pub fn call2(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Call>(&())
+            pub async fn call2(&self) -> Result<(), CallError> {
+                self.call::<procedure::Call>(&()).await
             }
 
             /// `void CALLER(void) = 3;`
-            pub fn caller(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Caller>(&())
+            pub async fn caller(&self) -> Result<(), CallError> {
+                self.call::<procedure::Caller>(&()).await
             }
 
             /// `void CLIENT(void) = 4;`
-            pub fn client(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Client>(&())
+            pub async fn client(&self) -> Result<(), CallError> {
+                self.call::<procedure::Client>(&()).await
             }
 
             /// `void SERVER(void) = 5;`
-            pub fn server(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Server>(&())
+            pub async fn server(&self) -> Result<(), CallError> {
+                self.call::<procedure::Server>(&()).await
             }
 
             /// `void TYPE(void) = 6;`
-            pub fn r#type(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Type>(&())
+            pub async fn r#type(&self) -> Result<(), CallError> {
+                self.call::<procedure::Type>(&()).await
             }
 
             /// `void SELF(void) = 7;`
-            pub fn self_(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Self_>(&())
+            pub async fn self_(&self) -> Result<(), CallError> {
+                self.call::<procedure::Self_>(&()).await
             }
 
             /// `void await(void) = 8;`
-            pub fn r#await(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Await>(&())
+            pub async fn r#await(&self) -> Result<(), CallError> {
+                self.call::<procedure::Await>(&()).await
             }
 
             /// `void Clone(void) = 9;`
-            pub fn clone(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Clone>(&())
+            pub async fn clone(&self) -> Result<(), CallError> {
+                self.call::<procedure::Clone>(&()).await
             }
 
             /// `void INTO_SERVICE(void) = 10;`
-            pub fn into_service(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::IntoService>(&())
+            pub async fn into_service(&self) -> Result<(), CallError> {
+                self.call::<procedure::IntoService>(&()).await
             }
 
             /// `void WITH_OPTIONS(void) = 11;`
-            pub fn with_options2(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::WithOptions>(&())
+            pub async fn with_options2(&self) -> Result<(), CallError> {
+                self.call::<procedure::WithOptions>(&()).await
             }
 
             /// `void _LEADING(void) = 12;`
-            pub fn leading(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Leading>(&())
+            pub async fn leading(&self) -> Result<(), CallError> {
+                self.call::<procedure::Leading>(&()).await
             }
 
             /// `void PROCEDURE(void) = 13;`
-            pub fn procedure(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Procedure>(&())
+            pub async fn procedure(&self) -> Result<(), CallError> {
+                self.call::<procedure::Procedure>(&()).await
             }
 
             /// `void VERSION(void) = 14;`
-            pub fn version(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Version>(&())
+            pub async fn version(&self) -> Result<(), CallError> {
+                self.call::<procedure::Version>(&()).await
             }
 
             /// `void ID(void) = 15;`
-            pub fn id(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Id>(&())
+            pub async fn id(&self) -> Result<(), CallError> {
+                self.call::<procedure::Id>(&()).await
             }
 
             /// `void OPEN(void) = 16;`
-            pub fn open(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Open>(&())
+            pub async fn open(&self) -> Result<(), CallError> {
+                self.call::<procedure::Open>(&()).await
             }
         }
 

@@ -47,13 +47,13 @@ pub mod named {
 
         impl<C: Caller> Client<C> {
             /// `void NOTHING(void) = 0;`
-            pub fn nothing(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Nothing>(&())
+            pub async fn nothing(&self) -> Result<(), CallError> {
+                self.call::<procedure::Nothing>(&()).await
             }
 
             /// `void CALL(void) = 5;`
-            pub fn call2(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Call>(&())
+            pub async fn call2(&self) -> Result<(), CallError> {
+                self.call::<procedure::Call>(&()).await
             }
         }
 

@@ -38,13 +38,13 @@ pub mod nulls {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `void OTHER(void) = 1;`
-            pub fn other(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Other>(&())
+            pub async fn other(&self) -> Result<(), CallError> {
+                self.call::<procedure::Other>(&()).await
             }
         }
 
@@ -104,8 +104,8 @@ pub mod nulls {
 
         impl<C: Caller> Client<C> {
             /// `void NULL(void) = 0;`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
         }
 
@@ -157,13 +157,13 @@ pub mod nulls {
 
         impl<C: Caller> Client<C> {
             /// `void PING(void) = 0;`
-            pub fn ping(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Ping>(&())
+            pub async fn ping(&self) -> Result<(), CallError> {
+                self.call::<procedure::Ping>(&()).await
             }
 
             /// `void NULL(void) = 1;`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
         }
 

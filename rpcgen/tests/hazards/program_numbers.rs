@@ -38,23 +38,23 @@ pub mod numbered {
 
         impl<C: Caller> Client<C> {
             /// `void ZERO(void) = NOTHING;`
-            pub fn zero(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Zero>(&())
+            pub async fn zero(&self) -> Result<(), CallError> {
+                self.call::<procedure::Zero>(&()).await
             }
 
             /// `void NAMED(void) = LATER;`
-            pub fn named(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Named>(&())
+            pub async fn named(&self) -> Result<(), CallError> {
+                self.call::<procedure::Named>(&()).await
             }
 
             /// `void SUM(void) = LATER + 1;`
-            pub fn sum(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Sum>(&())
+            pub async fn sum(&self) -> Result<(), CallError> {
+                self.call::<procedure::Sum>(&()).await
             }
 
             /// `void HEX(void) = 0x1f;`
-            pub fn hex(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Hex>(&())
+            pub async fn hex(&self) -> Result<(), CallError> {
+                self.call::<procedure::Hex>(&()).await
             }
         }
 

@@ -51,13 +51,13 @@ pub mod pointers {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `void ONE(point *) = 1;`
-            pub fn one(&self, arg: &Option<Point>) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::One>(arg)
+            pub async fn one(&self, arg: &Option<Point>) -> Result<(), CallError> {
+                self.call::<procedure::One>(arg).await
             }
 
             /// `void TWO(point *, int *) = 2;`

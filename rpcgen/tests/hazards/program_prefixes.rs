@@ -38,13 +38,13 @@ pub mod greeter_program {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `void GREETER_GREET(void) = 1;`
-            pub fn greet(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Greet>(&())
+            pub async fn greet(&self) -> Result<(), CallError> {
+                self.call::<procedure::Greet>(&()).await
             }
         }
 
@@ -108,18 +108,18 @@ pub mod greeter_program {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `void GREETER_GREET(void) = 1;`
-            pub fn greet(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Greet>(&())
+            pub async fn greet(&self) -> Result<(), CallError> {
+                self.call::<procedure::Greet>(&()).await
             }
 
             /// `void GREETER_PART(void) = 2;`
-            pub fn part(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Part>(&())
+            pub async fn part(&self) -> Result<(), CallError> {
+                self.call::<procedure::Part>(&()).await
             }
         }
 
@@ -189,13 +189,13 @@ pub mod greeter_program {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `void GREETER_NULL(void) = 7;`
-            pub fn greeter_null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::GreeterNull>(&())
+            pub async fn greeter_null(&self) -> Result<(), CallError> {
+                self.call::<procedure::GreeterNull>(&()).await
             }
         }
 
@@ -261,13 +261,13 @@ pub mod greeter_program {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `void GREETERS_GREET(void) = 1;`
-            pub fn greeters_greet(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::GreetersGreet>(&())
+            pub async fn greeters_greet(&self) -> Result<(), CallError> {
+                self.call::<procedure::GreetersGreet>(&()).await
             }
         }
 
@@ -333,13 +333,13 @@ pub mod greeter_program {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `void GREETER_2(void) = 1;`
-            pub fn greeter_2(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Greeter2>(&())
+            pub async fn greeter_2(&self) -> Result<(), CallError> {
+                self.call::<procedure::Greeter2>(&()).await
             }
         }
 
@@ -406,18 +406,18 @@ pub mod greeter_program {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `void A_GUEST(void) = 1;`
-            pub fn a_guest(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::AGuest>(&())
+            pub async fn a_guest(&self) -> Result<(), CallError> {
+                self.call::<procedure::AGuest>(&()).await
             }
 
             /// `void AN_EVENING(void) = 2;`
-            pub fn an_evening(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::AnEvening>(&())
+            pub async fn an_evening(&self) -> Result<(), CallError> {
+                self.call::<procedure::AnEvening>(&()).await
             }
         }
 

@@ -38,13 +38,13 @@ pub mod first {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `int GET(void) = 1;`
-            pub fn get(&self) -> impl Future<Output = Result<i32, CallError>> {
-                self.call::<procedure::Get>(&())
+            pub async fn get(&self) -> Result<i32, CallError> {
+                self.call::<procedure::Get>(&()).await
             }
         }
 
@@ -108,13 +108,13 @@ pub mod first {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `hyper GET(void) = 1;`
-            pub fn get(&self) -> impl Future<Output = Result<i64, CallError>> {
-                self.call::<procedure::Get>(&())
+            pub async fn get(&self) -> Result<i64, CallError> {
+                self.call::<procedure::Get>(&()).await
             }
 
             /// `int MORE(int) = 2;`
@@ -202,13 +202,13 @@ pub mod second {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `string GET(void) = 1;`
-            pub fn get(&self) -> impl Future<Output = Result<XdrString, CallError>> {
-                self.call::<procedure::Get>(&())
+            pub async fn get(&self) -> Result<XdrString, CallError> {
+                self.call::<procedure::Get>(&()).await
             }
         }
 

@@ -41,13 +41,13 @@ pub mod p {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `string<8> F(void) = 1;`
-            pub fn f(&self) -> impl Future<Output = Result<XdrString, CallError>> {
-                self.call::<procedure::F>(&())
+            pub async fn f(&self) -> Result<XdrString, CallError> {
+                self.call::<procedure::F>(&()).await
             }
         }
 

@@ -44,26 +44,23 @@ pub mod strings {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `string ECHO(string) = 1;`
-            pub fn echo(
-                &self,
-                arg: &XdrString,
-            ) -> impl Future<Output = Result<XdrString, CallError>> {
-                self.call::<procedure::Echo>(arg)
+            pub async fn echo(&self, arg: &XdrString) -> Result<XdrString, CallError> {
+                self.call::<procedure::Echo>(arg).await
             }
 
             /// `void BOUNDED(string<8>) = 2;`
-            pub fn bounded(&self, arg: &XdrString) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Bounded>(arg)
+            pub async fn bounded(&self, arg: &XdrString) -> Result<(), CallError> {
+                self.call::<procedure::Bounded>(arg).await
             }
 
             /// `void NAMED(string name<8>) = 3;`
-            pub fn named(&self, name: &XdrString) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Named>(name)
+            pub async fn named(&self, name: &XdrString) -> Result<(), CallError> {
+                self.call::<procedure::Named>(name).await
             }
 
             /// `int SEVERAL(string, string<8>) = 4;`

@@ -72,39 +72,33 @@ pub mod typedefs {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `data DATA(data) = 1;`
-            pub fn data(&self, arg: &Data) -> impl Future<Output = Result<Data, CallError>> {
-                self.call::<procedure::Data>(arg)
+            pub async fn data(&self, arg: &Data) -> Result<Data, CallError> {
+                self.call::<procedure::Data>(arg).await
             }
 
             /// `handle HANDLE(handle) = 2;`
-            pub fn handle(&self, arg: &Handle) -> impl Future<Output = Result<Handle, CallError>> {
-                self.call::<procedure::Handle>(arg)
+            pub async fn handle(&self, arg: &Handle) -> Result<Handle, CallError> {
+                self.call::<procedure::Handle>(arg).await
             }
 
             /// `name NAME(name) = 3;`
-            pub fn name(&self, arg: &Name) -> impl Future<Output = Result<Name, CallError>> {
-                self.call::<procedure::Name>(arg)
+            pub async fn name(&self, arg: &Name) -> Result<Name, CallError> {
+                self.call::<procedure::Name>(arg).await
             }
 
             /// `numbers NUMBERS(numbers) = 4;`
-            pub fn numbers(
-                &self,
-                arg: &Numbers,
-            ) -> impl Future<Output = Result<Numbers, CallError>> {
-                self.call::<procedure::Numbers>(arg)
+            pub async fn numbers(&self, arg: &Numbers) -> Result<Numbers, CallError> {
+                self.call::<procedure::Numbers>(arg).await
             }
 
             /// `perhaps PERHAPS(perhaps) = 5;`
-            pub fn perhaps(
-                &self,
-                arg: &Perhaps,
-            ) -> impl Future<Output = Result<Perhaps, CallError>> {
-                self.call::<procedure::Perhaps>(arg)
+            pub async fn perhaps(&self, arg: &Perhaps) -> Result<Perhaps, CallError> {
+                self.call::<procedure::Perhaps>(arg).await
             }
 
             /// `answer ANSWER(answer) = 6;`

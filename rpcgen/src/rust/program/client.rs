@@ -40,14 +40,13 @@ impl File<'_> {
         let result = scope.prelude("Result");
         let error = scope.library("oncrpc", "CallError");
         let (given, mut declared) = (&method.parameters, self.declared(method, scope));
-        let (borrows, given) = match (&given[..], &procedure.arguments[..]) {
-            ([], _) => (true, "&()".to_owned()),
+        let given = match (&given[..], &procedure.arguments[..]) {
             ([name], [argument]) if !self.is_taken(&argument.ty) => {
                 declared = vec![format!("{name}: &{}", self.rust_type(&argument.ty, scope))];
-                (true, name.clone())
+                name.clone()
             }
-            ([name], _) => (false, format!("&{name}")),
-            (names, _) => (false, format!("&({})", names.join(", "))),
+            ([name], _) => format!("&{name}"),
+            (names, _) => format!("&({})", names.join(", ")),
         };
         declared.insert(0, "&self".to_owned());
         code.docs(&docs::item(&procedure.docs, "", &procedure.definition));
@@ -57,23 +56,15 @@ impl File<'_> {
         let answer = self.answer(procedure, scope);
         let (marker, function) = (&method.marker, &method.function);
         let call = format!("self.call::<procedure::{marker}>({given})");
-        let outcome = format!("{result}<{answer}, {error}>");
-        if borrows {
-            // The future of the call itself: a state machine around it would do nothing, and take its time to compile.
-            let future = scope.library("std::future", "Future");
-            let returns = format!(" -> impl {future}<Output = {outcome}>");
-            return code.function(&format!("pub fn {function}"), &declared, &returns, &[&call]);
-        }
         let waits = format!("{call}.await");
         let body = match waits.len() <= MAX_CHAIN {
             true => [&waits[..]].to_vec(),
             false => [&call[..], "    .await"].to_vec(),
         };
-        let returns = format!(" -> {outcome}");
         code.function(
             &format!("pub async fn {function}"),
             &declared,
-            &returns,
+            &format!(" -> {result}<{answer}, {error}>"),
             &body,
         );
     }

@@ -84,13 +84,13 @@ pub mod pictures {
             /// Does nothing, and says so.
             ///
             /// `void NULL(void) = 0`
-            pub fn null(&self) -> impl Future<Output = Result<(), CallError>> {
-                self.call::<procedure::Null>(&())
+            pub async fn null(&self) -> Result<(), CallError> {
+                self.call::<procedure::Null>(&()).await
             }
 
             /// `picture SHOW(point) = 1;`
-            pub fn show(&self, arg: &Point) -> impl Future<Output = Result<Picture, CallError>> {
-                self.call::<procedure::Show>(arg)
+            pub async fn show(&self, arg: &Point) -> Result<Picture, CallError> {
+                self.call::<procedure::Show>(arg).await
             }
         }
 
