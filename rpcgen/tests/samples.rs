@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What is hard to make a sample of: types without a default or made of themselves, several programs, versions and
 /// arguments, and names that Rust or the samples need for something else.
@@ -51,6 +52,12 @@ fn repository() -> PathBuf {
 /// What belongs to these tests alone.
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("samples")
+}
+
+/// Held by a test whose programs are called `hello-…`: those of the crates of all tests are in one place.
+fn hello() -> MutexGuard<'static, ()> {
+    static HELLO: Mutex<()> = Mutex::new(());
+    HELLO.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An empty folder of a test's own with these files in it.
@@ -148,6 +155,7 @@ fn shown<'a>(readme: &'a str, language: &str) -> Vec<&'a str> {
 
 #[test]
 fn what_the_readme_shows_builds_as_it_stands() {
+    let _hello = hello();
     let readme = fs::read_to_string(repository().join("README.md")).unwrap();
     let hello_x = shown(&readme, "c")[0];
     let folder = folder_of("readme", &[("hello.x", hello_x)]);
@@ -181,6 +189,7 @@ fn what_the_readme_shows_builds_as_it_stands() {
 
 #[test]
 fn hello_is_served_and_called_as_it_is_written() {
+    let _hello = hello();
     let hello = repository().join("server/examples/hello/hello.x");
     let text = fs::read_to_string(hello).unwrap();
     let made = crate_of(
