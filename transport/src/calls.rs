@@ -388,28 +388,37 @@ impl State {
         if let Some(over) = self.is_over() {
             return Err(CallError::Connect(over.clone()));
         }
-        if self.queue.is_empty() || framing != Framing::Record {
+        let Framing::Datagram { max } = framing else {
+            return self.enqueue_record(write);
+        };
+        // By itself as long as it may fail: what is not sent leaves no place behind in the queue.
+        let mut message = Writer::new();
+        let xid = write(&mut self.table, &mut message)?;
+        if message.len() <= max {
+            self.queue.push(message);
+            return Ok(xid);
+        }
+        self.table.cancel(xid);
+        let (len, allowed) = (message.len(), max);
+        Err(CallError::TooLarge { len, allowed })
+    }
+
+    fn enqueue_record(
+        &mut self,
+        write: impl FnOnce(&mut CallTable, &mut Writer) -> Result<u32, CallError>,
+    ) -> Result<u32, CallError> {
+        if self.queue.is_empty() {
             self.queue.push(Writer::new());
         }
-        let last = self.queue.len() - 1;
-        let mut draft = Draft::of(&mut self.queue[last]);
-        if framing == Framing::Record {
-            record::begin(draft.queue);
-        }
+        let mut draft = Draft::of(&mut self.queue[0]);
+        record::begin(draft.queue);
         let xid = write(&mut self.table, draft.queue)?;
-        let (fits, allowed) = match framing {
-            Framing::Record => {
-                let finished = record::finish(draft.queue, draft.start);
-                (finished.is_ok(), i32::MAX as usize)
-            }
-            Framing::Datagram { max } => (draft.queue.len() <= max, max),
-        };
-        if fits {
+        if record::finish(draft.queue, draft.start).is_ok() {
             draft.is_whole = true;
             return Ok(xid);
         }
         self.table.cancel(xid);
-        let len = draft.queue.len_since(draft.start);
+        let (len, allowed) = (draft.queue.len_since(draft.start), i32::MAX as usize);
         Err(CallError::TooLarge { len, allowed })
     }
 
@@ -427,7 +436,7 @@ impl State {
     }
 }
 
-/// A message that is being written in the queue: it is taken back unless it becomes whole, even if arguments panic that are
+/// A record that is being written in the queue: it is taken back unless it becomes whole, even if arguments panic that are
 /// encoded, because others write behind it.
 struct Draft<'a> {
     queue: &'a mut Writer,
@@ -488,5 +497,38 @@ impl Drop for Driven {
         let dropped = "the task that drove the connection was ended";
         let aborted = io::Error::new(io::ErrorKind::ConnectionAborted, dropped);
         self.end(&Err(aborted));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use oncrpc::auth::AuthNone;
+
+    use super::*;
+
+    #[test]
+    fn what_no_datagram_holds_leaves_nothing_in_the_queue() {
+        let calls = Calls::new(CallTable::new(1), Framing::Datagram { max: 100 }, 8);
+        let auth: Arc<dyn ClientAuth> = Arc::new(AuthNone);
+        let args = Bytes::from(vec![7; 100]);
+        let id = ProcedureId {
+            program: 0x2000_0001,
+            version: 1,
+            procedure: 1,
+        };
+        let call = NewCall {
+            id,
+            args: &args,
+            auth: &auth,
+            timeout: Duration::from_secs(1),
+            waiter: None,
+        };
+        let too_large = |error| matches!(error, CallError::TooLarge { len: 140, .. });
+        assert!(calls.begin(&call, false).is_err_and(too_large));
+        assert!(calls.send(id, &args, &*auth).is_err_and(too_large));
+        let state = calls.lock();
+        assert!(state.queue.is_empty() && state.queued.is_empty() && state.table.is_empty());
     }
 }
