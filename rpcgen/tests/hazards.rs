@@ -169,7 +169,8 @@ fn difference(path: &Path, golden: &str, now: &str) -> String {
     )
 }
 
-/// A crate of all goldens, with their documentation, under the strictest lints that a crate may have.
+/// A crate of all goldens, with their documentation, under the strictest lints that a crate may have, whichever edition of
+/// Rust it is written in.
 #[test]
 fn all_that_is_generated_compiles_in_one_crate() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -196,17 +197,24 @@ fn all_that_is_generated_compiles_in_one_crate() {
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hazards");
     fs::create_dir_all(folder.join("src")).unwrap();
-    let manifest = format!(
-        "[package]\nname = \"hazards\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n\
-         [dependencies]\noncrpc = {{ path = {:?} }}\noncrpc-xdr = {{ path = {:?} }}\n",
-        root.join("rpc"),
-        root.join("xdr"),
-    );
-    fs::write(folder.join("Cargo.toml"), manifest).unwrap();
     fs::write(folder.join("src/lib.rs"), modules).unwrap();
     // The versions that the workspace has fetched.
     fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
-    for command in [&["check"][..], &["doc", "--no-deps"]] {
+    let manifest = |edition: &str| {
+        format!(
+            "[package]\nname = \"hazards\"\nversion = \"0.0.0\"\nedition = \"{edition}\"\n[workspace]\n\
+             [dependencies]\noncrpc = {{ path = {:?} }}\noncrpc-xdr = {{ path = {:?} }}\n",
+            root.join("rpc"),
+            root.join("xdr"),
+        )
+    };
+    let commands = [
+        ("2021", &["check"][..]),
+        ("2024", &["check"]),
+        ("2024", &["doc", "--no-deps"]),
+    ];
+    for (edition, command) in commands {
+        fs::write(folder.join("Cargo.toml"), manifest(edition)).unwrap();
         let output = Command::new(env!("CARGO"))
             .args(command)
             .args(["--quiet", "--offline"])
@@ -215,6 +223,9 @@ fn all_that_is_generated_compiles_in_one_crate() {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "cargo {command:?}:\n{said}");
+        assert!(
+            output.status.success(),
+            "cargo {command:?} with edition {edition}:\n{said}"
+        );
     }
 }
