@@ -289,14 +289,18 @@ impl Calls {
 
     /// Ends the calls whose time is up and sends again what is due.
     ///
-    /// If nothing is heard of the server any more, the connection has ended for later calls.
+    /// If nothing is heard of the server any more, the connection has ended for later calls. The driver ends with the last
+    /// one, for which it is woken: it has looked [whether it may](Self::is_abandoned) before it asks for this.
     pub(crate) fn expire(&self, now: Instant, link: &mut impl Link) -> Expired {
         let mut state = self.lock();
         let mut woken = Vec::new();
-        let mut sent = false;
+        let (mut sent, mut expired) = (false, false);
         while let Some(due) = state.table.next_due(now) {
             match due {
-                Due::Expired(waker) => woken.extend(waker),
+                Due::Expired(waker) => {
+                    woken.extend(waker);
+                    expired = true;
+                }
                 Due::Resend(mut message) => {
                     link.send(&mut message);
                     sent = true;
@@ -308,6 +312,9 @@ impl Calls {
             state.refused = Some(Arc::new(io::ErrorKind::TimedOut.into()));
         }
         let next = state.table.next_timer();
+        if expired && state.is_over().is_some() {
+            woken.extend(state.driver.take());
+        }
         match silent {
             true => self.tell_over(state),
             false => drop(state),
@@ -323,9 +330,12 @@ impl Calls {
     }
 
     /// Whether nobody can call any more, nor waits for a reply, nor has sent what is not taken yet.
+    ///
+    /// Where calls are refused, who still holds the connection calls on another: this one's socket is not kept for that.
     pub(crate) fn is_abandoned(&self) -> bool {
-        let state = self.lock();
-        state.abandoned && state.table.is_empty() && state.is_queue_empty()
+        let mut state = self.lock();
+        let nobody_calls = state.abandoned || state.refused.is_some();
+        nobody_calls && state.is_queue_empty() && state.table.next_timer().is_none()
     }
 
     /// Ends every call in flight, and every later one, with the connection.
@@ -424,7 +434,7 @@ impl State {
 
     /// Why the connection takes no more calls, if it does not.
     fn is_over(&self) -> Option<&Arc<io::Error>> {
-        self.ended.as_ref().or(self.refused.as_ref())
+        self.refused.as_ref().or(self.ended.as_ref())
     }
 
     fn queued_bytes(&self) -> usize {

@@ -1,12 +1,16 @@
 //! Datagrams that get lost, doubled, late, overtaken and damaged, both ways at once.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use oncrpc::{Answered, Call, CallTable, Reply, Retransmit, Service, service};
+use oncrpc::{
+    Answered, Call, CallError, CallOptions, CallTable, RawCaller, Reply, Retransmit, Service,
+    service,
+};
 use oncrpc_server::{Duplicates, intercepted, remembered};
 use oncrpc_transport::testing::{Dice, Faults, datagrams};
 use oncrpc_transport::{Connection, Limits, Link};
@@ -183,4 +187,39 @@ async fn a_datagram_that_is_no_whole_call_ends_nothing_for_those_behind_it() {
     let timeout = Duration::from_secs(25);
     let ends = ends(&connection, 1, timeout, &mut Dice::new(7), 60).await;
     assert_eq!(ends.right, 1, "{ends:?}");
+}
+
+/// Whoever holds the connection then, such as a channel that calls on another by now, does not hold its socket.
+#[tokio::test(start_paused = true)]
+async fn a_driver_of_datagrams_ends_with_its_last_call_when_nobody_is_there() {
+    let lost = Faults {
+        drop: 1_000,
+        ..Faults::default()
+    };
+    let refused = Faults {
+        refuse: 1_000,
+        ..Faults::default()
+    };
+    for (faults, kind) in [
+        (lost, ErrorKind::TimedOut),
+        (refused, ErrorKind::ConnectionRefused),
+    ] {
+        let (ours, _theirs) = datagrams(faults, faults, 7);
+        let table = CallTable::new(7).with_retransmit(Retransmit::default());
+        let limits = Limits {
+            idle: None,
+            ..Limits::CLIENT
+        };
+        let (connection, driver) = Connection::new(ours, table, limits);
+        let driver = tokio::spawn(driver.run());
+        let call = || connection.call_raw(ECHO, Bytes::new(), CallOptions::default());
+        call().await.unwrap_err();
+        let ended = tokio::time::timeout(Duration::from_secs(3_600), driver).await;
+        ended.unwrap().unwrap().unwrap();
+        // Why it ended is said as before.
+        match call().await {
+            Err(CallError::Connect(error)) => assert_eq!(error.kind(), kind),
+            ended => panic!("{ended:?}"),
+        }
+    }
 }
