@@ -17,10 +17,12 @@ pub const fn sum(fields: &[usize]) -> usize {
     sum
 }
 
-/// Puts bytes into a slice, and leaves what is behind them.
+/// Puts bytes into a slice, and leaves what is behind them; leaves all of it if it is too short, for who clears what is left.
 #[inline(always)]
 pub(crate) fn put<const N: usize>(bytes: [u8; N], out: &mut &mut [u8]) {
-    if let Some((place, rest)) = core::mem::take(out).split_first_chunk_mut() {
+    if out.len() >= N
+        && let Some((place, rest)) = core::mem::take(out).split_first_chunk_mut()
+    {
         *place = bytes;
         *out = rest;
     }
@@ -43,7 +45,7 @@ impl Writer {
         self.write(LEN, |mut room| {
             put(&mut room);
             debug_assert!(room.is_empty(), "as many bytes as were promised");
-            // Should a type promise more than it writes, nothing of what was written here before is sent to others.
+            // Should a type promise something else than it writes, nothing of what was written here before is sent to others.
             room.fill(0);
         });
     }
@@ -73,6 +75,15 @@ mod tests {
     fn a_struct_takes_what_its_fields_take() {
         assert_eq!(sum(&[4, 8, 84]), 96);
         assert_eq!(sum(&[]), 0);
+    }
+
+    #[test]
+    fn what_has_no_room_leaves_it_to_who_clears_it() {
+        let mut room = [7_u8; 6];
+        let mut rest = &mut room[..];
+        put([1; 4], &mut rest);
+        put([2; 4], &mut rest);
+        assert_eq!(rest, [7, 7]);
     }
 
     #[test]
