@@ -409,14 +409,26 @@ impl Writer {
             return Err(EncodeError::new(fault));
         };
         let outer = mem::replace(&mut self.depth, depth);
-        let done = encode(self);
-        self.depth = outer;
-        done
+        let inner = Nested { w: self, outer };
+        encode(inner.w)
     }
 
     /// The zeros that pad `len` bytes to a multiple of 4.
     fn padding(&mut self, len: usize) {
         self.write(codec::padding(len), |room| room.fill(0));
+    }
+}
+
+/// A writer within a type that can contain itself; it is out of it again however that ends, since others may write on.
+struct Nested<'a> {
+    w: &'a mut Writer,
+    outer: u32,
+}
+
+impl Drop for Nested<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.w.depth = self.outer;
     }
 }
 

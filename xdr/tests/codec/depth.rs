@@ -1,11 +1,12 @@
 //! Types that contain themselves: a limit for those that nest, a loop for those that are lists. All of it
 //! on a stack of 256 KiB, in a debug build too.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use oncrpc_xdr::{
-    Bytes, Decode, DecodeFault, EncodeFault, Limits, Reader, Wire, Writer, from_bytes, to_bytes,
-    wire::List,
+    Bytes, Decode, DecodeFault, Encode, EncodeError, EncodeFault, Limits, Reader, Wire, Writer,
+    from_bytes, to_bytes, wire::List,
 };
 
 use crate::sample::Tree;
@@ -139,4 +140,18 @@ fn list_of_a_million_nodes_is_decoded_encoded_and_dropped() {
         assert_eq!(wire.len(), 8_000_004);
         assert_eq!(List::<u32>::decode(&mut Reader::of(&wire)).unwrap(), nodes);
     });
+}
+
+#[test]
+fn a_panic_leaves_the_writer_as_deep_as_it_was() {
+    fn panics(w: &mut Writer, levels: u32) -> Result<(), EncodeError> {
+        match levels {
+            0 => panic!("at the bottom"),
+            levels => w.nested(|w| panics(w, levels - 1)),
+        }
+    }
+    let mut w = Writer::new();
+    let panicked = catch_unwind(AssertUnwindSafe(|| panics(&mut w, Limits::DEFAULT_DEPTH)));
+    assert!(panicked.is_err());
+    assert!(tree(7, false).encode(&mut w).is_ok());
 }
