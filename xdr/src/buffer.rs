@@ -1,13 +1,13 @@
 //! Memory that is written from its start to its end, and then again.
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::ops::Range;
 
 /// Bytes, of which the first ones are written.
 ///
 /// Those behind are zeros, or were written before: room for the next value, which fills all of what it takes, so that it is checked
 /// but once for all its words.
-#[derive(Debug)]
 pub(crate) struct Buffer {
     bytes: Vec<u8>,
     /// Bytes that are written.
@@ -114,6 +114,13 @@ impl Buffer {
     pub(crate) fn into_vec(mut self) -> Vec<u8> {
         self.bytes.truncate(self.len);
         self.bytes
+    }
+}
+
+/// What is written, and nothing of what was written before.
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.written().fmt(f)
     }
 }
 
