@@ -16,7 +16,7 @@ use oncrpc::{CallError, CallTable, Framing, ProcedureId, record};
 use oncrpc_xdr::{Mark, Writer};
 use tokio::sync::Notify;
 
-use crate::Link;
+use crate::{Limits, Link};
 
 /// What callers and the driver share: the table, and the messages that are on their way from one to the
 /// other.
@@ -26,6 +26,8 @@ pub(crate) struct Calls {
     framing: Framing,
     /// Calls that may be in flight.
     most: usize,
+    /// Bytes in the queue above which calls wait.
+    unsent: usize,
     /// Whether the connection takes no more calls, for who asks without the lock.
     over: AtomicBool,
     /// Told when the driver has taken messages, when there is a place for a call that waits for one, and when the
@@ -69,8 +71,8 @@ pub(crate) struct Expired {
 }
 
 impl Calls {
-    /// Calls over messages in `framing`, `most` of them in flight at once.
-    pub(crate) fn new(table: CallTable, framing: Framing, most: usize) -> Self {
+    /// Calls over messages in `framing`, as many of them at once as these limits allow.
+    pub(crate) fn new(table: CallTable, framing: Framing, limits: &Limits) -> Self {
         let state = State {
             table,
             queue: Vec::new(),
@@ -85,7 +87,8 @@ impl Calls {
         Self {
             state: Mutex::new(state),
             framing,
-            most,
+            most: limits.in_flight,
+            unsent: limits.unsent,
             over: AtomicBool::new(false),
             changed: Notify::new(),
         }
@@ -95,7 +98,14 @@ impl Calls {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a call, unless as many are in flight as may be: its message is in the queue, whole, when this returns
+    /// Whether there is a place for one more call, and room for its message: of calls that are given up the places are free
+    /// again, but not the room. Datagrams go out at once, or are lost.
+    fn has_place(&self, state: &State) -> bool {
+        let has_room = || self.framing != Framing::Record || state.queued_bytes() < self.unsent;
+        state.table.len() < self.most && has_room()
+    }
+
+    /// Begins a call, unless as many are in flight or as much is unsent as may be: its message is in the queue, whole, when this returns
     /// its xid. Its time begins with the driver's next turn. Who has waited in line comes before those who still do.
     pub(crate) fn begin(
         &self,
@@ -104,7 +114,7 @@ impl Calls {
     ) -> Result<Option<u32>, CallError> {
         let mut state = self.lock();
         let is_first = has_waited || state.waiting == 0;
-        let has_place = is_first && state.table.len() < self.most;
+        let has_place = is_first && self.has_place(&state);
         // Nobody waits for a place where there are no more calls: that they are over is for `enqueue` to say.
         if !has_place && state.is_over().is_none() {
             return Ok(None);
@@ -122,10 +132,9 @@ impl Calls {
         InLine(self)
     }
 
-    /// Waits until less calls are in flight than may be, or the connection has ended.
+    /// Waits until there is a place for one more call, or the connection has ended.
     pub(crate) async fn place(&self) {
-        let most = self.most;
-        self.until(|state| state.table.len() < most || state.is_over().is_some())
+        self.until(|state| self.has_place(state) || state.is_over().is_some())
             .await;
     }
 
@@ -144,9 +153,9 @@ impl Calls {
         Ok(())
     }
 
-    /// Waits until less than `most` bytes are in the queue, or the connection has ended.
-    pub(crate) async fn room(&self, most: usize) {
-        self.until(|state| state.queued_bytes() < most || state.is_over().is_some())
+    /// Waits until there is room for the message of a call that nobody waits for, or the connection has ended.
+    pub(crate) async fn room(&self) {
+        self.until(|state| state.queued_bytes() < self.unsent || state.is_over().is_some())
             .await;
     }
 
@@ -203,17 +212,11 @@ impl Calls {
         self.over.load(Ordering::Acquire)
     }
 
-    /// Gives the driver the messages that wait for it, unless its link has `most` bytes to write already, and
+    /// Gives the driver the messages that wait for it, unless its link has as much to write as may be unsent, and
     /// remembers whom to wake for the next. Gives back whether the queue is empty then.
     ///
     /// The time of their calls begins `now`, whether they are taken or not.
-    pub(crate) fn collect(
-        &self,
-        cx: &Context<'_>,
-        now: Instant,
-        link: &mut impl Link,
-        most: usize,
-    ) -> bool {
+    pub(crate) fn collect(&self, cx: &Context<'_>, now: Instant, link: &mut impl Link) -> bool {
         let mut state = self.lock();
         let state = &mut *state;
         match &mut state.driver {
@@ -225,11 +228,11 @@ impl Calls {
         }
         state.table.start(&state.queued[state.seen..], now);
         state.seen = state.queued.len();
-        if link.unsent() >= most {
+        if link.unsent() >= self.unsent {
             return false;
         }
         // Whoever waits for room found at least this much here.
-        let was_full = state.queued_bytes() >= most;
+        let was_full = state.queued_bytes() >= self.unsent;
         for message in &mut state.queue {
             if !message.is_empty() {
                 link.send(message);
@@ -518,27 +521,54 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn what_no_datagram_holds_leaves_nothing_in_the_queue() {
-        let calls = Calls::new(CallTable::new(1), Framing::Datagram { max: 100 }, 8);
-        let auth: Arc<dyn ClientAuth> = Arc::new(AuthNone);
-        let args = Bytes::from(vec![7; 100]);
-        let id = ProcedureId {
-            program: 0x2000_0001,
-            version: 1,
-            procedure: 1,
-        };
-        let call = NewCall {
-            id,
-            args: &args,
-            auth: &auth,
+    const ID: ProcedureId = ProcedureId {
+        program: 0x2000_0001,
+        version: 1,
+        procedure: 1,
+    };
+
+    fn call<'a>(args: &'a Bytes, auth: &'a Arc<dyn ClientAuth>) -> NewCall<'a, Bytes> {
+        NewCall {
+            id: ID,
+            args,
+            auth,
             timeout: Duration::from_secs(1),
             waiter: None,
-        };
+        }
+    }
+
+    #[test]
+    fn what_no_datagram_holds_leaves_nothing_in_the_queue() {
+        let framing = Framing::Datagram { max: 100 };
+        let calls = Calls::new(CallTable::new(1), framing, &Limits::CLIENT);
+        let args = Bytes::from(vec![7; 100]);
+        let auth: Arc<dyn ClientAuth> = Arc::new(AuthNone);
         let too_large = |error| matches!(error, CallError::TooLarge { len: 140, .. });
-        assert!(calls.begin(&call, false).is_err_and(too_large));
-        assert!(calls.send(id, &args, &*auth).is_err_and(too_large));
+        assert!(
+            calls
+                .begin(&call(&args, &auth), false)
+                .is_err_and(too_large)
+        );
+        assert!(calls.send(ID, &args, &*auth).is_err_and(too_large));
         let state = calls.lock();
         assert!(state.queue.is_empty() && state.queued.is_empty() && state.table.is_empty());
+    }
+
+    #[test]
+    fn what_nobody_takes_is_bounded_however_many_calls_are_given_up() {
+        let limits = Limits {
+            unsent: 1_000,
+            ..Limits::CLIENT
+        };
+        let calls = Calls::new(CallTable::new(1), Framing::Record, &limits);
+        let args = Bytes::from(vec![7; 100]);
+        let auth: Arc<dyn ClientAuth> = Arc::new(AuthNone);
+        let begin = |has_waited| calls.begin(&call(&args, &auth), has_waited).unwrap();
+        // A call is 144 bytes long with its record mark.
+        for _ in 0..7 {
+            calls.cancel(begin(false).unwrap());
+        }
+        assert_eq!((begin(false), begin(true)), (None, None));
+        assert_eq!(calls.lock().queued_bytes(), 7 * 144);
     }
 }

@@ -40,8 +40,6 @@ pub(crate) struct Handle {
     calls: Arc<Calls>,
     /// Held by the call that gets the next place, of those that wait for one; it goes round in the order in which they came.
     first: Mutex<()>,
-    /// Bytes in the queue above which one-way calls wait.
-    unsent: usize,
 }
 
 impl Drop for Handle {
@@ -60,8 +58,8 @@ impl Connection {
         limits: impl Into<Arc<Limits>>,
     ) -> (Self, Driver<L>) {
         let limits = limits.into();
-        let calls = Arc::new(Calls::new(table, link.framing(), limits.in_flight));
-        let connection = Self::of(calls.clone(), &limits);
+        let calls = Arc::new(Calls::new(table, link.framing(), &limits));
+        let connection = Self::of(calls.clone());
         let handle = Arc::downgrade(&connection.terms.handle);
         let driver = Driver::new(link, limits).calling(calls, handle);
         (connection, driver)
@@ -70,15 +68,14 @@ impl Connection {
     /// A connection whose calls a driver of records takes up later.
     pub(crate) fn detached(limits: &Limits) -> (Self, Arc<Calls>) {
         let table = CallTable::new(random_xid());
-        let calls = Arc::new(Calls::new(table, Framing::Record, limits.in_flight));
-        (Self::of(calls.clone(), limits), calls)
+        let calls = Arc::new(Calls::new(table, Framing::Record, limits));
+        (Self::of(calls.clone()), calls)
     }
 
-    fn of(calls: Arc<Calls>, limits: &Limits) -> Self {
+    fn of(calls: Arc<Calls>) -> Self {
         Self::with_handle(Arc::new(Handle {
             calls,
             first: Mutex::new(()),
-            unsent: limits.unsent,
         }))
     }
 
@@ -211,7 +208,7 @@ impl Carrier for Connection {
         options: &CallOptions,
     ) -> Result<(), CallError> {
         let timeout = options.timeout_or(self.terms.timeout);
-        let room = self.calls().room(self.terms.handle.unsent);
+        let room = self.calls().room();
         if tokio::time::timeout(timeout, room).await.is_err() {
             return Err(never_sent(timeout));
         }

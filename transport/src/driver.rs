@@ -243,9 +243,9 @@ impl<L: Link> Driver<L> {
         if let (None, Some(serving)) = (&self.calls, &self.serving) {
             self.calls = serving.attach();
         }
-        self.calls.as_ref().is_none_or(|calls| {
-            calls.collect(cx, self.clock.now, &mut self.link, self.limits.unsent)
-        })
+        self.calls
+            .as_ref()
+            .is_none_or(|calls| calls.collect(cx, self.clock.now, &mut self.link))
     }
 
     /// Takes note of calls for which nobody listens.

@@ -12,7 +12,7 @@ pub struct Limits {
     /// Calls in flight: those that handlers are at work on, or those that wait for a reply.
     pub in_flight: usize,
     /// Bytes of unsent output above which nothing more is read: whoever does not take replies gets to
-    /// ask no more.
+    /// ask no more. As many bytes of calls may wait to be sent; then the next calls do.
     pub unsent: usize,
     /// Longest time until a peer has sent its first record; `None` is as long as it may be [`idle`](Self::idle).
     /// Whoever has sent one is known to have something to say.
