@@ -101,12 +101,16 @@ impl Calls {
     /// Whether there is a place for one more call, and room for its message: of calls that are given up the places are free
     /// again, but not the room. Datagrams go out at once, or are lost.
     fn has_place(&self, state: &State) -> bool {
-        let has_room = || self.framing != Framing::Record || state.queued_bytes() < self.unsent;
-        state.table.len() < self.most && has_room()
+        let waits_for_room = self.framing == Framing::Record;
+        state.table.len() < self.most && (!waits_for_room || self.has_room(state))
     }
 
-    /// Begins a call, unless as many are in flight or as much is unsent as may be: its message is in the queue, whole, when this returns
-    /// its xid. Its time begins with the driver's next turn. Who has waited in line comes before those who still do.
+    fn has_room(&self, state: &State) -> bool {
+        state.queued_bytes() < self.unsent
+    }
+
+    /// Begins a call, unless as many are in flight or as much is unsent as may be: its message is in the queue, whole, when
+    /// this returns its xid. Its time begins with the driver's next turn. Who has waited in line comes before those who still do.
     pub(crate) fn begin(
         &self,
         call: &NewCall<'_, impl Arguments>,
@@ -155,7 +159,7 @@ impl Calls {
 
     /// Waits until there is room for the message of a call that nobody waits for, or the connection has ended.
     pub(crate) async fn room(&self) {
-        self.until(|state| state.queued_bytes() < self.unsent || state.is_over().is_some())
+        self.until(|state| self.has_room(state) || state.is_over().is_some())
             .await;
     }
 
@@ -232,7 +236,7 @@ impl Calls {
             return false;
         }
         // Whoever waits for room found at least this much here.
-        let was_full = state.queued_bytes() >= self.unsent;
+        let was_full = !self.has_room(state);
         for message in &mut state.queue {
             if !message.is_empty() {
                 link.send(message);
