@@ -320,7 +320,8 @@ fn a_terminal_sees_how_far_it_is_and_an_interruption_gives_the_report() {
     let [target, ..] = everywhere(&place);
     // A terminal of its own, whose Ctrl-C is that of a person.
     let rpcping = Path::new(env!("CARGO_BIN_EXE_rpcping")).display();
-    let line = format!("{rpcping} -t 3600 {target}");
+    // Without `exec` a shell may stay above it, and end of the Ctrl-C itself.
+    let line = format!("exec {rpcping} -t 3600 {target}");
     let mut terminal = Command::new("script")
         .args(["--quiet", "--return", "--command", &line, "/dev/null"])
         .stdin(Stdio::piped())
