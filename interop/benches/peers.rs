@@ -22,7 +22,7 @@ use std::process::Command;
 
 use self::measure::{LOAD, SECONDS};
 use self::programs::Programs;
-use self::rows::rows;
+use self::rows::{Row, rows};
 use self::servers::Servers;
 use self::table::{HEAD, line};
 
@@ -54,8 +54,13 @@ fn main() {
 
     let mut rows = rows();
     if !wanted.is_empty() {
-        rows.retain(|row| wanted.iter().any(|word| row.what.contains(word)));
-        assert!(!rows.is_empty(), "no row is named like {wanted:?}");
+        let is_wanted = |row: &Row| wanted.iter().any(|word| row.what.contains(word));
+        if !rows.iter().any(is_wanted) {
+            eprintln!("no row's name has any of {wanted:?} in it; there are:");
+            rows.iter().for_each(|row| eprintln!("  {}", row.what));
+            std::process::exit(2);
+        }
+        rows.retain(is_wanted);
     }
     let before = load_average();
     let programs = Programs::new();

@@ -11,8 +11,8 @@
 //! | [`load`] | threads and their connections, from the first call to the last |
 //! | [`report`] | what is printed |
 //!
-//! Nothing of our client is in the way of the calls: they are encoded once, and as many as are due leave in one write, so that
-//! what is measured is the server.
+//! Nothing of our client is in the way of the calls: they are encoded once, and as many as are due leave in one write (in
+//! datagrams half of them), so that what is measured is the server.
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
