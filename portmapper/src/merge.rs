@@ -51,7 +51,7 @@ pub struct Asked {
 /// address that was asked.
 pub fn merge<I: AsRef<[Interface]>>(
     uaddr: &Address,
-    hint: &XdrString,
+    hint: &[u8],
     asked: Asked,
     interfaces: impl FnOnce() -> I,
 ) -> Option<XdrString> {
@@ -68,7 +68,7 @@ pub fn merge<I: AsRef<[Interface]>>(
             (host.is_unspecified(), port)
         }
     };
-    let hint = match hint.as_bytes() {
+    let hint = match hint {
         [] | [0, ..] => None,
         hint => Some(read(hint, family)?.0),
     };
@@ -202,7 +202,7 @@ mod tests {
             at: at.map(|at| at.parse().unwrap()),
         };
         let uaddr = Address::of(&uaddr.into());
-        let told = merge(&uaddr, &hint.into(), asked, interfaces)?;
+        let told = merge(&uaddr, hint.as_bytes(), asked, interfaces)?;
         Some(told.to_string())
     }
 
@@ -245,7 +245,7 @@ mod tests {
         let uaddr = XdrString::from("0.0.0.0.8.1");
         let merged = |count| {
             let interfaces = || interfaces()[..count].to_vec();
-            merge(&Address::of(&uaddr), &"".into(), asked, interfaces)
+            merge(&Address::of(&uaddr), b"", asked, interfaces)
         };
         assert_eq!(merged(0), Some(uaddr.clone()), "nothing to put in");
         assert_eq!(merged(1), Some("127.0.0.1.8.1".into()));
@@ -291,7 +291,10 @@ mod tests {
             at: None,
         };
         let path = XdrString::from("/run/x.sock");
-        assert_eq!(merge(&Address::of(&path), &path, unix, interfaces), None);
+        assert_eq!(
+            merge(&Address::of(&path), path.as_bytes(), unix, interfaces),
+            None
+        );
     }
 
     #[test]

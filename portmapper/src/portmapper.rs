@@ -282,25 +282,26 @@ impl Portmapper {
         by: Version,
         peer: &Peer,
         (program, version): (u32, u32),
-        hint: &XdrString,
+        hint: &[u8],
         exactly: bool,
     ) -> XdrString {
-        let Books {
-            registry,
-            statistics,
-            ..
-        } = &mut *self.books();
-        let found = if exactly {
-            registry.find_version(program, version, &peer.netid)
+        let books = &mut *self.books();
+        let (registry, netid) = (&books.registry, &peer.netid);
+        let mut question = books.statistics.question(by, (program, version), netid);
+        let slot = if exactly {
+            registry.find_version(program, version, netid)
         } else {
-            registry.find(program, version, &peer.netid)
+            question.found(registry.changes(), || {
+                registry.find(program, version, netid)
+            })
         };
-        let told = found.map(|found| {
-            let merged = self.merge(found.uaddr, hint, peer);
-            merged.unwrap_or_else(|| found.uaddr.text())
+        let uaddr = slot.and_then(|slot| registry.address_in(slot));
+        let told = uaddr.map(|uaddr| {
+            let merged = self.merge(uaddr, hint, peer);
+            merged.unwrap_or_else(|| uaddr.text())
         });
         let told = told.unwrap_or_default();
-        statistics.looked_up(by, (program, version), &peer.netid, !told.is_empty());
+        question.count(!told.is_empty());
         told
     }
 
@@ -310,10 +311,15 @@ impl Portmapper {
             return 0;
         };
         let books = &mut *self.books();
-        let mapping = books.registry.find_mapping(program, version, protocol);
-        let port = mapping.map_or(0, |mapping| mapping.port);
-        let (statistics, service) = (&mut books.statistics, (program, version));
-        statistics.looked_up(Version::V2, service, &protocol.netid(), port != 0);
+        let (registry, service) = (&books.registry, (program, version));
+        let statistics = &mut books.statistics;
+        let mut question = statistics.question(Version::V2, service, &protocol.netid());
+        let slot = question.found(registry.changes(), || {
+            registry.find_mapping(program, version, protocol)
+        });
+        let uaddr = slot.and_then(|slot| registry.address_in(slot));
+        let port = uaddr.and_then(registry::Address::port).unwrap_or(0);
+        question.count(port != 0);
         port
     }
 
@@ -334,14 +340,15 @@ impl Portmapper {
                 if Some(network.transport.family) != family {
                     return None;
                 }
-                let uaddr = self.merge(&registry::Address::of(&entry.uaddr), hint, peer);
+                let uaddr = self.merge(&registry::Address::of(&entry.uaddr), hint.as_bytes(), peer);
                 is_found = uaddr.is_some();
                 let network = network.clone();
                 uaddr.map(|uaddr| Found { uaddr, network })
             })
             .collect();
         let statistics = &mut books.statistics;
-        statistics.looked_up(Version::V4, service, &peer.netid, is_found);
+        let question = statistics.question(Version::V4, service, &peer.netid);
+        question.count(is_found);
         found
     }
 
@@ -378,8 +385,9 @@ impl Portmapper {
         let netid = &peer.netid;
         let mut books = self.books();
         let registry = &books.registry;
-        let found = match registry.find_version(service.0, service.1, netid) {
-            Some(there) => Ok(there.uaddr.text()),
+        let slot = registry.find_version(service.0, service.1, netid);
+        let found = match slot.and_then(|slot| registry.address_in(slot)) {
+            Some(uaddr) => Ok(uaddr.text()),
             None => Err(match registry.range(service.0, netid) {
                 Some((low, high)) => Reject::ProgMismatch { low, high },
                 None => Reject::ProgUnavail,
@@ -398,7 +406,7 @@ impl Portmapper {
 
     /// The address of a service that is registered at `uaddr`, as the caller is told.
     pub fn told(&self, peer: &Peer, uaddr: &XdrString) -> Option<XdrString> {
-        self.merge(&registry::Address::of(uaddr), &XdrString::new(), peer)
+        self.merge(&registry::Address::of(uaddr), b"", peer)
     }
 
     /// Where on this host a service that is registered at `uaddr` is called for somebody.
@@ -466,7 +474,7 @@ impl Portmapper {
     }
 
     /// The address of a service that is registered at `uaddr`, fit for the caller.
-    fn merge(&self, uaddr: &registry::Address, hint: &XdrString, peer: &Peer) -> Option<XdrString> {
+    fn merge(&self, uaddr: &registry::Address, hint: &[u8], peer: &Peer) -> Option<XdrString> {
         let at = match peer.local {
             Address::Inet(local) => Some(local.ip()),
             _ => None,

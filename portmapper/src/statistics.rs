@@ -3,15 +3,19 @@
 //! Look-ups are counted by what was asked for. What can be asked for is endless, so there are
 //! [`MAX_ROWS`] rows for all of it, first come first served; what finds none is counted in one row more,
 //! of program 0 and netid `other`.
+//!
+//! Who counts what is asked knows the question again: its row remembers where the service was found, for as long as nothing is
+//! registered or removed.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use oncrpc::netid::Netid;
 use oncrpc_xdr::{Bytes, Writer, XdrString};
 
 use crate::keyed::Keyed;
-use crate::registry::{KNOWN, place};
+use crate::registry::{KNOWN, Slot, place};
 
 /// Rows for look-ups and calls through CALLIT, of all versions together; rpcbind has no limit.
 pub const MAX_ROWS: usize = 256;
@@ -56,10 +60,10 @@ struct Counters {
 #[derive(Debug, Default)]
 struct Rows {
     index: HashMap<Key, usize, Keyed>,
-    rows: Vec<(Key, Row)>,
+    rows: Vec<Row>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Key {
     program: u32,
     version: u32,
@@ -69,11 +73,21 @@ struct Key {
     netid: u32,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Row {
+    key: Key,
     success: u32,
     failure: u32,
     indirect: u32,
+    /// What was found when this was last asked, and after how many changes of the registry that was.
+    found: (u64, Option<Slot>),
+}
+
+/// A question for the address of a service.
+#[derive(Debug)]
+pub struct Question<'a> {
+    key: Key,
+    row: &'a mut Row,
 }
 
 impl Calls {
@@ -93,6 +107,9 @@ const OTHER: Key = Key {
     netid: u32::MAX,
 };
 
+/// More changes than there will be.
+const NEVER: u64 = u64::MAX;
+
 impl Statistics {
     /// Everything at zero.
     pub fn new() -> Self {
@@ -111,11 +128,11 @@ impl Statistics {
         *unset = unset.wrapping_add(1);
     }
 
-    /// Counts a question for the address of a service.
-    pub fn looked_up(&mut self, by: Version, service: (u32, u32), netid: &Netid, found: bool) {
+    /// A question for the address of a service.
+    pub fn question(&mut self, by: Version, service: (u32, u32), netid: &Netid) -> Question<'_> {
         let key = self.key(service, 0, netid);
         let row = self.versions[by as usize].look_ups.row(key, &mut self.rows);
-        row.count(found);
+        Question { key, row }
     }
 
     /// Counts a call through CALLIT or BCAST, or through INDIRECT.
@@ -178,6 +195,30 @@ impl Statistics {
     }
 }
 
+impl Question<'_> {
+    /// Where the service is kept; `find` looks for it unless the registry has not changed since this was last asked.
+    ///
+    /// One procedure of each version asks so: others that are counted in the same rows may find something else.
+    pub fn found(&mut self, changes: u64, find: impl FnOnce() -> Option<Slot>) -> Option<Slot> {
+        match self.row.found {
+            (then, found) if then == changes => found,
+            _ => {
+                let found = find();
+                // The row for all that finds none has no answer: each of these questions has another one.
+                if self.row.key == self.key {
+                    self.row.found = (changes, found);
+                }
+                found
+            }
+        }
+    }
+
+    /// Counts it, answered or not.
+    pub fn count(self, answered: bool) {
+        self.row.count(answered);
+    }
+}
+
 impl Default for Statistics {
     fn default() -> Self {
         Self {
@@ -194,7 +235,7 @@ impl Rows {
             Some(at) => *at,
             None => self.add(key, taken),
         };
-        &mut self.rows[at].1
+        &mut self.rows[at]
     }
 
     #[cold]
@@ -203,7 +244,7 @@ impl Rows {
         let next = self.rows.len();
         let at = *self.index.entry(key).or_insert(next);
         if at == next {
-            self.rows.push((key, Row::default()));
+            self.rows.push(Row::new(key));
             *taken += 1;
         }
         at
@@ -211,7 +252,8 @@ impl Rows {
 
     /// `rpcbs_addrlist` or `rpcbs_rmtcalllist`, the latest row first.
     fn encode(&self, w: &mut Writer, netids: &[Netid], called_through: bool) {
-        for (key, row) in self.rows.iter().rev() {
+        for row in self.rows.iter().rev() {
+            let key = row.key;
             let netid = match netids.get(key.netid as usize) {
                 Some(netid) => netid.into(),
                 None => XdrString::from_static("other"),
@@ -235,7 +277,27 @@ impl Rows {
     }
 }
 
+/// In two words, each of which the hasher takes at once.
+impl Hash for Key {
+    #[inline]
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        let word = |high: u32, low: u32| u64::from(low) | (u64::from(high) << 32);
+        hasher.write_u64(word(self.program, self.version));
+        hasher.write_u64(word(self.procedure, self.netid));
+    }
+}
+
 impl Row {
+    fn new(key: Key) -> Self {
+        Self {
+            key,
+            success: 0,
+            failure: 0,
+            indirect: 0,
+            found: (NEVER, None),
+        }
+    }
+
     fn count(&mut self, found: bool) {
         let count = if found {
             &mut self.success
@@ -249,6 +311,7 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::{Entry, Owner, Registry};
 
     #[test]
     fn a_fresh_answer_has_204_bytes_of_zeros() {
@@ -266,9 +329,15 @@ mod tests {
         statistics.set(Version::V3);
         statistics.unset(Version::V3);
         statistics.unset(Version::V3);
-        statistics.looked_up(Version::V2, (5, 2), &Netid::Udp, false);
-        statistics.looked_up(Version::V2, (5, 2), &Netid::Udp, false);
-        statistics.looked_up(Version::V2, (100_000, 2), &Netid::Tcp, true);
+        statistics
+            .question(Version::V2, (5, 2), &Netid::Udp)
+            .count(false);
+        statistics
+            .question(Version::V2, (5, 2), &Netid::Udp)
+            .count(false);
+        statistics
+            .question(Version::V2, (100_000, 2), &Netid::Tcp)
+            .count(true);
         let service = (99, 1);
         statistics.called_through(Version::V4, (service, 5), &Netid::Udp, false, false);
         statistics.called_through(Version::V4, (service, 5), &Netid::Udp, false, true);
@@ -297,11 +366,13 @@ mod tests {
     fn a_transport_that_has_no_name_in_the_library_has_rows_of_its_own() {
         let mut statistics = Statistics::new();
         for netid in ["sctp", "udp", "sctp", "rdma"] {
-            statistics.looked_up(Version::V3, (7, 1), &netid.into(), true);
+            statistics
+                .question(Version::V3, (7, 1), &netid.into())
+                .count(true);
         }
         let rows = &statistics.versions[Version::V3 as usize].look_ups.rows;
-        let rows = rows.iter().map(|(key, row)| {
-            let netid = &statistics.netids[key.netid as usize];
+        let rows = rows.iter().map(|row| {
+            let netid = &statistics.netids[row.key.netid as usize];
             (netid.to_string(), row.success)
         });
         let expected = [("sctp", 2), ("udp", 1), ("rdma", 1)];
@@ -309,21 +380,62 @@ mod tests {
     }
 
     #[test]
+    fn what_was_found_is_found_again_until_the_registry_changes() {
+        let mut registry = Registry::new();
+        let entry = Entry::new((7, 1), &"udp".into(), &"::.8.1".into(), Owner::Unknown);
+        registry.set(entry.unwrap());
+        let there = registry.find(7, 1, &Netid::Udp);
+        assert!(there.is_some());
+
+        let mut statistics = Statistics::new();
+        // What is told, and whether that was looked for.
+        let mut ask = |by, program, changes, found| {
+            let mut question = statistics.question(by, (program, 1), &Netid::Udp);
+            let mut looked = false;
+            let told = question.found(changes, || {
+                looked = true;
+                found
+            });
+            (told, looked)
+        };
+        assert_eq!(ask(Version::V4, 7, 1, there), (there, true));
+        assert_eq!(ask(Version::V4, 7, 1, None), (there, false));
+        assert_eq!(ask(Version::V3, 7, 1, None), (None, true), "another row");
+        assert_eq!(ask(Version::V3, 7, 1, there), (None, false));
+        assert_eq!(ask(Version::V4, 7, 2, None), (None, true));
+        for program in 1000..2000 {
+            ask(Version::V4, program, 2, None);
+        }
+        // These have no row of their own.
+        assert_eq!(ask(Version::V4, 5000, 2, there), (there, true));
+        assert_eq!(ask(Version::V4, 5001, 2, None), (None, true));
+    }
+
+    #[test]
     fn what_finds_no_row_is_counted_as_other() {
         let mut statistics = Statistics::new();
         for program in 0..100_000 {
-            statistics.looked_up(Version::V4, (program, 1), &Netid::Udp, true);
+            statistics
+                .question(Version::V4, (program, 1), &Netid::Udp)
+                .count(true);
         }
-        statistics.looked_up(Version::V2, (7, 7), &Netid::Udp, false);
-        statistics.looked_up(Version::V4, (7, 1), &Netid::Udp, false);
+        statistics
+            .question(Version::V2, (7, 7), &Netid::Udp)
+            .count(false);
+        statistics
+            .question(Version::V4, (7, 1), &Netid::Udp)
+            .count(false);
         let rows = &statistics.versions[Version::V4 as usize].look_ups.rows;
         assert_eq!(rows.len(), MAX_ROWS + 1);
-        let (seventh, row) = &rows[7];
-        assert_eq!((seventh.program, row.success, row.failure), (7, 1, 1));
-        let (last, row) = &rows[MAX_ROWS];
-        assert_eq!((last, row.success), (&OTHER, 100_000 - 256));
+        let seventh = &rows[7];
+        assert_eq!(
+            (seventh.key.program, seventh.success, seventh.failure),
+            (7, 1, 1)
+        );
+        let last = &rows[MAX_ROWS];
+        assert_eq!((last.key, last.success), (OTHER, 100_000 - 256));
         let rows = &statistics.versions[Version::V2 as usize].look_ups.rows;
-        assert_eq!(rows[0].0, OTHER);
+        assert_eq!(rows[0].key, OTHER);
         assert!(statistics.encode(&Calls::default()).len() < 9000);
         assert_eq!(statistics.rows(), MAX_ROWS);
     }

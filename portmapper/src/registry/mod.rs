@@ -22,6 +22,7 @@ mod dump;
 mod entries;
 mod entry;
 mod index;
+mod look_up;
 #[cfg(test)]
 pub(crate) mod model;
 mod netids;
@@ -32,13 +33,13 @@ mod stored;
 
 use std::collections::HashMap;
 
-use oncrpc::netid::{Netid, Protocol};
 use oncrpc_xdr::{Bytes, XdrString};
 
 use crate::keyed::Keyed;
 
 pub use change::Change;
-use entries::{Entries, Slot};
+use entries::Entries;
+pub use entries::Slot;
 pub use entry::{
     Entry, MAX_NETID, MAX_OWNER, MAX_UADDR, Mapping, Origin, Owner, Process, c_string, port,
     split_port, up_to_zero,
@@ -233,6 +234,8 @@ impl Registry {
             return left.registered().map(refused).sum();
         }
         left.quota = self.quota;
+        // Another registry has come to as many changes by other ones.
+        left.changes = left.changes.saturating_add(self.changes).saturating_add(1);
         std::mem::swap(self, &mut left);
         let own: Vec<_> = left.iter().collect();
         let mut refused = 0_usize;
@@ -394,72 +397,13 @@ impl Registry {
     }
 
     fn exactly(&self, program: u32, version: u32, netid: Id) -> Option<&Stored> {
+        self.entries.in_slot(self.slot(program, version, netid)?)
+    }
+
+    /// Where the service of exactly this version is kept.
+    fn slot(&self, program: u32, version: u32, netid: Id) -> Option<Slot> {
         let (_, slot) = self.exact.get(&(program, netid, version))?;
-        self.entries.in_slot(*slot)
-    }
-
-    /// The service of this version, or else the one of the program on this transport that was registered
-    /// last: GETADDR.
-    pub fn find(&self, program: u32, version: u32, netid: &Netid) -> Option<Registered<'_>> {
-        self.find_version(program, version, netid).or_else(|| {
-            let netid = self.netids.named(netid)?;
-            let last = |seen| self.of_program.last((program, netid.half(seen)));
-            self.at(last(true).max(last(false))?)
-        })
-    }
-
-    /// The service of exactly this version: GETVERSADDR.
-    pub fn find_version(
-        &self,
-        program: u32,
-        version: u32,
-        netid: &Netid,
-    ) -> Option<Registered<'_>> {
-        let netid = self.netids.named(netid)?;
-        self.registered_as(self.exactly(program, version, netid)?)
-    }
-
-    /// The lowest and the highest version of a program on this transport.
-    pub fn range(&self, program: u32, netid: &Netid) -> Option<(u32, u32)> {
-        let netid = self.netids.named(netid)?;
-        let is_of = |there: &&(u32, Id, u32)| (there.0, there.1) == (program, netid);
-        let (.., low) = self
-            .versions
-            .from(&(program, netid, u32::MIN))
-            .next()
-            .filter(is_of)?;
-        let (.., high) = self
-            .versions
-            .last_to(&(program, netid, u32::MAX))
-            .filter(is_of)?;
-        Some((*low, *high))
-    }
-
-    /// Where version 2 finds this version, or else the one of the program and protocol that was
-    /// registered last: GETPORT.
-    pub fn find_mapping(&self, program: u32, version: u32, protocol: Protocol) -> Option<Mapping> {
-        let netid = self.netids.named(&protocol.netid())?;
-        // Whatever is found by this netid is of this protocol, if it is written so, too.
-        let mapping = |found: &Stored| {
-            let port = found.uaddr.port().filter(|_| found.netid == netid)?;
-            Some(Mapping {
-                program,
-                version: found.version,
-                protocol,
-                port,
-            })
-        };
-        let exact = self.exactly(program, version, netid);
-        exact.and_then(mapping).or_else(|| {
-            let last = self.of_program.last((program, netid.half(true)))?;
-            mapping(self.entries.at(last)?)
-        })
-    }
-
-    /// The entries of exactly this version on all transports, in order: GETADDRLIST.
-    pub fn versions(&self, program: u32, version: u32) -> impl Iterator<Item = Entry> {
-        let places = self.of_version.of((program, version));
-        places.filter_map(|place| Some(self.at(place)?.entry()))
+        Some(*slot)
     }
 
     /// All entries, in order.
@@ -549,6 +493,8 @@ impl Registry {
 
 #[cfg(test)]
 mod tests {
+    use oncrpc::netid::{Netid, Protocol};
+
     use super::*;
 
     const SUPERUSER: Owner = Owner::Superuser;
@@ -672,8 +618,9 @@ mod tests {
         registry.unset(400_000, version, &netid.into(), caller)
     }
 
-    fn uaddr(found: Option<Registered<'_>>) -> XdrString {
-        found.map(|there| there.uaddr.text()).unwrap_or_default()
+    fn uaddr(registry: &Registry, found: Option<Slot>) -> XdrString {
+        let uaddr = found.and_then(|slot| registry.address_in(slot));
+        uaddr.map(Address::text).unwrap_or_default()
     }
 
     #[test]
@@ -762,16 +709,21 @@ mod tests {
             (9, "0.0.0.0.9.7", "", 0x903),
         ] {
             let found = registry.find(400_000, version, &Netid::Tcp);
-            assert_eq!(uaddr(found), *address);
+            assert_eq!(uaddr(&registry, found), *address);
             let found = registry.find_version(400_000, version, &Netid::Tcp);
-            assert_eq!(uaddr(found), *exactly);
-            let mapping = registry.find_mapping(400_000, version, Protocol::Tcp);
+            assert_eq!(uaddr(&registry, found), *exactly);
+            let slot = registry.find_mapping(400_000, version, Protocol::Tcp);
+            let mapping = slot.and_then(|slot| registry.in_slot(slot)?.mapping());
             assert_eq!(mapping.map(|mapping| mapping.port), Some(port));
             assert_eq!(registry.find_mapping(400_000, version, Protocol::Udp), None);
         }
         unset(&mut registry, 7, "tcp", &ANN);
         let found = registry.find(400_000, 2, &Netid::Tcp);
-        assert_eq!(uaddr(found), "0.0.0.0.9.3", "the last that is left");
+        assert_eq!(
+            uaddr(&registry, found),
+            "0.0.0.0.9.3",
+            "the last that is left"
+        );
     }
 
     #[test]
@@ -819,6 +771,18 @@ mod tests {
     }
 
     #[test]
+    fn what_another_registry_has_is_a_change() {
+        let mut registry = Registry::new();
+        registry.set(entry(9, "tcp", "0.0.0.0.0.9", ANN));
+        unset(&mut registry, 9, "", &ANN);
+        let mut left = Registry::new();
+        left.set(entry(1, "tcp", "0.0.0.0.8.1", ANN));
+        let before = [registry.changes(), left.changes()];
+        assert_eq!(registry.take_over(left), 0);
+        assert!(before.iter().all(|before| registry.changes() > *before));
+    }
+
+    #[test]
     fn when_and_by_whom_is_that_of_the_first_set_and_changes_no_answer() {
         let mut registry = Registry::new();
         let (uid, pid) = (1000, std::num::NonZeroI32::new(7));
@@ -851,6 +815,7 @@ mod tests {
             .collect();
         assert_eq!(places, [(-1, 9), (0, 1), (1, 2), (2, 3)]);
         let found = registry.find(400_000, 7, &Netid::Tcp);
+        let found = found.and_then(|slot| registry.in_slot(slot));
         assert_eq!(found.map(|entry| entry.version), Some(3));
         assert_eq!(unset(&mut registry, 2, "", &ANN), Unset::Removed(1));
     }

@@ -148,17 +148,17 @@ proptest! {
         prop_assert_eq!(registry.mappings().collect::<Vec<_>>(), model.mappings());
         for (program, version) in (0..3).flat_map(|program| (0..5).map(move |version| (program, version))) {
             for netid in ["tcp", "udp", "TCP", "local", "bogus", ""] {
-                let found = registry.find(program, version, &Netid::from(netid));
+                let slot = registry.find(program, version, &Netid::from(netid));
+                let found = slot.and_then(|slot| registry.in_slot(slot));
                 prop_assert_eq!(
                     found.map(|there| there.entry()),
                     model.find(program, version, netid).cloned()
                 );
             }
             for protocol in [Protocol::Tcp, Protocol::Udp] {
-                prop_assert_eq!(
-                    registry.find_mapping(program, version, protocol),
-                    model.find_mapping(program, version, protocol)
-                );
+                let slot = registry.find_mapping(program, version, protocol);
+                let found = slot.and_then(|slot| registry.in_slot(slot)?.mapping());
+                prop_assert_eq!(found, model.find_mapping(program, version, protocol));
             }
             for netid in ["tcp", "TCP", ""] {
                 let versions = model.matching(program, netid).map(|entry| entry.version);

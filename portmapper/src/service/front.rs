@@ -1,8 +1,8 @@
 //! What stands before every version's procedures.
 //!
 //! It counts calls, answered or not. It answers DUMP and GETSTAT with bytes that are encoded already,
-//! however many ask. It holds what a stranger is sent over UDP to a multiple of what the stranger sent. And
-//! it answers the procedures that call others, which no handler can: some of their replies are none.
+//! however many ask, and look-ups, which never wait. It holds what a stranger is sent over UDP to a multiple of what the stranger
+//! sent. And it answers the procedures that call others, which no handler can: some of their replies are none.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use oncrpc::proto::rpcb::{Netbuf, Rpcb};
 use oncrpc::{Call, Dispatch, Framing, Reject, Reply, Service, Step, around};
 use oncrpc_xdr::XdrString;
 
-use super::callit;
+use super::{callit, look_up};
 use crate::policy::{Caller, TooWeak};
 use crate::portmapper::Portmapper;
 use crate::statistics::Version;
@@ -26,9 +26,13 @@ struct Front {
 }
 
 // Procedures that are answered here.
+/// Of version 2; in later ones it is called GETADDR.
+const GETPORT: u32 = 3;
+const GETADDR: u32 = 3;
 const DUMP: u32 = 4;
 /// CALLIT of versions 2 and 3, BCAST of version 4.
 const CALLIT: u32 = 5;
+const GETVERSADDR: u32 = 9;
 const INDIRECT: u32 = 10;
 const GETSTAT: u32 = 12;
 
@@ -88,6 +92,13 @@ impl Front {
             (Version::V4, GETSTAT) => {
                 self.portmapper.log().request(peer, "getstat", None);
                 reply.success_raw(&self.portmapper.statistics())
+            }
+            (Version::V2, GETPORT) => look_up::port(&self.portmapper, call, reply),
+            (version @ (Version::V3 | Version::V4), GETADDR) => {
+                look_up::address(&self.portmapper, version, call, reply, false)
+            }
+            (version @ Version::V4, GETVERSADDR) => {
+                look_up::address(&self.portmapper, version, call, reply, true)
             }
             (version, CALLIT) => callit::answer(&self.portmapper, version, call, reply, false),
             (version @ Version::V4, INDIRECT) => {

@@ -1,10 +1,11 @@
 //! The portmapper as services: the procedures of versions 2, 3 and 4.
 //!
 //! Generated code decodes arguments and encodes results; `front` stands before it and does what every
-//! version does the same way, calls for others (`callit`) among it.
+//! version does the same way, look-ups (`look_up`) and calls for others (`callit`) among it.
 
 mod callit;
 mod front;
+mod look_up;
 mod v2;
 mod v3;
 mod v4;
@@ -53,23 +54,6 @@ fn set(portmapper: &Portmapper, by: Version, peer: &Peer, rpcb: &Rpcb) -> Result
 fn unset(portmapper: &Portmapper, by: Version, peer: &Peer, rpcb: Rpcb) -> Result<bool, Reject> {
     let service = (rpcb.r_prog, rpcb.r_vers);
     Ok(portmapper.unset(by, peer, service, &[rpcb.r_netid])?)
-}
-
-fn address(
-    portmapper: &Portmapper,
-    by: Version,
-    peer: &Peer,
-    rpcb: &Rpcb,
-    exactly: bool,
-) -> XdrString {
-    let procedure = if exactly {
-        "getversaddr"
-    } else {
-        "getport/addr"
-    };
-    portmapper.log().request(peer, procedure, Some(rpcb.r_prog));
-    let service = (rpcb.r_prog, rpcb.r_vers);
-    portmapper.address(by, peer, service, &rpcb.r_addr, exactly)
 }
 
 fn time() -> u32 {

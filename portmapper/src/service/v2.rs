@@ -12,7 +12,8 @@ use crate::state::wildcard;
 use crate::statistics::Version;
 use oncrpc::netid::Protocol;
 
-/// Version 2. It knows TCP and UDP over IPv4 only, over whatever transport it is asked.
+/// Version 2, but for its [look-up](super::look_up). It knows TCP and UDP over IPv4 only, over whatever transport it is
+/// asked.
 #[derive(Debug)]
 pub(super) struct Portmap(pub(super) Arc<Portmapper>);
 
@@ -34,11 +35,5 @@ impl Server for Portmap {
         let netids = [XdrString::from_static("tcp"), XdrString::from_static("udp")];
         let service = (mapping.prog, mapping.vers);
         Ok(self.0.unset(Version::V2, cx.peer(), service, &netids)?)
-    }
-
-    async fn getport(&self, cx: &CallContext, mapping: Mapping) -> Result<u32, Reject> {
-        let log = self.0.log();
-        log.request(cx.peer(), "getport/addr", Some(mapping.prog));
-        Ok(self.0.port((mapping.prog, mapping.vers), mapping.prot))
     }
 }

@@ -10,7 +10,7 @@ use oncrpc_xdr::XdrString;
 use crate::portmapper::Portmapper;
 use crate::statistics::Version::V3;
 
-/// Version 3.
+/// Version 3, but for its [look-ups](super::look_up).
 #[derive(Debug)]
 pub(super) struct Rpcbind(pub(super) Arc<Portmapper>);
 
@@ -21,10 +21,6 @@ impl Server for Rpcbind {
 
     async fn unset(&self, cx: &CallContext, rpcb: Rpcb) -> Result<bool, Reject> {
         super::unset(&self.0, V3, cx.peer(), rpcb)
-    }
-
-    async fn getaddr(&self, cx: &CallContext, rpcb: Rpcb) -> Result<XdrString, Reject> {
-        Ok(super::address(&self.0, V3, cx.peer(), &rpcb, false))
     }
 
     async fn gettime(&self, cx: &CallContext) -> Result<u32, Reject> {

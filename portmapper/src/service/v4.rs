@@ -11,7 +11,7 @@ use oncrpc_xdr::XdrString;
 use crate::portmapper::{Found, Portmapper};
 use crate::statistics::Version::V4;
 
-/// Version 4.
+/// Version 4, but for its [look-ups](super::look_up).
 #[derive(Debug)]
 pub(super) struct Rpcbind(pub(super) Arc<Portmapper>);
 
@@ -22,10 +22,6 @@ impl Server for Rpcbind {
 
     async fn unset(&self, cx: &CallContext, rpcb: Rpcb) -> Result<bool, Reject> {
         super::unset(&self.0, V4, cx.peer(), rpcb)
-    }
-
-    async fn getaddr(&self, cx: &CallContext, rpcb: Rpcb) -> Result<XdrString, Reject> {
-        Ok(super::address(&self.0, V4, cx.peer(), &rpcb, false))
     }
 
     async fn gettime(&self, cx: &CallContext) -> Result<u32, Reject> {
@@ -41,10 +37,6 @@ impl Server for Rpcbind {
     async fn taddr2uaddr(&self, cx: &CallContext, address: Netbuf) -> Result<XdrString, Reject> {
         self.0.log().request(cx.peer(), "taddr2uaddr", None);
         super::universal_address(cx.peer(), &address)
-    }
-
-    async fn getversaddr(&self, cx: &CallContext, rpcb: Rpcb) -> Result<XdrString, Reject> {
-        Ok(super::address(&self.0, V4, cx.peer(), &rpcb, true))
     }
 
     async fn getaddrlist(&self, cx: &CallContext, rpcb: Rpcb) -> Result<RpcbEntryListPtr, Reject> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use oncrpc_xdr::{DecodeError, Wire};
+use oncrpc_xdr::{DecodeError, Reader, Wire};
 
 use crate::auth::flavor;
 use crate::call::caller::{ProcedureId, ProcedureInfo};
@@ -98,9 +98,15 @@ impl Call<'_> {
 
     /// The arguments. Bytes behind them are ignored, as libtirpc and Linux do.
     pub fn args<W: Wire>(&self) -> Result<W::Value, DecodeError> {
+        W::decode(&mut self.reader()?)
+    }
+
+    /// What reads the arguments, for who takes them where they lie.
+    #[inline]
+    pub fn reader(&self) -> Result<Reader<'_>, DecodeError> {
         let mut r = self.message.reader();
         r.take(self.body)?;
-        W::decode(&mut r)
+        Ok(r)
     }
 }
 
