@@ -24,6 +24,18 @@ pub struct CannotBind {
 }
 
 impl CannotBind {
+    /// A Unix socket of ours, such as that of the metrics.
+    pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
+        let folder = path.parent().unwrap_or(path);
+        Self {
+            place: path.display().to_string(),
+            reason: match error.kind() {
+                io::ErrorKind::NotFound => format!("there is no directory {}", folder.display()),
+                _ => reason(error),
+            },
+        }
+    }
+
     /// A place that is at no address of this host.
     pub(crate) fn not_ours(place: &Place) -> Self {
         Self {

@@ -7,9 +7,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::binding::reason;
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -134,6 +138,18 @@ impl Options {
     }
 }
 
+/// Prints a page. Whoever reads it may have seen enough before its end.
+pub fn print(page: &str) -> ExitCode {
+    let mut out = io::stdout().lock();
+    match out.write_all(page.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("rpcbind: {}", reason(&error));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
 /// Reads a command line, the program's name first.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
     let mut args = args.into_iter();
@@ -166,6 +182,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageE
     }
     if options.json && !options.status {
         return Err(complain(format_args!("option '--json' is for '--status'")));
+    }
+    if options.check && options.status {
+        let complaint = "option '--check' asks what would be, and '--status' what is";
+        return Err(complain(format_args!("{complaint}")));
     }
     Ok(Command::Serve(options))
 }
@@ -363,6 +383,13 @@ mod tests {
         assert_eq!(error, expected);
         let metrics = options("rpcbind --metrics /run/m.sock").metrics;
         assert_eq!(metrics, Some("/run/m.sock".into()));
+    }
+
+    #[test]
+    fn what_would_be_and_what_is_are_two_questions() {
+        let error = parsed("rpcbind --status --check").unwrap_err().to_string();
+        let complaint = "option '--check' asks what would be, and '--status' what is";
+        assert_eq!(error, format!("rpcbind: {complaint}\n{USAGE}"));
     }
 
     #[test]
