@@ -101,8 +101,10 @@ fn is_ours(place: &Place) -> bool {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "listens on")?;
-        for place in &self.places {
-            writeln!(f, "  {:<32} {}", place.to_string(), place.why)?;
+        let shown: Vec<_> = self.places.iter().map(ToString::to_string).collect();
+        let width = shown.iter().map(String::len).max().unwrap_or_default();
+        for (shown, place) in shown.iter().zip(&self.places) {
+            writeln!(f, "  {shown:<width$}  {}", place.why)?;
         }
         match &self.account {
             Some(account) => writeln!(f, "runs as {account}")?,

@@ -27,7 +27,7 @@ use crate::lock::Lock;
 use crate::netconfig;
 use crate::notify::{ServiceManager, keep_alive};
 use crate::passed::{self, Passed};
-use crate::plan::{self, Addresses, At, NotAllowed, Place, Wanted};
+use crate::plan::{self, At, NotAllowed, Place, Wanted};
 use crate::portmapper::Portmapper;
 use crate::privilege::{self, Account};
 use crate::request_log::RequestLog;
@@ -234,7 +234,7 @@ pub(crate) fn places(
     let hosts = &settings.udp_addresses.value;
     let addresses = match &settings.bind.value[..] {
         [] => binding::look_up(hosts),
-        named => Addresses::Both(named.to_vec()),
+        named => binding::named(named)?,
     };
     let wanted = Wanted {
         addresses,
