@@ -13,6 +13,7 @@ use oncrpc::netid::Protocol;
 use oncrpc_server::Listen;
 use oncrpc_transport::socket;
 
+use crate::own_address::OwnAddress;
 use crate::plan::{Addresses, At, Place, Why};
 
 /// An address that was named cannot be bound; without it the daemon would be deaf where it was told to listen.
@@ -24,6 +25,18 @@ pub struct CannotBind {
 }
 
 impl CannotBind {
+    /// A Unix socket of ours, such as that of the metrics.
+    pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
+        let folder = path.parent().unwrap_or(path);
+        Self {
+            place: path.display().to_string(),
+            reason: match error.kind() {
+                io::ErrorKind::NotFound => format!("there is no directory {}", folder.display()),
+                _ => reason(error),
+            },
+        }
+    }
+
     /// A place that is at no address of this host.
     pub(crate) fn not_ours(place: &Place) -> Self {
         Self {
@@ -92,11 +105,23 @@ pub fn look_up(arguments: &[OsString]) -> Addresses {
     for argument in arguments {
         let name = argument.to_string_lossy();
         match (&*name, 0).to_socket_addrs() {
-            Ok(found) => addresses.extend(found.map(|address| address.ip())),
+            Ok(found) => addresses.extend(found),
             Err(error) => log::error!("cannot get an address for {name}: {error}"),
         }
     }
     Addresses::Udp(addresses)
+}
+
+/// The addresses of `--bind`, as they are now.
+pub fn named(addresses: &[OwnAddress]) -> Result<Addresses, CannotBind> {
+    let at = |address: &OwnAddress| {
+        address.at(0).map_err(|error| CannotBind {
+            place: address.to_string(),
+            reason: reason(&error),
+        })
+    };
+    let found: Result<_, _> = addresses.iter().map(at).collect();
+    found.map(Addresses::Both)
 }
 
 /// What went wrong, in the words of C's strerror.
@@ -120,8 +145,25 @@ mod tests {
             assert_eq!(look_up(&arguments), Addresses::All);
         }
         let both = ["::1".into(), "192.0.2.1".into()];
-        let expected = ["::1", "192.0.2.1"].map(|text| text.parse().unwrap());
+        let expected = ["[::1]:0", "192.0.2.1:0"].map(|text| text.parse().unwrap());
         assert_eq!(look_up(&both), Addresses::Udp(expected.to_vec()));
+    }
+
+    #[test]
+    fn a_link_local_address_keeps_its_link() {
+        let scoped = "fe80::1%lo".parse().unwrap();
+        let at_lo = OwnAddress::at(&scoped, 0).unwrap();
+        assert_eq!(named(&[scoped]).unwrap(), Addresses::Both(vec![at_lo]));
+        assert_eq!(look_up(&["fe80::1%lo".into()]), Addresses::Udp(vec![at_lo]));
+        let error = named(&["fe80::1".parse().unwrap()]).unwrap_err();
+        let expected =
+            "cannot bind fe80::1: every link has such addresses; that of eth0 is fe80::1%eth0";
+        assert_eq!(error.to_string(), expected);
+        let error = named(&["fe80::1%no-such-link".parse().unwrap()]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot bind fe80::1%no-such-link: No such device"
+        );
     }
 
     #[test]

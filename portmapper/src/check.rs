@@ -1,12 +1,15 @@
 //! `--check`: what a start would do, and why. Nothing is bound, no file is written, no lock is taken.
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use nix::errno::Errno;
+
 use crate::binding::CannotBind;
-use crate::cli::Options;
-use crate::daemon::{Failure, account, may_start, networks, passed, places};
+use crate::cli::{self, Options};
+use crate::daemon::{Failure, account, failed_at, may_start, networks, passed, places};
 use crate::hosts_access::HostsAccess;
 use crate::plan::{Place, Why};
 use crate::privilege::Account;
@@ -25,10 +28,7 @@ struct Report {
 pub fn run(options: &Options) -> ExitCode {
     logging::start(true, options.debug);
     match report(options) {
-        Ok(report) => {
-            print!("{report}");
-            ExitCode::SUCCESS
-        }
+        Ok(report) => cli::print(&report.to_string()),
         Err(failure) => {
             eprintln!("{}", failure.on_stderr());
             ExitCode::FAILURE
@@ -49,6 +49,7 @@ fn report(options: &Options) -> Result<Report, Failure> {
             return Err(CannotBind::not_ours(place).into());
         }
     }
+    check_folders(&settings)?;
     if settings.hosts_access.value {
         // What is wrong with the files is said when they are read.
         HostsAccess::of_this_host().directories();
@@ -59,6 +60,24 @@ fn report(options: &Options) -> Result<Report, Failure> {
         account,
         settings,
     })
+}
+
+/// Whether the files that a start needs can be made where they are wanted.
+fn check_folders(settings: &Settings) -> Result<(), Failure> {
+    let has_folder = |path: &Path| path.parent().is_some_and(Path::is_dir);
+    let missing = || io::Error::from(Errno::ENOENT);
+    let lock = &settings.lock.value;
+    if !has_folder(lock) {
+        return Err(failed_at(lock, missing()));
+    }
+    let would_be_made =
+        |path: &Path| settings.warm_start.value && path.parent() == Some(&settings.state_dir.value);
+    match &settings.metrics.value {
+        Some(path) if !has_folder(path) && !would_be_made(path) => {
+            Err(CannotBind::file(path, &missing()).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether a place that was named is at an address of this host, or the kernel lets addresses be bound that are not.
@@ -82,8 +101,10 @@ fn is_ours(place: &Place) -> bool {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "listens on")?;
-        for place in &self.places {
-            writeln!(f, "  {:<32} {}", place.to_string(), place.why)?;
+        let shown: Vec<_> = self.places.iter().map(ToString::to_string).collect();
+        let width = shown.iter().map(String::len).max().unwrap_or_default();
+        for (shown, place) in shown.iter().zip(&self.places) {
+            writeln!(f, "  {shown:<width$}  {}", place.why)?;
         }
         match &self.account {
             Some(account) => writeln!(f, "runs as {account}")?,

@@ -7,9 +7,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::net::IpAddr;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::binding::reason;
+use crate::own_address::OwnAddress;
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +51,7 @@ pub struct Options {
     /// `-w`: read the state files.
     pub warm_start: bool,
     /// `--bind`, any number of times: addresses for TCP and UDP, beside the loopback ones.
-    pub bind: Vec<IpAddr>,
+    pub bind: Vec<OwnAddress>,
     /// `--bind-missing`: serve also the transports that the service manager has passed no socket for.
     pub bind_missing: bool,
     /// `--check`: say what would be done, and do nothing.
@@ -102,8 +106,8 @@ Maps RPC program numbers to universal addresses.
   -v          print the version and what is built in
   -r          call services of this host for others: CALLIT, BCAST, INDIRECT
 
-  --bind ADDRESS    listen on this address (and on loopback) only, with TCP and UDP;
-                    may be repeated
+  --bind ADDRESS    listen on this address (and on loopback) only, with TCP and UDP,
+                    such as 192.0.2.1 or fe80::1%eth0; may be repeated
   --bind-missing    when a service manager passes sockets, serve the other
                     transports of /etc/netconfig, too
 
@@ -134,30 +138,40 @@ impl Options {
     }
 }
 
+/// Prints a page. Whoever reads it may have seen enough before its end.
+pub fn print(page: &str) -> ExitCode {
+    let mut out = io::stdout().lock();
+    match out.write_all(page.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("rpcbind: {}", reason(&error));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
 /// Reads a command line, the program's name first.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
     let mut args = args.into_iter();
     let name = args.next().unwrap_or_else(|| "rpcbind".into());
-    let complain = |complaint: fmt::Arguments<'_>| UsageError {
-        complaint: format!("{}: {complaint}", name.display()),
+    let complain = |reason: &str| UsageError {
+        complaint: format!("{}: {reason}", name.display()),
     };
+    // The usage says nothing of these.
+    let complain_long = |reason: &str| complain(&format!("{reason} (--help shows all options)"));
     let mut options = Options::default();
     while let Some(arg) = args.next() {
         match arg.as_bytes() {
             b"--" => break,
             [b'-', b'-', long @ ..] => {
                 let command = self::long(&mut options, long, &mut args);
-                if let Some(command) =
-                    command.map_err(|reason| complain(format_args!("{reason}")))?
-                {
+                if let Some(command) = command.map_err(|reason| complain_long(&reason))? {
                     return Ok(command);
                 }
             }
             [b'-', letters @ ..] => {
                 let command = cluster(&mut options, letters, &mut args);
-                if let Some(command) =
-                    command.map_err(|reason| complain(format_args!("{reason}")))?
-                {
+                if let Some(command) = command.map_err(|reason| complain(&reason))? {
                     return Ok(command);
                 }
             }
@@ -165,7 +179,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageE
         }
     }
     if options.json && !options.status {
-        return Err(complain(format_args!("option '--json' is for '--status'")));
+        return Err(complain("option '--json' is for '--status'"));
+    }
+    if options.check && options.status {
+        return Err(complain(
+            "option '--check' asks what would be, and '--status' what is",
+        ));
     }
     Ok(Command::Serve(options))
 }
@@ -350,7 +369,11 @@ mod tests {
             ),
         ] {
             let error = parsed(line).unwrap_err().to_string();
-            assert_eq!(error, format!("{complaint}\n{USAGE}"), "{line}");
+            let more = match line.contains("--") {
+                true => " (--help shows all options)",
+                false => "",
+            };
+            assert_eq!(error, format!("{complaint}{more}\n{USAGE}"), "{line}");
         }
     }
 
@@ -359,10 +382,16 @@ mod tests {
         let asked = options("rpcbind --json --state-dir /tmp/d --status");
         assert!(asked.status && asked.json);
         let error = parsed("rpcbind --json").unwrap_err().to_string();
-        let expected = format!("rpcbind: option '--json' is for '--status'\n{USAGE}");
-        assert_eq!(error, expected);
+        assert!(error.starts_with("rpcbind: option '--json' is for '--status'\n"));
         let metrics = options("rpcbind --metrics /run/m.sock").metrics;
         assert_eq!(metrics, Some("/run/m.sock".into()));
+    }
+
+    #[test]
+    fn what_would_be_and_what_is_are_two_questions() {
+        let error = parsed("rpcbind --status --check").unwrap_err().to_string();
+        let complaint = "option '--check' asks what would be, and '--status' what is";
+        assert!(error.starts_with(&format!("rpcbind: {complaint}\n")));
     }
 
     #[test]

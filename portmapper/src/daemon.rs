@@ -27,7 +27,7 @@ use crate::lock::Lock;
 use crate::netconfig;
 use crate::notify::{ServiceManager, keep_alive};
 use crate::passed::{self, Passed};
-use crate::plan::{self, Addresses, At, NotAllowed, Place, Wanted};
+use crate::plan::{self, At, NotAllowed, Place, Wanted};
 use crate::portmapper::Portmapper;
 use crate::privilege::{self, Account};
 use crate::request_log::RequestLog;
@@ -81,6 +81,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// A daemon that has everything that whoever starts it is told of.
 struct Prepared {
     settings: Settings,
+    /// Who we are to be, if we can choose.
+    account: Option<Account>,
     lock: Lock,
     networks: Vec<NetworkConfig>,
     bound: Bound,
@@ -120,16 +122,24 @@ fn prepare(options: &Options) -> Result<Prepared, Failure> {
     }
     let passed = passed()?;
     may_start(options, &passed)?;
+    let account = account(&settings)?;
     let networks = networks()?;
     let places = places(&settings, &networks, passed)?;
     let bound = bind(places, settings.strict.value, settings.udp_threads.value)?;
+    let state_dir = &settings.state_dir.value;
+    if settings.warm_start.value
+        && let Err(error) = privilege::make_directory(state_dir, account.as_ref())
+    {
+        log::error!("cannot make {}: {}", state_dir.display(), reason(&error));
+    }
     let mut desk = Desk::new(&bound.sockets);
     if let Some(path) = &settings.metrics.value {
         let opened = desk.open_metrics(path);
-        opened.map_err(|error| failed_at(path, error))?;
+        opened.map_err(|error| CannotBind::file(path, &error))?;
     }
     Ok(Prepared {
         settings,
+        account,
         lock,
         networks,
         bound,
@@ -141,6 +151,7 @@ fn prepare(options: &Options) -> Result<Prepared, Failure> {
 fn serve(prepared: Prepared, options: &Options) -> Result<(), Failure> {
     let Prepared {
         settings,
+        account,
         lock,
         networks,
         bound,
@@ -149,18 +160,11 @@ fn serve(prepared: Prepared, options: &Options) -> Result<(), Failure> {
     if !options.foreground {
         daemon(false, false).map_err(failed("daemon"))?;
     }
-    let account = account(&settings)?;
-    let state_dir = &settings.state_dir.value;
-    if settings.warm_start.value
-        && let Err(error) = privilege::make_directory(state_dir, account.as_ref())
-    {
-        log::error!("cannot make {}: {}", state_dir.display(), reason(&error));
-    }
     match account {
         Some(account) => account.become_it().map_err(failed("setuid"))?,
         None => privilege::never_more().map_err(failed("prctl"))?,
     }
-    desk.open_status(&status::path(state_dir));
+    desk.open_status(&status::path(&settings.state_dir.value));
     let portmapper = portmapper(&settings, networks, &bound.announced);
     let limits = limits(&settings);
     if settings.sandbox.value {
@@ -230,7 +234,7 @@ pub(crate) fn places(
     let hosts = &settings.udp_addresses.value;
     let addresses = match &settings.bind.value[..] {
         [] => binding::look_up(hosts),
-        named => Addresses::Both(named.to_vec()),
+        named => binding::named(named)?,
     };
     let wanted = Wanted {
         addresses,
@@ -423,7 +427,7 @@ fn follow_interfaces(interfaces: &Interfaces, sockets: &[Listen]) -> Result<(), 
     Ok(())
 }
 
-fn failed_at(path: &Path, error: io::Error) -> Failure {
+pub(crate) fn failed_at(path: &Path, error: io::Error) -> Failure {
     let path = path.to_owned();
     Failure::File { path, error }
 }

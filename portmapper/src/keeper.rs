@@ -8,7 +8,7 @@ use std::io;
 use std::time::Instant;
 
 use crate::binding::reason;
-use crate::journal::file::{path, read};
+use crate::journal::file::{UNREAD, path, read};
 use crate::journal::{Journal, Told, Written};
 use crate::registry::{Change, Entry, Registry};
 use crate::seldom::Seldom;
@@ -35,9 +35,11 @@ impl Keeper {
 
     /// Adds what the last rpcbind left, if the start is a warm one, and keeps the registry from now on.
     ///
-    /// What cannot be read is reported and left out, and where nothing can be written, or others can write, the
+    /// What cannot be read is reported, left out and kept for somebody to look at, and where nothing can be written, or others can write, the
     /// registrations end with the process: none of that keeps services from being found now.
     pub fn start(&mut self, registry: &mut Registry, warm: bool) {
+        // A journal that a warm start could not read to its end is set aside; a cold one takes the place of any.
+        let (mut told_len, mut unread) = (None, warm);
         let warm = match self.directory.trusted() {
             Ok(()) => warm,
             Err(error @ StateError::NotTrusted { .. }) => {
@@ -53,9 +55,13 @@ impl Keeper {
         };
         let files = self.directory.files();
         let fingerprint = files.fingerprint();
-        let mut told_len = None;
         if warm {
-            let refused = match self.told(&files) {
+            let journal = read(&self.directory);
+            unread = match &journal {
+                Ok(told) => told.as_ref().is_some_and(|told| told.damage.is_some()),
+                Err(_) => true,
+            };
+            let refused = match self.told(journal, &files) {
                 Some(told) => {
                     let all = registry.len().saturating_add(told.registry.len());
                     let is_whole = told.damage.is_none() && registry.registered().next().is_none();
@@ -75,7 +81,7 @@ impl Keeper {
         let directory = self.directory.clone();
         let journal = match told_len {
             Some(len) => Journal::go_on(directory, len, registry, fingerprint),
-            None => Journal::create(directory, registry, fingerprint),
+            None => Journal::create(directory, registry, fingerprint, unread),
         };
         match journal {
             Ok(journal) => self.journal = Some(journal),
@@ -88,15 +94,14 @@ impl Keeper {
     }
 
     /// What the journal tells, if it was ours that ran last.
-    fn told(&self, files: &Files) -> Option<Told> {
-        let journal = match read(&self.directory) {
-            Ok(journal) => journal,
+    fn told(&self, journal: Result<Option<Told>, StateError>, files: &Files) -> Option<Told> {
+        let told = match journal {
+            Ok(told) => told?,
             Err(error) => {
-                log::error!("{error}; starting without it");
-                None
+                log::error!("{error}; starting without it, it is kept as {UNREAD}");
+                return None;
             }
         };
-        let told = journal?;
         let now = files.fingerprint();
         let counts = told.files.is_some_and(|then| now.may_be(&then));
         if let Some(damage) = &told.damage {
@@ -107,7 +112,10 @@ impl Keeper {
             } else {
                 "starting without it".to_owned()
             };
-            log::error!("{} is damaged: {damage}; {instead}", path.display());
+            log::error!(
+                "{} is damaged: {damage}; {instead}; it is kept as {UNREAD}",
+                path.display()
+            );
         } else if !counts {
             log::info!("the state files are not as we left them: they count, our journal does not");
         }
@@ -378,6 +386,11 @@ mod tests {
         assert!(Daemon::start(&scratch, true).programs().is_empty());
         let mode = fs::metadata(&journal).unwrap().mode();
         assert_eq!(mode & 0o7777, 0o600, "a new one");
+        // Who sees that it is well after all puts it back.
+        let aside = scratch.file("journal.bad");
+        fs::set_permissions(&aside, Permissions::from_mode(0o600)).unwrap();
+        fs::rename(&aside, &journal).unwrap();
+        assert_eq!(Daemon::start(&scratch, true).programs(), [1]);
         fs::rename(&journal, scratch.file("elsewhere")).unwrap();
         symlink(scratch.file("elsewhere"), &journal).unwrap();
         let mut daemon = Daemon::start(&scratch, true);

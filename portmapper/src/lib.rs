@@ -49,6 +49,7 @@ pub mod logging;
 pub mod merge;
 pub mod netconfig;
 pub mod notify;
+pub mod own_address;
 pub mod passed;
 pub mod plan;
 pub mod policy;

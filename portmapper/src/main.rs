@@ -14,14 +14,12 @@ fn main() -> ExitCode {
             eprint!("rpcbind {}\n{}", env!("CARGO_PKG_VERSION"), cli::BUILT);
             ExitCode::SUCCESS
         }
-        Ok(Command::Help) => {
-            print!("{}", cli::HELP);
-            ExitCode::SUCCESS
-        }
-        Ok(Command::Version) => {
-            println!("rpcbind (oncrpc) {}", env!("CARGO_PKG_VERSION"));
-            ExitCode::SUCCESS
-        }
+        Ok(Command::Help) => cli::print(cli::HELP),
+        Ok(Command::Version) => cli::print(concat!(
+            "rpcbind (oncrpc) ",
+            env!("CARGO_PKG_VERSION"),
+            "\n"
+        )),
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE

@@ -66,15 +66,15 @@ pub struct Wanted {
     pub missing: bool,
 }
 
-/// The addresses that are wanted.
+/// The addresses that are wanted; their ports are not looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Addresses {
     /// All.
     All,
     /// `-h`: these for UDP, and loopback; all for TCP.
-    Udp(Vec<IpAddr>),
+    Udp(Vec<SocketAddr>),
     /// `--bind`: these for UDP and TCP, and loopback.
-    Both(Vec<IpAddr>),
+    Both(Vec<SocketAddr>),
 }
 
 /// The service manager has passed a socket that `--bind` does not allow.
@@ -110,7 +110,7 @@ pub fn places(
         .collect();
     for place in &places {
         if let (Addresses::Both(named), Some(address)) = (&wanted.addresses, place.address())
-            && !named.contains(&address.ip())
+            && !named.contains(&at_port(address, 0))
             && !address.ip().is_loopback()
         {
             let netid = place.netid.clone();
@@ -169,8 +169,8 @@ fn of_network(
         }
         Some(protocol) => {
             let addresses = wanted.addresses.of(family, protocol);
-            let place = |(address, why): (IpAddr, Option<Why>)| {
-                let address = SocketAddr::new(address, port(protocol));
+            let place = |(address, why): (SocketAddr, Option<Why>)| {
+                let address = at_port(address, port(protocol));
                 place(At::Inet(protocol, address), why.unwrap_or_else(usual))
             };
             addresses.into_iter().map(place).collect()
@@ -269,14 +269,14 @@ impl fmt::Display for Why {
 
 impl Addresses {
     /// The addresses of a family, each once, and why if that is not the transport alone.
-    fn of(&self, family: Family, protocol: Protocol) -> Vec<(IpAddr, Option<Why>)> {
+    fn of(&self, family: Family, protocol: Protocol) -> Vec<(SocketAddr, Option<Why>)> {
         let (named, option) = match (self, protocol) {
             (Self::Both(named), _) => (named, "--bind"),
             (Self::Udp(named), Protocol::Udp) => (named, "-h"),
-            _ => return vec![(wildcard(family), None)],
+            _ => return vec![((wildcard(family), 0).into(), None)],
         };
-        let of_family = |address: &&IpAddr| address.is_ipv4() == (family == Family::Inet);
-        let mut chosen: Vec<(IpAddr, Option<Why>)> = Vec::new();
+        let of_family = |address: &&SocketAddr| address.is_ipv4() == (family == Family::Inet);
+        let mut chosen: Vec<(SocketAddr, Option<Why>)> = Vec::new();
         for &address in named.iter().filter(of_family) {
             if !chosen.iter().any(|&(there, _)| there == address) {
                 chosen.push((address, Some(Why::Named(option))));
@@ -286,12 +286,18 @@ impl Addresses {
             Family::Inet6 => IpAddr::V6(Ipv6Addr::LOCALHOST),
             _ => IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
-        let has_loopback = |(there, _): &(IpAddr, _)| *there == loopback || there.is_unspecified();
-        if !chosen.iter().any(has_loopback) {
-            chosen.push((loopback, Some(Why::Loopback(option))));
+        let is_loopback = |there: IpAddr| there == loopback || there.is_unspecified();
+        if !chosen.iter().any(|(there, _)| is_loopback(there.ip())) {
+            chosen.push(((loopback, 0).into(), Some(Why::Loopback(option))));
         }
         chosen
     }
+}
+
+/// The same address, on the same link, at another port.
+fn at_port(mut address: SocketAddr, port: u16) -> SocketAddr {
+    address.set_port(port);
+    address
 }
 
 fn wildcard(family: Family) -> IpAddr {
@@ -308,7 +314,7 @@ fn path_bytes(path: &Path) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, UdpSocket};
+    use std::net::{SocketAddrV6, TcpListener, UdpSocket};
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener};
 
@@ -334,8 +340,9 @@ mod tests {
         places.iter().map(ToString::to_string).collect()
     }
 
-    fn addresses(named: &[&str]) -> Vec<IpAddr> {
-        named.iter().map(|text| text.parse().unwrap()).collect()
+    fn addresses(named: &[&str]) -> Vec<SocketAddr> {
+        let address = |text: &&str| (text.parse::<IpAddr>().unwrap(), 0).into();
+        named.iter().map(address).collect()
     }
 
     /// Sockets as a service manager passes them, with their addresses.
@@ -378,8 +385,8 @@ mod tests {
         let chosen = |named: &[&str], family| {
             let chosen = Addresses::Udp(addresses(named)).of(family, Protocol::Udp);
             let shown = chosen.iter().map(|(address, why)| match why {
-                Some(Why::Named(_)) => format!("{address}!"),
-                _ => address.to_string(),
+                Some(Why::Named(_)) => format!("{}!", address.ip()),
+                _ => address.ip().to_string(),
             });
             shown.collect::<Vec<_>>()
         };
@@ -411,6 +418,29 @@ mod tests {
         let tcp = ["tcp 192.0.2.1:111", "tcp 127.0.0.1:111"];
         let expected = [&udp[..], &tcp, &["udp6 [::1]:111", "tcp6 [::1]:111"]].concat();
         assert_eq!(shown(&bind)[2..], expected);
+    }
+
+    #[test]
+    fn a_link_local_address_is_one_on_each_link() {
+        let on = |link| SocketAddr::V6(SocketAddrV6::new("fe80::1".parse().unwrap(), 0, 0, link));
+        let places = planned(
+            &wanted(Addresses::Both(vec![on(2), on(3), on(2)])),
+            Vec::new(),
+        );
+        let tcp6 = [
+            "tcp6 [fe80::1%2]:111",
+            "tcp6 [fe80::1%3]:111",
+            "tcp6 [::1]:111",
+        ];
+        let shown = shown(&places);
+        assert_eq!(shown[shown.len() - 3..], tcp6);
+        let announced = announced(places.iter().flat_map(Place::telling).collect());
+        let (netid, uaddr) = announced.last().unwrap();
+        assert_eq!(
+            format!("{netid} {uaddr}"),
+            "tcp6 fe80::1.0.111",
+            "without its link"
+        );
     }
 
     #[test]

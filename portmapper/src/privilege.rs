@@ -33,7 +33,10 @@ impl Account {
         };
         for name in &candidates {
             if let Some(User { name, uid, gid, .. }) = User::from_name(name)? {
-                return Ok(Self { name, uid, gid });
+                return match uid.is_root() {
+                    false => Ok(Self { name, uid, gid }),
+                    true => Err(io::Error::other(format!("{name} is root"))),
+                };
             }
         }
         let missing = format!("there is no user {}", candidates.join(" or "));

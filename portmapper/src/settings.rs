@@ -7,7 +7,6 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
@@ -15,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 use crate::cli::Options;
 use crate::forward::{Forwarder, IN_ALL, PER_CALLER};
 use crate::limits;
+use crate::own_address::OwnAddress;
 use crate::policy::{Policy, ReplyBound};
 use crate::registry::{MAX_ENTRIES, Quota};
 
@@ -41,7 +41,7 @@ pub struct Settings {
     /// `-h`: names and addresses for UDP.
     pub udp_addresses: Setting<Vec<OsString>>,
     /// Addresses for TCP and UDP.
-    pub bind: Setting<Vec<IpAddr>>,
+    pub bind: Setting<Vec<OwnAddress>>,
     /// Whether all places are needed, or as many as can be bound.
     pub strict: Setting<bool>,
     /// Serve also what the service manager has passed no socket for.
@@ -128,7 +128,7 @@ enum Field<'a> {
     OptionalPath(&'a mut Setting<Option<PathBuf>>),
     Name(&'a mut Setting<Option<String>>),
     Words(&'a mut Setting<Vec<OsString>>),
-    Addresses(&'a mut Setting<Vec<IpAddr>>),
+    Addresses(&'a mut Setting<Vec<OwnAddress>>),
 }
 
 impl Settings {
@@ -286,8 +286,10 @@ impl Settings {
     ) -> Result<(), BadSetting> {
         let line = |at: usize| text.bytes().take(at).filter(|&byte| byte == b'\n').count() + 1;
         let table = DeTable::parse(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            BadSetting::new(source(line(at)), error.message().to_owned())
+            let line = line(error.span().map_or(0, |span| span.start));
+            let meant = self.meant_in(text.lines().nth(line - 1).unwrap_or_default());
+            let reason = format!("{}{meant}", error.message());
+            BadSetting::new(source(line), reason)
         })?;
         for (name, value) in table.get_ref() {
             let from = source(line(name.span().start));
@@ -295,11 +297,12 @@ impl Settings {
             let names: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
             let field = fields.iter_mut().find(|(known, _)| known == name.get_ref());
             let Some((_, field)) = field else {
-                let reason = format!(
-                    "there is no setting {}; there are {}",
-                    name.get_ref(),
-                    names.join(", ")
-                );
+                let name = name.get_ref();
+                let instead = match names.iter().find(|known| is_near(name, known)) {
+                    Some(known) => format!("did you mean {known}?"),
+                    None => format!("there are {}", names.join(", ")),
+                };
+                let reason = format!("there is no setting {name}; {instead}");
                 return Err(BadSetting::new(from, reason));
             };
             if field.set(value.get_ref(), from.clone()).is_none() {
@@ -310,9 +313,22 @@ impl Settings {
         Ok(())
     }
 
+    /// What may stand in a line that is no TOML, if it is known which setting it is about.
+    fn meant_in(&mut self, line: &str) -> String {
+        let name = line.split(['=', ':']).next().unwrap_or_default().trim();
+        let mut fields = self.fields().into_iter();
+        let field = fields.find(|(known, _)| *known == name);
+        field.map_or_else(String::new, |(name, field)| {
+            format!("; {name} is {}", field.allowed())
+        })
+    }
+
     fn apply_options(&mut self, options: &Options) -> Result<(), BadSetting> {
         for text in &options.set {
-            self.apply(text, |_| Source::CommandLine)?;
+            let applied = self.apply(text, |_| Source::CommandLine);
+            applied.map_err(|BadSetting { from, reason }| {
+                BadSetting::new(from, format!("--set '{text}': {reason}"))
+            })?;
         }
         for (said, flag) in [
             (options.warm_start, &mut self.warm_start),
@@ -405,6 +421,20 @@ impl Default for Settings {
             udp_reply_bytes: of(512),
         }
     }
+}
+
+/// Whether a name that is none differs from one that is in what people mistake: `warm_start`, `idle-second`, `inscure`.
+fn is_near(name: &str, known: &str) -> bool {
+    let name = name.replace('_', "-").to_ascii_lowercase();
+    let (mut name, mut known) = (name.as_bytes(), known.as_bytes());
+    while let ([a, name_rest @ ..], [b, known_rest @ ..]) = (name, known)
+        && a == b
+    {
+        (name, known) = (name_rest, known_rest);
+    }
+    // What is left once one letter is put right is the same.
+    let [without_one, instead] = [name, known].map(|text| text.get(1..).unwrap_or_default());
+    name == instead || without_one == known || without_one == instead
 }
 
 impl<T> Setting<T> {
@@ -547,7 +577,7 @@ mod tests {
     #[test]
     fn each_setting_remembers_where_it_comes_from() {
         let settings = from_file(
-            "# x\nwarm-start = true\nbind = [\"192.0.2.1\",\n \"::1\"]\nport = 0x457\nuser = 'x'\n\
+            "# x\nwarm-start = true\nbind = [\"192.0.2.1\",\n \"fe80::1%eth0\"]\nport = 0x457\nuser = 'x'\n\
              socket = \"/run/x\"\n",
         );
         let settings = settings.unwrap();
@@ -556,7 +586,7 @@ mod tests {
             (settings.warm_start.value, settings.warm_start.from),
             (true, line(2))
         );
-        let addresses = ["192.0.2.1", "::1"].map(|text| text.parse().unwrap());
+        let addresses = ["192.0.2.1", "fe80::1%eth0"].map(|text| text.parse().unwrap());
         assert_eq!(
             (&settings.bind.value[..], settings.bind.from),
             (&addresses[..], line(3))
@@ -606,6 +636,34 @@ mod tests {
                 "/x line 3: there is no setting bogus; there are warm-start, insecure,"
             ),
             "{unknown}"
+        );
+        for (text, meant) in [
+            ("warm_start = true", "warm-start"),
+            ("Insecure = true", "insecure"),
+            ("idle-second = 1", "idle-seconds"),
+            ("binds = []", "bind"),
+            ("inscure = true", "insecure"),
+            ("lick = '/x'", "lock"),
+        ] {
+            let (name, _) = text.split_once(' ').unwrap();
+            let expected = format!("/x line 1: there is no setting {name}; did you mean {meant}?");
+            assert_eq!(from_file(text).unwrap_err(), expected);
+        }
+        let no_toml = from_file("\nwarm-start = yes\n").unwrap_err();
+        assert!(
+            no_toml.starts_with("/x line 2: ")
+                && no_toml.ends_with("; warm-start is true or false"),
+            "{no_toml}"
+        );
+        let by_option = Settings::read(&Options {
+            config: Some("/dev/null".into()),
+            set: vec!["port = 1".to_owned(), "port = x".to_owned()],
+            ..Options::default()
+        });
+        let by_option = by_option.unwrap_err().to_string();
+        assert!(
+            by_option.starts_with("command line: --set 'port = x': "),
+            "{by_option}"
         );
         let syntax = from_file("port = 1\nport = 2\n").unwrap_err();
         assert!(syntax.starts_with("/x line 2: duplicate key"), "{syntax}");

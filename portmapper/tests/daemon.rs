@@ -149,6 +149,82 @@ fn check_says_what_a_start_would_do_and_does_nothing() {
 }
 
 #[test]
+fn a_page_that_nobody_reads_to_its_end_is_no_failure_and_one_that_cannot_be_written_is() {
+    let place = Place::new("page");
+    for option in ["--help", "--version", "--check"] {
+        let (unread, end) = std::io::pipe().unwrap();
+        drop(unread);
+        let closed = place.command(&[option]).stdout(end).output().unwrap();
+        assert_eq!(closed.status.code(), Some(0), "{option}");
+        assert_eq!(String::from_utf8_lossy(&closed.stderr), "", "{option}");
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let full = place.command(&[option]).stdout(full).output().unwrap();
+        assert_eq!(full.status.code(), Some(1), "{option}");
+        let expected = "rpcbind: No space left on device\n";
+        assert_eq!(String::from_utf8_lossy(&full.stderr), expected, "{option}");
+    }
+}
+
+#[test]
+fn whoever_starts_it_in_the_background_hears_that_there_is_no_such_user() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("not run: it takes root to become another user");
+        return;
+    }
+    let place = Place::new("nobody");
+    for (user, why) in [
+        ("nobody at all", "there is no user nobody at all"),
+        ("root", "root is root"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rpcbind"));
+        command.args(["--port", &place.port.to_string()]);
+        command.arg("--socket").arg(place.path.join("sock"));
+        command.arg("--lock").arg(place.path.join("lock"));
+        let refused = command
+            .args(["--set", &format!("user = '{user}'")])
+            .output();
+        let refused = refused.unwrap();
+        let expected = format!("rpcbind: cannot become another user: {why}\n");
+        assert_eq!(String::from_utf8_lossy(&refused.stderr), expected);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(!place.path.join("sock").exists());
+    }
+}
+
+#[test]
+fn metrics_and_the_lock_need_a_directory_that_is_there_and_the_check_knows() {
+    let place = Place::new("folder");
+    let (missing, path) = (place.path.join("no/file"), place.path.display());
+    for (option, reason) in [
+        (
+            "--metrics",
+            format!("cannot bind {path}/no/file: there is no directory {path}/no"),
+        ),
+        (
+            "--lock",
+            format!("{path}/no/file: No such file or directory"),
+        ),
+    ] {
+        for check in [&[][..], &["--check"]] {
+            let refused = place.command(check).arg(option).arg(&missing).output();
+            let refused = refused.unwrap();
+            assert_eq!(
+                String::from_utf8_lossy(&refused.stderr),
+                format!("rpcbind: {reason}\n")
+            );
+            assert_eq!(refused.status.code(), Some(1));
+        }
+    }
+    // The directory of the state files is made at a warm start, in time for the metrics.
+    let metrics = place.path.join("state/metrics");
+    let metrics = metrics.to_str().unwrap();
+    let checked = place.command(&["--check", "--metrics", metrics]).output();
+    assert_eq!(checked.unwrap().status.code(), Some(0));
+    let _instance = place.start(&["--metrics", metrics]);
+    assert!(fs::exists(metrics).unwrap());
+}
+
+#[test]
 fn settings_that_make_no_sense_end_the_start_with_their_line() {
     let place = Place::new("settings");
     let settings = place.path.join("settings");

@@ -222,7 +222,7 @@ fn a_damaged_journal_is_reported_and_kept_up_to_the_damage() {
     let mut journal = fs::read(&file).unwrap();
     let last = journal.len() - 1;
     journal[last] ^= 1;
-    fs::write(&file, journal).unwrap();
+    fs::write(&file, &journal).unwrap();
     for complaint in [true, false] {
         let (instance, log) = place.start_logged(&[]);
         assert!(instance.lists(400_001) && instance.lists(400_002));
@@ -233,8 +233,10 @@ fn a_damaged_journal_is_reported_and_kept_up_to_the_damage() {
         if complaint {
             let end = log
                 .trim_end()
-                .ends_with("; keeping the 2 registrations before it");
+                .ends_with("; keeping the 2 registrations before it; it is kept as journal.bad");
             assert!(end && log.contains(" at byte "), "{log}");
+            let kept = fs::read(place.path.join("state/journal.bad")).unwrap();
+            assert_eq!(kept, journal);
         }
         instance.end(Signal::SIGKILL);
     }

@@ -21,6 +21,8 @@ pub struct Journal {
     files: Fingerprint,
     /// A length up to which it is not written anew, since that failed.
     put_off: u64,
+    /// Whether there is one that was not read to its end: it is set aside before another takes its place.
+    unread: bool,
     written: Written,
 }
 
@@ -37,6 +39,9 @@ pub struct Written {
 
 /// Its name in the state directory.
 const NAME: &str = "journal";
+
+/// The name of one that could not be read to its end, for somebody to look at.
+pub const UNREAD: &str = "journal.bad";
 
 /// How much longer than twice what is needed it becomes, in bytes: so that a short one is not written anew
 /// all the time.
@@ -67,7 +72,8 @@ pub fn read(directory: &StateDirectory) -> Result<Option<Told>, StateError> {
 }
 
 impl Journal {
-    /// Starts one in place of whatever is there, with what is registered now.
+    /// Starts one in place of whatever is there, with what is registered now. What is there is set aside if it is `unread`:
+    /// it tells more than we know.
     ///
     /// If that fails now and may not later, as where a disk is full, there is one all the same: one to which nothing
     /// is added before it could be started.
@@ -75,8 +81,10 @@ impl Journal {
         directory: StateDirectory,
         registry: &Registry,
         files: Fingerprint,
+        unread: bool,
     ) -> io::Result<Self> {
         let mut journal = Self::of(directory, files);
+        journal.unread = unread;
         match journal.write_anew(registry) {
             Ok(file) => journal.file = Some(file),
             Err(error) if is_lasting(&error) => return Err(error),
@@ -104,7 +112,7 @@ impl Journal {
                 return Ok(journal);
             }
         }
-        Self::create(directory, registry, files)
+        Self::create(directory, registry, files, false)
     }
 
     fn of(directory: StateDirectory, files: Fingerprint) -> Self {
@@ -114,6 +122,7 @@ impl Journal {
             len: 0,
             files,
             put_off: 0,
+            unread: false,
             written: Written::default(),
         }
     }
@@ -178,6 +187,10 @@ impl Journal {
 
     /// Replaces what is there by what is registered now.
     fn write_anew(&mut self, registry: &Registry) -> io::Result<Box<dyn OpenFile>> {
+        if self.unread {
+            self.directory.rename(NAME, UNREAD)?;
+            self.unread = false;
+        }
         let mut len = 0_u64;
         let file = self.directory.replace(NAME, |file| {
             let mut out = BufWriter::with_capacity(PIECE, file);

@@ -256,15 +256,15 @@ impl Walk {
         };
         match name {
             "json" | "probe" | "help" | "version" if joined.is_some() => {
-                self.complain(format_args!("option '--{name}' doesn't allow an argument"));
+                self.complain_long(format_args!("option '--{name}' doesn't allow an argument"));
             }
             "json" => self.options.json = true,
             "probe" => self.mode(Mode::Probe),
             "timeout" | "port" | "socket" => match joined.or_else(|| args.next()) {
                 Some(value) => self.value(name, &value),
-                None => self.complain(format_args!("option '--{name}' requires an argument")),
+                None => self.complain_long(format_args!("option '--{name}' requires an argument")),
             },
-            _ => self.complain(format_args!("unrecognized option '--{name}'")),
+            _ => self.complain_long(format_args!("unrecognized option '--{name}'")),
         }
     }
 
@@ -272,16 +272,21 @@ impl Walk {
         match name {
             "timeout" => match seconds(value) {
                 Some(timeout) => self.options.timeout = Some(timeout),
-                None => self.complain(format_args!(
+                None => self.complain_long(format_args!(
                     "option '--timeout': {value} is no number of seconds"
                 )),
             },
             "port" => match value.parse().ok().filter(|&port| port != 0) {
                 Some(port) => self.options.port = Some(port),
-                None => self.complain(format_args!("option '--port': {value} is not a port")),
+                None => self.complain_long(format_args!("option '--port': {value} is not a port")),
             },
             _ => self.options.socket = Some(value.into()),
         }
+    }
+
+    /// The usage says nothing of these.
+    fn complain_long(&mut self, complaint: fmt::Arguments<'_>) {
+        self.complain(format_args!("{complaint} (--help shows all options)"));
     }
 
     fn complain(&mut self, complaint: fmt::Arguments<'_>) {
@@ -396,6 +401,11 @@ mod tests {
             ),
             (&["--port=0"], "rpcinfo: option '--port': 0 is not a port\n"),
         ] {
+            // Of our own options the usage says nothing.
+            let complaints = match line[0].starts_with("--") {
+                true => complaints.replace('\n', " (--help shows all options)\n"),
+                false => complaints.to_owned(),
+            };
             assert_eq!(said(line), format!("{complaints}{USAGE}"), "{line:?}");
         }
     }

@@ -135,6 +135,15 @@ impl StateDirectory {
         trust::file(self.disk.append(&path), &path, max_len)
     }
 
+    /// Gives a file another name, in place of whatever has that; nothing is to be done where there is none.
+    pub(crate) fn rename(&self, name: &str, to: &str) -> io::Result<()> {
+        let (from, to) = (self.path.join(name), self.path.join(to));
+        match self.disk.rename(&from, &to) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            renamed => renamed,
+        }
+    }
+
     /// Replaces both files, given the answers to DUMP of versions 3 and 2.
     pub fn write(&self, rpcblist: &[u8], pmaplist: &[u8]) -> io::Result<()> {
         self.replace(files::RPCBIND, |file| file.write_all(rpcblist))?;

@@ -1,6 +1,6 @@
 //! `rpcbind --status`: asks the daemon of this host, and prints what it says.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::proto::rpcbind_status::v1::Client;
 use super::proto::{Registration, Status};
 use super::{json, path, text};
 use crate::binding::reason;
-use crate::cli::Options;
+use crate::cli::{self, Options};
 use crate::services::{ProgramNames, RPC_PATH};
 use crate::settings::{BadSetting, Settings};
 
@@ -44,18 +44,18 @@ pub enum NoStatus {
     /// The settings do not say where it is.
     #[error("{0}")]
     Setting(#[from] BadSetting),
-    /// It cannot be asked, or not be printed.
+    /// It cannot be asked.
     #[error("{}", reason(.0))]
     System(#[from] io::Error),
 }
 
 /// Asks the daemon that these options are about, and prints its answer.
 pub fn run(options: &Options) -> ExitCode {
-    let printed = Settings::read(options)
+    let page = Settings::read(options)
         .map_err(NoStatus::from)
-        .and_then(|settings| print(&path(&settings.state_dir.value), options.json));
-    match printed {
-        Ok(()) => ExitCode::SUCCESS,
+        .and_then(|settings| page(&path(&settings.state_dir.value), options.json));
+    match page {
+        Ok(page) => cli::print(&page),
         Err(failure) => {
             eprintln!("rpcbind: {failure}");
             ExitCode::FAILURE
@@ -63,22 +63,17 @@ pub fn run(options: &Options) -> ExitCode {
     }
 }
 
-fn print(socket: &Path, as_json: bool) -> Result<(), NoStatus> {
+fn page(socket: &Path, as_json: bool) -> Result<String, NoStatus> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let asked = runtime.block_on(ask(socket));
     let (status, registrations) = asked.map_err(|error| no_status(socket, error))?;
     let names = ProgramNames::read(Path::new(RPC_PATH));
-    let page = match as_json {
+    Ok(match as_json {
         true => json::status(&status, &registrations, &names),
         false => text::status(&status, &registrations, &names),
-    };
-    match io::stdout().write_all(page.as_bytes()) {
-        // Who reads it has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        printed => Ok(printed?),
-    }
+    })
 }
 
 async fn ask(socket: &Path) -> Result<(Status, Vec<Registration>), CallError> {

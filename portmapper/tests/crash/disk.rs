@@ -97,7 +97,12 @@ impl Image {
 
     /// What stands in the file of this name.
     pub fn read(&self, name: &str) -> &[u8] {
-        &self.files[self.names[&file(name)]]
+        self.get(name).unwrap()
+    }
+
+    /// What stands in the file of this name, if there is one.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        Some(&self.files[*self.names.get(&file(name))?])
     }
 }
 
