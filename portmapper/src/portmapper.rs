@@ -174,8 +174,8 @@ impl Portmapper {
 
     /// Whether hosts.allow and hosts.deny let somebody call. Whoever uses the Unix socket is not judged.
     pub fn is_welcome(&self, peer: &Peer) -> bool {
-        match (&self.hosts_access, peer.inet()) {
-            (Some(files), Some(from)) => files.permits(from.ip(), roughly_now()),
+        match (&self.hosts_access, &peer.remote) {
+            (Some(files), Address::Inet(from)) => files.permits(from.ip(), roughly_now()),
             _ => true,
         }
     }

@@ -259,15 +259,25 @@ fn write_words<const N: usize>(w: &mut Writer, words: [u32; N]) {
 /// Writes the header of a reply that carries results, behind the place of its record mark if it has one.
 #[inline]
 pub(crate) fn write_success(w: &mut Writer, framing: Framing, xid: u32) {
-    let header = [xid, REPLY, MSG_ACCEPTED, flavor::NONE, 0, SUCCESS];
-    match framing {
-        Framing::Record => {
-            let [a, b, c, d, e, f] = header;
-            write_words(w, [0, a, b, c, d, e, f]);
-        }
-        Framing::Datagram { .. } => write_words(w, header),
+    let mut header = SUCCESS_HEADER;
+    let [_, place, ..] = &mut header;
+    *place = xid.to_be_bytes();
+    match (framing, &header) {
+        (Framing::Record, header) => w.raw(header.as_flattened()),
+        (Framing::Datagram { .. }, [_, header @ ..]) => w.raw(header.as_flattened()),
     }
 }
+
+/// The header of a reply that carries results: the places of its record mark and xid, and what is the same in all.
+const SUCCESS_HEADER: [[u8; 4]; 7] = [
+    [0; 4],
+    [0; 4],
+    REPLY.to_be_bytes(),
+    MSG_ACCEPTED.to_be_bytes(),
+    flavor::NONE.to_be_bytes(),
+    [0; 4],
+    SUCCESS.to_be_bytes(),
+];
 
 /// Writes a whole reply that says why there are no results.
 pub fn write_refusal(w: &mut Writer, xid: u32, refusal: &Refusal) {
