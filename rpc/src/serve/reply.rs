@@ -23,7 +23,7 @@ pub enum Reject {
     #[error("something failed here (SYSTEM_ERR)")]
     SystemErr,
     /// The caller may not: MSG_DENIED, AUTH_ERROR. [`AuthStat::Tooweak`] asks for a better credential.
-    #[error("the caller may not (AUTH_ERROR, {0:?})")]
+    #[error("the caller may not (AUTH_ERROR, {0})")]
     Auth(AuthStat),
     /// The program, or the one behind it, is not there: PROG_UNAVAIL.
     #[error("the program is not there (PROG_UNAVAIL)")]
