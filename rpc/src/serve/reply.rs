@@ -193,7 +193,13 @@ impl<'a> Reply<'a> {
 
     #[cold]
     fn take_back(&mut self, start: Mark, unsent: &Unsent) -> Step {
-        log::debug!("reply to call {:#010x} cannot be sent: {unsent}", self.xid);
+        // Results that break a rule of their own type are the handler's fault; how much a transport holds is not.
+        let level = match unsent {
+            Unsent::Encode(_) => log::Level::Warn,
+            Unsent::TooLong { .. } => log::Level::Debug,
+        };
+        let xid = self.xid;
+        log::log!(level, "reply to call {xid:#010x} cannot be sent: {unsent}");
         self.out.truncate(start);
         // A refusal is 28 bytes long: it can always be sent.
         self.refuse(&Refusal::SystemErr)
