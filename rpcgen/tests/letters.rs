@@ -251,6 +251,15 @@ fn a_crate_takes_along_what_its_files_include_and_overwrites_nothing() {
 }
 
 #[test]
+fn a_crate_in_the_folder_of_its_files_leaves_them_as_they_are() {
+    let folder = folder("here");
+    let (status, _, stderr) = run(&folder, &["-a", "-O", ".", "adder.x"], "");
+    assert_eq!((status, stderr.as_str()), (Some(0), OF_THE_REGISTRY));
+    assert_eq!(fs::read_to_string(folder.join("adder.x")).unwrap(), ADDER);
+    assert!(folder.join("src/lib.rs").exists());
+}
+
+#[test]
 fn letters_that_are_always_granted_change_nothing() {
     let plain = made(&["-h", "adder.x"]);
     for letters in [

@@ -146,6 +146,12 @@ impl Job {
         let written = package.contents(&samples, serving).into_iter();
         let mut files: Vec<_> = written.map(|(path, text)| File::new(path, text)).collect();
         for (name, path) in self.sources(&translation) {
+            // In its own folder a file stays as it is.
+            let is_there = fs::canonicalize(folder.join(&name))
+                .is_ok_and(|there| fs::canonicalize(path).is_ok_and(|path| path == there));
+            if is_there {
+                continue;
+            }
             let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
             files.push(File::new(name, bytes));
         }
