@@ -50,6 +50,7 @@ pub use call::error::{CallError, Refusal};
 pub use call::retransmit::{Pace, Retransmit};
 pub use call::table::CallTable;
 pub use call::{ClntStat, negotiate};
+pub use proto::rpc_msg::AuthStat;
 pub use serve::answered::Answered;
 pub use serve::around::{around, instead};
 pub use serve::context::CallContext;

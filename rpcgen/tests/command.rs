@@ -124,7 +124,7 @@ fn a_file_of_somebody_elses_is_not_overwritten() {
     assert_eq!(status, Some(1));
     assert_eq!(
         stderr,
-        "point.rs: not written by rpcgen; --force overwrites it\n"
+        "point.rs: is there, and not rpcgen's own; --force overwrites it\n"
     );
     assert_eq!(
         fs::read_to_string(folder.join("point.rs")).unwrap(),

@@ -34,6 +34,10 @@ program ADDER { version ADDER_V1 { int ADD(pair) = 1; } = 1; } = 0x20000001;
 /// The letters of Sun's rpcgen.
 const SUNS: &str = "-a -b -c -C -D -h -i -I -k -K -l -L -m -M -n -N -o -s -Sc -Ss -Sm -t -T -Y -5";
 
+/// What is said of a manifest for which nobody has named a checkout.
+const OF_THE_REGISTRY: &str = "rpcgen: Cargo.toml takes the packages of oncrpc from the registry; as long as they are in \
+                               none, name a checkout by --oncrpc-path DIR\n";
+
 /// A folder of the test's own, with `adder.x` in it, and the wrong `bad.x`.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("letters-{name}"));
@@ -155,10 +159,27 @@ fn samples_name_what_they_are_made_for() {
         let answer = format!(") -> Result<{whole}, Reject> {{\n");
         assert!(service.contains(&answer), "{service}{stderr}");
     }
-    let manifest = made(&["-Sm", "adder.x"]);
+}
+
+#[test]
+fn a_manifest_names_the_registry_and_says_so_or_a_checkout_that_is_there() {
+    let folder = folder("manifest");
+    let (status, manifest, stderr) = run(&folder, &["-Sm", "adder.x"], "");
+    assert_eq!((status, stderr.as_str()), (Some(0), OF_THE_REGISTRY));
     assert!(manifest.contains("name = \"adder\"\n"));
-    let manifest = made(&["-Sm", "--oncrpc-path", "/src/oncrpc", "adder.x"]);
-    assert!(manifest.contains("oncrpc-xdr = { path = \"/src/oncrpc/xdr\" }\n"));
+    assert!(manifest.contains("oncrpc-xdr = \"0."));
+    // Whatever way leads there.
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let winding = repository.join("rpcgen/..");
+    let manifest = made(&["-Sm", "--oncrpc-path", winding.to_str().unwrap(), "adder.x"]);
+    let expected = format!("oncrpc-xdr = {{ path = {:?} }}\n", repository.join("xdr"));
+    assert!(manifest.contains(&expected), "{manifest}");
+    for letter in ["-Sm", "-a"] {
+        let (status, _, stderr) = run(&folder, &[letter, "--oncrpc-path", "none", "adder.x"], "");
+        let expected = "--oncrpc-path none: there is no checkout of oncrpc\n";
+        assert_eq!((status, stderr.as_str()), (Some(1), expected));
+        assert!(!folder.join("adder").exists());
+    }
 }
 
 #[test]
@@ -193,7 +214,7 @@ fn a_sample_of_ones_own_is_not_overwritten() {
     assert_eq!(status, Some(1));
     assert_eq!(
         stderr,
-        "service.rs: not written by rpcgen; --force overwrites it\n"
+        "service.rs: is there, and not rpcgen's own; --force overwrites it\n"
     );
 }
 
@@ -211,7 +232,7 @@ fn a_crate_takes_along_what_its_files_include_and_overwrites_nothing() {
     let elsewhere = elsewhere.to_str().unwrap();
     let arguments = ["-a", "--include", elsewhere, "adder.x"];
     let done = run(&folder, &arguments, "");
-    assert_eq!(done, (Some(0), String::new(), String::new()));
+    assert_eq!(done, (Some(0), String::new(), OF_THE_REGISTRY.to_owned()));
     let made = folder.join("adder");
     let same =
         |name: &str| fs::read(made.join(name)).unwrap() == fs::read(folder.join(name)).unwrap();
@@ -227,6 +248,15 @@ fn a_crate_takes_along_what_its_files_include_and_overwrites_nothing() {
     assert_eq!(stderr.lines().count(), 8, "each file is named: {stderr}");
     let script = fs::read_to_string(made.join("build.rs")).unwrap();
     assert_eq!(script, "fn main() {}\n");
+}
+
+#[test]
+fn a_crate_in_the_folder_of_its_files_leaves_them_as_they_are() {
+    let folder = folder("here");
+    let (status, _, stderr) = run(&folder, &["-a", "-O", ".", "adder.x"], "");
+    assert_eq!((status, stderr.as_str()), (Some(0), OF_THE_REGISTRY));
+    assert_eq!(fs::read_to_string(folder.join("adder.x")).unwrap(), ADDER);
+    assert!(folder.join("src/lib.rs").exists());
 }
 
 #[test]

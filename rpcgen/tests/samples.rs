@@ -212,6 +212,23 @@ fn hello_is_served_and_called_as_it_is_written() {
     let built = cargo(&made, &["build", "--quiet", "--offline"]);
     assert!(built.status.success() && built.stderr.is_empty());
 
+    // What is wrong is said in words.
+    for (words, said) in [
+        (
+            &[][..],
+            "hello-client: usage: hello-client HOST [NETID [PORT]]\n",
+        ),
+        (&["localhost", "tcp", "x"], "hello-client: x is no port\n"),
+        (
+            &["/run"],
+            "hello-client: '/' has no place in the host name \"/run\"\n",
+        ),
+    ] {
+        let refused = program("hello-client").args(words).output().unwrap();
+        assert_eq!(String::from_utf8(refused.stderr).unwrap(), said);
+        assert_eq!(refused.status.code(), Some(1));
+    }
+
     let (_server, places) = serve("hello-server");
     let netids: Vec<_> = places.iter().map(|(netid, _)| netid.as_str()).collect();
     assert_eq!(netids, ["udp", "tcp"]);

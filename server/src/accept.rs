@@ -13,12 +13,20 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::gate::{Gate, Place};
+use crate::listen::Whose;
 
 /// Time to wait when the process or the host is out of descriptors or memory; doubled while it stays so.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Longest time to wait: as soon as there is a descriptor again, it is used.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Most connections that each listener accepts when the server is about to end: they are soon gone, and each has a place
+/// before it is read.
+const LAST: usize = 1024;
+
+/// Time for the first call of a connection that was accepted when the server was about to end.
+const LAST_CALL: Duration = Duration::from_millis(100);
 
 /// Time between two records of the same trouble, which may come and go with each connection.
 const WARN_EVERY: Duration = Duration::from_secs(10);
@@ -30,6 +38,12 @@ pub(crate) trait Accept: Send + 'static {
 
     /// Waits for the next connection.
     fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Accepts whoever waits now, up to so many, and nobody any more.
+    fn accept_last(self, most: usize) -> Vec<Self::Stream>;
+
+    /// Waits until there is something to be read.
+    fn readable(stream: &Self::Stream) -> impl Future<Output = io::Result<()>> + Send;
 
     /// Says who is at the other end of what was accepted.
     fn peer(stream: &Self::Stream) -> io::Result<Peer>;
@@ -43,6 +57,18 @@ impl Accept for TcpListener {
 
     async fn accept(&self) -> io::Result<TcpStream> {
         Self::accept(self).await.map(|(stream, _)| stream)
+    }
+
+    fn accept_last(self, most: usize) -> Vec<TcpStream> {
+        all_that_wait(self.into_std(), most, |listener| {
+            let (stream, _) = listener.accept()?;
+            stream.set_nonblocking(true)?;
+            TcpStream::from_std(stream)
+        })
+    }
+
+    async fn readable(stream: &TcpStream) -> io::Result<()> {
+        stream.readable().await
     }
 
     fn peer(stream: &TcpStream) -> io::Result<Peer> {
@@ -59,6 +85,18 @@ impl Accept for UnixListener {
 
     async fn accept(&self) -> io::Result<UnixStream> {
         Self::accept(self).await.map(|(stream, _)| stream)
+    }
+
+    fn accept_last(self, most: usize) -> Vec<UnixStream> {
+        all_that_wait(self.into_std(), most, |listener| {
+            let (stream, _) = listener.accept()?;
+            stream.set_nonblocking(true)?;
+            UnixStream::from_std(stream)
+        })
+    }
+
+    async fn readable(stream: &UnixStream) -> io::Result<()> {
+        stream.readable().await
     }
 
     fn peer(stream: &UnixStream) -> io::Result<Peer> {
@@ -81,15 +119,18 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    /// Accepts connections and serves them until `stop` ends; ends when the last of them has ended.
+    /// Accepts connections and serves them until `stop` ends; ends when the last of them has ended. Who is connected
+    /// and waits by then may have called: it is accepted still, unless the listener is somebody else's, too, for the next
+    /// server to accept at.
     ///
     /// A peer that has its share of connections is closed at once: whether it is one of those can only be told
     /// when it is accepted, and whoever comes behind it shall not wait for it. Where there is no place, a
     /// connection that nobody uses is ended for it; where all are in use the listener holds one peer back until one is
     /// not, and others wait in the kernel's backlog, which a client sees as a slow server and not as a broken one. A
     /// listener that nobody calls at holds no place that another listener could use.
-    pub(crate) async fn accept_from<A: Accept>(mut self, listener: A) {
+    pub(crate) async fn accept_from<A: Accept>(mut self, listener: A, whose: Whose) {
         let mut connections = JoinSet::new();
+        let mut late = Vec::new();
         let mut pause = FIRST_PAUSE;
         let mut warned: Option<Instant> = None;
         while let Some(accepted) = self.until(&mut connections, listener.accept()).await {
@@ -123,19 +164,41 @@ impl Connections {
                 continue;
             };
             let Some(place) = self.until(&mut connections, share.place()).await else {
+                late.push(stream);
                 break;
             };
             let seat = place.seat();
             let task = connections.spawn(self.serve(stream, peer, place));
             self.gate.ends_by(seat, task);
         }
-        drop(listener);
+        match whose {
+            Whose::Ours => late.extend(listener.accept_last(LAST)),
+            Whose::Shared => drop(listener),
+        }
+        for stream in late {
+            connections.spawn(self.clone().serve_late::<A>(stream));
+        }
         while connections.join_next().await.is_some() {}
     }
 
     /// Serves a connection that somebody else has accepted, to its end.
     pub(crate) async fn serve_only<A: Accept>(self, stream: A::Stream) {
-        match A::prepare(&stream).and_then(|()| A::peer(&stream)) {
+        match A::prepare(&stream) {
+            Ok(()) => self.serve_in_turn::<A>(stream).await,
+            Err(error) => log::debug!("connection lost: {error}"),
+        }
+    }
+
+    /// Answers what the peer has called, if it has: the server is about to end.
+    async fn serve_late<A: Accept>(self, stream: A::Stream) {
+        // Nothing is known yet of what has arrived.
+        let _ = tokio::time::timeout(LAST_CALL, A::readable(&stream)).await;
+        self.serve_in_turn::<A>(stream).await;
+    }
+
+    /// Serves a connection to its end, when there is a place for it.
+    async fn serve_in_turn<A: Accept>(self, stream: A::Stream) {
+        match A::peer(&stream) {
             Ok(peer) => {
                 if let Some(share) = self.gate.share(&peer) {
                     let place = share.place().await;
@@ -182,6 +245,23 @@ impl Connections {
             drop(place);
         }
     }
+}
+
+/// Accepts until nobody waits, up to so many times; a connection that is gone again is none.
+fn all_that_wait<L, S>(
+    listener: io::Result<L>,
+    most: usize,
+    accept: impl Fn(&L) -> io::Result<S>,
+) -> Vec<S> {
+    let Ok(listener) = listener else {
+        return Vec::new();
+    };
+    let accepted = (0..most).map(|_| accept(&listener));
+    let accepted = accepted.take_while(|accepted| match accepted {
+        Ok(_) => true,
+        Err(error) => is_about_one_connection(error),
+    });
+    accepted.flatten().collect()
 }
 
 /// Whether a failed accept was the trouble of one connection, and the next may be accepted at once.
@@ -238,6 +318,14 @@ mod tests {
             Err(io::Error::from_raw_os_error(self.error))
         }
 
+        fn accept_last(self, _: usize) -> Vec<TcpStream> {
+            Vec::new()
+        }
+
+        async fn readable(_: &TcpStream) -> io::Result<()> {
+            Ok(())
+        }
+
         fn peer(stream: &TcpStream) -> io::Result<Peer> {
             socket::tcp_peer(stream)
         }
@@ -268,7 +356,7 @@ mod tests {
                 error,
             };
             let (stop, connections) = connections();
-            let accepting = tokio::spawn(connections.accept_from(listener));
+            let accepting = tokio::spawn(connections.accept_from(listener, Whose::Shared));
             tokio::time::sleep(Duration::from_secs(10)).await;
             // 50, 100, 200 and 400 ms, then every 500 ms.
             assert_eq!(asked.load(Ordering::Relaxed), 4 + 19);

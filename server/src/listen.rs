@@ -30,14 +30,15 @@ pub enum Listen {
     Unix(PathBuf),
     /// A Unix stream socket at this abstract name.
     Abstract(Vec<u8>),
-    /// A TCP socket that listens already.
+    /// A TCP socket that listens already. When the server ends, who waits there to be accepted is left to whoever holds the
+    /// socket, too, such as a service manager.
     TcpListener(std::net::TcpListener),
     /// A bound UDP socket that reports destination addresses, as [`socket::udp`] makes them.
     UdpSocket(UdpSocket),
     /// Several of these at one address, as [`socket::udp_group`] makes them: each is served by a thread of its own, and the
     /// first answers what is sent to many at once.
     UdpSockets(Vec<UdpSocket>),
-    /// A Unix stream socket that listens already.
+    /// A Unix stream socket that listens already; the same holds for it.
     UnixListener(std::os::unix::net::UnixListener),
     /// A TCP connection that somebody has accepted already; nobody is told of it, and nobody else comes by it.
     TcpStream(std::net::TcpStream),
@@ -66,11 +67,20 @@ impl fmt::Display for Bound {
 
 /// A listener under tokio.
 pub(crate) enum Listener {
-    Tcp(TcpListener),
+    Tcp(TcpListener, Whose),
     Udp(Vec<UdpSocket>),
-    Unix(UnixListener, Option<SocketFile>),
+    Unix(UnixListener, Whose, Option<SocketFile>),
     TcpStream(TcpStream),
     UnixStream(UnixStream),
+}
+
+/// Who else may hold a listener, and accept at it when we do no more.
+#[derive(Clone, Copy)]
+pub(crate) enum Whose {
+    /// Nobody: we have bound it.
+    Ours,
+    /// Whoever has handed it over.
+    Shared,
 }
 
 /// The file of a Unix socket that we bound; removed with it.
@@ -181,21 +191,23 @@ impl Listen {
     /// Binds what is not bound yet, UDP with so many sockets; a connection is bound to nothing that others could use.
     pub(crate) fn bind(self, datagram_threads: usize) -> io::Result<(Listener, Option<Bound>)> {
         let listener = match self {
-            Self::Tcp(address) => Listener::tcp(socket::tcp(address)?)?,
-            Self::TcpListener(listener) => Listener::tcp(listener)?,
+            Self::Tcp(address) => Listener::tcp(socket::tcp(address)?, Whose::Ours)?,
+            Self::TcpListener(listener) => Listener::tcp(listener, Whose::Shared)?,
             Self::Udp(address) => Listener::udp(socket::udp_group(address, datagram_threads)?)?,
             Self::UdpSocket(socket) => Listener::udp(vec![socket])?,
             Self::UdpSockets(sockets) => Listener::udp(sockets)?,
             Self::Unix(path) => {
                 let listener = socket::unix(&path)?;
-                Listener::Unix(UnixListener::from_std(listener)?, Some(SocketFile(path)))
+                let file = Some(SocketFile(path));
+                Listener::Unix(UnixListener::from_std(listener)?, Whose::Ours, file)
             }
             Self::Abstract(name) => {
-                Listener::Unix(UnixListener::from_std(socket::unix_abstract(&name)?)?, None)
+                let listener = socket::unix_abstract(&name)?;
+                Listener::Unix(UnixListener::from_std(listener)?, Whose::Ours, None)
             }
             Self::UnixListener(listener) => {
                 listener.set_nonblocking(true)?;
-                Listener::Unix(UnixListener::from_std(listener)?, None)
+                Listener::Unix(UnixListener::from_std(listener)?, Whose::Shared, None)
             }
             Self::TcpStream(stream) => {
                 stream.set_nonblocking(true)?;
@@ -234,11 +246,11 @@ impl fmt::Display for Listen {
 }
 
 impl Listener {
-    fn tcp(listener: std::net::TcpListener) -> io::Result<Self> {
+    fn tcp(listener: std::net::TcpListener, whose: Whose) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         // The kernel hands these on to what is accepted, which saves five system calls for each.
         socket::prepare_tcp(&listener, Some(socket::KEEPALIVE))?;
-        Ok(Self::Tcp(TcpListener::from_std(listener)?))
+        Ok(Self::Tcp(TcpListener::from_std(listener)?, whose))
     }
 
     fn udp(sockets: Vec<UdpSocket>) -> io::Result<Self> {
@@ -250,7 +262,7 @@ impl Listener {
 
     fn bound(&self) -> io::Result<Option<Bound>> {
         let (netid, uaddr) = match self {
-            Self::Tcp(listener) => {
+            Self::Tcp(listener, _) => {
                 let address = listener.local_addr()?;
                 (
                     if address.is_ipv4() {
@@ -273,7 +285,7 @@ impl Listener {
                     Uaddr::Inet(address),
                 )
             }
-            Self::Unix(listener, _) => {
+            Self::Unix(listener, ..) => {
                 let address = std::os::unix::net::SocketAddr::from(listener.local_addr()?);
                 (Netid::Local, Uaddr::Local(unix_name(&address)))
             }

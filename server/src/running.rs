@@ -76,7 +76,9 @@ impl Running {
     ///
     /// 1. It unregisters, so that nobody is sent to a door that is about to close. An rpcbind that does not answer
     ///    is given up after 2 s. Calls are answered as ever meanwhile.
-    /// 2. It closes its listeners. Connections that were made but not accepted are reset.
+    /// 2. It closes its listeners. Connections that were made and not accepted yet are accepted now, and have 100 ms for
+    ///    their first call to arrive; where the listener was handed over ([`Listen::TcpListener`](crate::Listen)), they are
+    ///    left to whoever else holds it.
     /// 3. It reads from connections what has arrived by then, and no more, and answers that for up to `grace`.
     /// 4. Each connection ends when its last reply is written; the file of a Unix socket goes with its listener.
     ///

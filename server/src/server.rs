@@ -296,14 +296,14 @@ impl Server {
                 stop: stop.subscribe(),
             };
             match listener {
-                Listener::Tcp(listener) => {
-                    tasks.spawn(connections(limits.connection).accept_from(listener));
+                Listener::Tcp(listener, whose) => {
+                    tasks.spawn(connections(limits.connection).accept_from(listener, whose));
                 }
-                Listener::Unix(listener, file) => {
-                    let accepting = connections(limits.unix_connection).accept_from(listener);
+                Listener::Unix(listener, whose, file) => {
+                    let connections = connections(limits.unix_connection);
                     tasks.spawn(async move {
                         let _file = file;
-                        accepting.await;
+                        connections.accept_from(listener, whose).await;
                     });
                 }
                 Listener::TcpStream(stream) => {

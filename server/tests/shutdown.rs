@@ -1,15 +1,19 @@
 //! How a server ends, event by event.
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
 use oncrpc::proto::rpcb::Rpcb;
 use oncrpc::proto::rpcb::rpcbprog::{v3, v4};
+use oncrpc::uaddr::Uaddr;
 use oncrpc::{CallContext, CallError, Reject};
 use oncrpc_client::{Channel, Endpoint};
-use oncrpc_server::{Listen, Policy, RpcbindAt, Running, Server};
+use oncrpc_server::{Listen, Policy, RpcbindAt, Running, Server, ServerLimits};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 /// A gate that says that somebody stands before it.
 struct Door {
@@ -117,6 +121,95 @@ async fn it_unregisters_then_closes_the_door_then_answers_what_is_at_hand_then_e
     assert!(shutdown.await.unwrap(), "all was answered");
     let after = v3::Client::new(at_hand).null().await;
     assert!(matches!(after, Err(CallError::Connect(_))), "{after:?}");
+}
+
+/// The call of NULL, as a record.
+const NULL: [u8; 44] = {
+    let mut record = [0; 44];
+    record[0] = 0x80;
+    record[3] = 40;
+    // xid 7, RPC version 2, program 100000, version 3
+    record[7] = 7;
+    record[15] = 2;
+    [record[17], record[18], record[19]] = [0x01, 0x86, 0xa0];
+    record[23] = 3;
+    record
+};
+
+/// Connects and calls; the call has arrived, whether anybody has accepted the connection or not.
+fn connect_and_call(at: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(at).unwrap();
+    stream.write_all(&NULL).unwrap();
+    stream
+}
+
+/// Whether the call was answered, before the connection ended in order.
+fn is_answered(mut stream: TcpStream) -> bool {
+    let mut reply = Vec::new();
+    stream.read_to_end(&mut reply).is_ok() && reply.len() == 28 && reply[7] == 7
+}
+
+/// A server with one place for a connection, which a call of GETTIME has.
+async fn full(
+    listen: Listen,
+) -> (
+    Arc<Clock>,
+    Running,
+    SocketAddr,
+    JoinHandle<Result<u32, CallError>>,
+) {
+    let clock = Arc::new(Clock(Door::new()));
+    let server = Server::new()
+        .service(v3::service(clock.clone()))
+        .listen(listen)
+        .limits(ServerLimits {
+            connections: 1,
+            ..ServerLimits::default()
+        });
+    let running = server.start().await.unwrap();
+    let Uaddr::Inet(at) = running.bound()[0].uaddr else {
+        panic!("{:?}", running.bound());
+    };
+    let client = v3::Client::new(to(&running));
+    let call = tokio::spawn(async move { client.gettime().await });
+    clock.0.reached().await;
+    (clock, running, at, call)
+}
+
+#[tokio::test]
+async fn who_has_connected_and_called_is_answered_though_nobody_had_accepted_it() {
+    let (clock, running, at, call) = full(loopback()).await;
+    // One of them waits for a place, the others to be accepted.
+    let waiting = [0; 3].map(|_| connect_and_call(at));
+    let shutdown = tokio::spawn(running.shutdown(Duration::from_secs(60)));
+    while TcpStream::connect(at).is_ok() {
+        tokio::task::yield_now().await;
+    }
+    clock.0.open();
+    assert_eq!(call.await.unwrap().unwrap(), 42);
+    for stream in waiting {
+        let answered = tokio::task::spawn_blocking(|| is_answered(stream));
+        assert!(answered.await.unwrap());
+    }
+    assert!(shutdown.await.unwrap(), "all was answered");
+}
+
+#[tokio::test]
+async fn at_a_listener_that_was_handed_over_who_waits_is_left_to_the_next_server() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let handed = held.try_clone().unwrap();
+    let (clock, running, at, call) = full(Listen::TcpListener(handed)).await;
+    let _waiting = connect_and_call(at);
+    let shutdown = tokio::spawn(running.shutdown(Duration::from_secs(60)));
+    clock.0.open();
+    assert_eq!(call.await.unwrap().unwrap(), 42);
+    assert!(shutdown.await.unwrap());
+    // The server has not run since it was called.
+    let (mut accepted, _) = held.accept().unwrap();
+    accepted.set_nonblocking(false).unwrap();
+    let mut arrived = [0; 44];
+    accepted.read_exact(&mut arrived).unwrap();
+    assert_eq!(arrived, NULL);
 }
 
 #[tokio::test]

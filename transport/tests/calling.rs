@@ -117,7 +117,7 @@ async fn a_call_that_is_out_of_time_leaves_the_connection_to_the_next() {
     let error = silence.await.unwrap_err();
     assert_eq!(
         (error.to_string().as_str(), begun.elapsed().as_secs()),
-        ("no reply within 25s (1 transmissions)", 25)
+        ("no reply within 25s (sent once)", 25)
     );
     let args = Bytes::from_static(b"next");
     assert_eq!(echo(&connection, args.clone()).await.unwrap(), args);

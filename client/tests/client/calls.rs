@@ -76,7 +76,7 @@ async fn a_call_is_given_up_when_its_time_is_over() {
         .gettime()
         .await
         .unwrap_err();
-    assert_eq!(error.to_string(), "no reply within 50ms (1 transmissions)");
+    assert_eq!(error.to_string(), "no reply within 50ms (sent once)");
     assert!(error.may_have_executed());
     client.dump().await.unwrap();
 }

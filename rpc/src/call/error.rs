@@ -48,7 +48,7 @@ pub enum CallError {
         error: Box<Self>,
     },
     /// No reply came in time.
-    #[error("no reply within {after:?} ({sent} transmissions)")]
+    #[error("no reply within {after:?} ({})", Times(*sent))]
     TimedOut {
         /// Time that the call was given.
         after: Duration,
@@ -71,6 +71,19 @@ pub enum CallError {
     /// whether the call was sent.
     #[error("{0}")]
     Layer(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+/// How often a call was sent, in words.
+struct Times(u32);
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("never sent"),
+            1 => f.write_str("sent once"),
+            times => write!(f, "sent {times} times"),
+        }
+    }
 }
 
 impl CallError {
@@ -151,7 +164,7 @@ impl fmt::Display for Refusal {
             Self::Auth(stat) => {
                 write!(
                     f,
-                    "the server does not accept the credential (AUTH_ERROR, {stat:?})"
+                    "the server does not accept the credential (AUTH_ERROR, {stat})"
                 )
             }
             Self::ProgUnavail => f.write_str("the server does not have the program (PROG_UNAVAIL)"),
@@ -170,5 +183,57 @@ impl fmt::Display for Refusal {
             Self::SystemErr => f.write_str("the server failed (SYSTEM_ERR)"),
             Self::Unknown(stat) => write!(f, "the server answered accept_stat {stat}"),
         }
+    }
+}
+
+/// The name that RFC 5531 and RFC 2203 give it, or its number.
+impl fmt::Display for AuthStat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "AUTH_OK",
+            Self::Badcred => "AUTH_BADCRED",
+            Self::Rejectedcred => "AUTH_REJECTEDCRED",
+            Self::Badverf => "AUTH_BADVERF",
+            Self::Rejectedverf => "AUTH_REJECTEDVERF",
+            Self::Tooweak => "AUTH_TOOWEAK",
+            Self::Invalidresp => "AUTH_INVALIDRESP",
+            Self::Failed => "AUTH_FAILED",
+            Self::KerbGeneric => "AUTH_KERB_GENERIC",
+            Self::Timeexpire => "AUTH_TIMEEXPIRE",
+            Self::TktFile => "AUTH_TKT_FILE",
+            Self::Decode => "AUTH_DECODE",
+            Self::NetAddr => "AUTH_NET_ADDR",
+            Self::RpcsecGssCredproblem => "RPCSEC_GSS_CREDPROBLEM",
+            Self::RpcsecGssCtxproblem => "RPCSEC_GSS_CTXPROBLEM",
+            Self::Unknown(unknown) => return write!(f, "{}", unknown.value()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oncrpc_xdr::Enumeration;
+
+    use super::*;
+
+    #[test]
+    fn what_it_came_to_is_said_in_the_words_of_the_rfcs() {
+        let error = |sent| CallError::TimedOut {
+            after: Duration::from_secs(2),
+            sent,
+        };
+        for (sent, said) in [
+            (0, "no reply within 2s (never sent)"),
+            (1, "no reply within 2s (sent once)"),
+            (3, "no reply within 2s (sent 3 times)"),
+        ] {
+            assert_eq!(error(sent).to_string(), said);
+        }
+        let refused = |stat: i32| Refusal::Auth(AuthStat::from_value(stat)).to_string();
+        let said =
+            |reason| format!("the server does not accept the credential (AUTH_ERROR, {reason})");
+        assert_eq!(refused(5), said("AUTH_TOOWEAK"));
+        assert_eq!(refused(14), said("RPCSEC_GSS_CTXPROBLEM"));
+        assert_eq!(refused(99), said("99"));
     }
 }

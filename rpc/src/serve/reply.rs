@@ -23,7 +23,7 @@ pub enum Reject {
     #[error("something failed here (SYSTEM_ERR)")]
     SystemErr,
     /// The caller may not: MSG_DENIED, AUTH_ERROR. [`AuthStat::Tooweak`] asks for a better credential.
-    #[error("the caller may not (AUTH_ERROR, {0:?})")]
+    #[error("the caller may not (AUTH_ERROR, {0})")]
     Auth(AuthStat),
     /// The program, or the one behind it, is not there: PROG_UNAVAIL.
     #[error("the program is not there (PROG_UNAVAIL)")]
@@ -193,7 +193,13 @@ impl<'a> Reply<'a> {
 
     #[cold]
     fn take_back(&mut self, start: Mark, unsent: &Unsent) -> Step {
-        log::debug!("reply to call {:#010x} cannot be sent: {unsent}", self.xid);
+        // Results that break a rule of their own type are the handler's fault; how much a transport holds is not.
+        let level = match unsent {
+            Unsent::Encode(_) => log::Level::Warn,
+            Unsent::TooLong { .. } => log::Level::Debug,
+        };
+        let xid = self.xid;
+        log::log!(level, "reply to call {xid:#010x} cannot be sent: {unsent}");
         self.out.truncate(start);
         // A refusal is 28 bytes long: it can always be sent.
         self.refuse(&Refusal::SystemErr)

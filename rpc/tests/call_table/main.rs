@@ -281,7 +281,7 @@ fn a_call_expires_at_its_deadline() {
     let Poll::Ready(Err(error)) = poll(&mut table, soon) else {
         panic!()
     };
-    assert_eq!(error.to_string(), "no reply within 10s (1 transmissions)");
+    assert_eq!(error.to_string(), "no reply within 10s (sent once)");
     assert!(error.may_have_executed());
     assert!(poll(&mut table, late).is_pending());
     assert_eq!(table.next_timer(), Some(now + SECOND * 25));

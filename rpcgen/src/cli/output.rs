@@ -61,7 +61,7 @@ fn refuse(files: &[File], force: bool) -> Result<(), String> {
     let refused: Vec<_> = theirs
         .map(|File { path, .. }| {
             format!(
-                "{}: not written by rpcgen; --force overwrites it",
+                "{}: is there, and not rpcgen's own; --force overwrites it",
                 path.display()
             )
         })

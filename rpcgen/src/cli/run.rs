@@ -21,7 +21,10 @@ pub(super) fn run(job: &Job) -> Result<(), String> {
     match &job.make {
         Make::Check => job.told(understand(&inputs, &job.reading)?).map(drop),
         Make::Sample(Sample::Manifest) => {
-            job.write_text(job.package().manifest(&Serving::default()))
+            let manifest = job.package()?.manifest(&Serving::default());
+            job.write_text(manifest)?;
+            job.tell_of_the_registry();
+            Ok(())
         }
         Make::Files => {
             let translation = job.translated(&inputs)?;
@@ -126,7 +129,7 @@ impl Job {
         write: impl FnOnce(&Samples) -> String,
     ) -> Result<(), String> {
         let translation = self.translated(inputs)?;
-        let package = self.package();
+        let package = self.package()?;
         let samples = self.samples(&package, &translation)?;
         self.write_text(write(&samples))
     }
@@ -134,7 +137,7 @@ impl Job {
     /// Writes a crate with the inputs, and what they include from beside them.
     fn write_crate(&self, inputs: &[Input], serving: &Serving) -> Result<(), String> {
         let translation = self.translated(inputs)?;
-        let package = self.package();
+        let package = self.package()?;
         let samples = self.samples(&package, &translation)?;
         let folder = match &self.output {
             Output::Folder(folder) => folder.clone(),
@@ -143,10 +146,28 @@ impl Job {
         let written = package.contents(&samples, serving).into_iter();
         let mut files: Vec<_> = written.map(|(path, text)| File::new(path, text)).collect();
         for (name, path) in self.sources(&translation) {
+            // In its own folder a file stays as it is.
+            let is_there = fs::canonicalize(folder.join(&name))
+                .is_ok_and(|there| fs::canonicalize(path).is_ok_and(|path| path == there));
+            if is_there {
+                continue;
+            }
             let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
             files.push(File::new(name, bytes));
         }
-        output::write_into(&folder, files, self.force)
+        output::write_into(&folder, files, self.force)?;
+        self.tell_of_the_registry();
+        Ok(())
+    }
+
+    /// Tells where the manifest that was written takes our packages from, unless that was said.
+    fn tell_of_the_registry(&self) {
+        if self.oncrpc_path.is_none() {
+            eprintln!(
+                "rpcgen: Cargo.toml takes the packages of oncrpc from the registry; \
+                 as long as they are in none, name a checkout by --oncrpc-path DIR"
+            );
+        }
     }
 
     /// The inputs and what they include from below their folder, by the names that they have in a crate.
@@ -166,7 +187,7 @@ impl Job {
         included.chain(given).collect()
     }
 
-    fn package(&self) -> Package {
+    fn package(&self) -> Result<Package, String> {
         // A build script runs in the folder of its crate.
         let whole = |path: &Path| path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let mut reading = self.reading.clone();
@@ -182,8 +203,8 @@ impl Job {
             });
         let package = Package::new(&named.collect::<Vec<_>>(), &reading, &self.options);
         match &self.oncrpc_path {
-            Some(path) => package.oncrpc_path(whole(path)),
-            None => package,
+            Some(path) => Ok(package.oncrpc_path(checkout(path)?)),
+            None => Ok(package),
         }
     }
 
@@ -192,6 +213,16 @@ impl Job {
         let samples = Samples::new(package, translation.unit().unwrap_or(&nothing));
         samples.map_err(|why| format!("{}: {why}", package.files()))
     }
+}
+
+/// The checkout of our repository that is at this path, by the path that it has for everybody.
+fn checkout(path: &Path) -> Result<PathBuf, String> {
+    let whole = fs::canonicalize(path).ok();
+    let is_ours = |whole: &PathBuf| whole.join("rpcgen/Cargo.toml").is_file();
+    whole.filter(is_ours).ok_or_else(|| {
+        let path = path.display();
+        format!("--oncrpc-path {path}: there is no checkout of oncrpc")
+    })
 }
 
 /// The Rust of a translation that has no errors.

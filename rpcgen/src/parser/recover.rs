@@ -18,6 +18,7 @@ pub(super) fn body<'a, T>(
     let mut rest = deeper(rest)?;
     let mut all = Vec::new();
     let mut faulty = false;
+    let mut closed = None;
     loop {
         if rest.is("}") {
             let close = rest.first().span;
@@ -27,6 +28,18 @@ pub(super) fn body<'a, T>(
                     .tell(diagnostic.help("it needs one member at least"));
             }
             return Ok((rest.step().at_depth(start.depth), all));
+        }
+        if never_inside(rest) && *closed.get_or_insert_with(|| is_closed(rest)) {
+            let definition = rest.first();
+            let message = format!("`{}` stands inside {what}", definition.text);
+            let diagnostic = Diagnostic::error(definition.span, message);
+            rest.notes
+                .tell(diagnostic.help("define types and constants outside"));
+            faulty = true;
+            let behind = skip(rest, rest, end);
+            lose(rest, behind);
+            rest = behind;
+            continue;
         }
         if rest.at_end() || never_inside(rest) {
             let diagnostic = Diagnostic::error(open, format!("{what} is not closed"));
@@ -112,6 +125,21 @@ pub(super) fn skip<'a>(start: Tokens<'a>, fault: Tokens<'a>, end: &str) -> Token
         rest = rest.step();
     }
     rest
+}
+
+/// Whether the body that this stands in is closed further on: there is a `}` that nothing here has opened.
+fn is_closed(mut rest: Tokens<'_>) -> bool {
+    let mut nesting = 0_u32;
+    while !rest.at_end() {
+        match rest.first().text {
+            "{" => nesting += 1,
+            "}" if nesting == 0 => return true,
+            "}" => nesting -= 1,
+            _ => {}
+        }
+        rest = rest.step();
+    }
+    false
 }
 
 /// Whether this can only begin a definition, so that a body before it was never closed.

@@ -91,14 +91,19 @@ impl Samples {
         );
         piece(idle.is_some(), include_str!("templates/idle.rs.in"));
         piece(serving.to_syslog(), include_str!("templates/syslog.rs.in"));
-        let (begin, say) = match serving.to_syslog() {
+        let (begin, say, fail) = match serving.to_syslog() {
             false => (
                 "    env_logger::init();\n",
                 r#"        println!("{bound}");"#,
+                format!(
+                    r#"            eprintln!("{}-server: {{error}}");"#,
+                    self.package.name()
+                ),
             ),
             true => (
                 "    ToSyslog::start()?;\n",
                 r#"        log::info!("listening at {bound}");"#,
+                r#"            log::error!("{error}");"#.to_owned(),
             ),
         };
         let mut begin = begin.to_owned();
@@ -154,6 +159,7 @@ impl Samples {
                     },
                 ),
                 ("say", say),
+                ("fail", &fail),
                 ("mut", if serving.inetd { "mut " } else { "" }),
                 ("idle", &ends),
                 ("listen", &chain("server", &listen)),
@@ -231,6 +237,7 @@ fn imports(transports: &[Transport], idle: bool, serving: &Serving) -> Imports {
         .any(|transport| matches!(transport, Transport::Udp6 | Transport::Tcp6));
     let local = transports.contains(&Transport::Local);
     imports.add(true, "std::error", &["Error"]);
+    imports.add(true, "std::process", &["ExitCode"]);
     imports.add(true, "std::sync", &["Arc"]);
     imports.add(true, "std::time", &["Duration"]);
     imports.add(v4, "std::net", &["Ipv4Addr"]);

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,9 +28,18 @@ struct Command {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
     env_logger::init();
-    let command = Command::parse();
+    match serve(Command::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chat-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(command: Command) -> Result<(), Box<dyn Error>> {
     let mut server = Server::new()
         .service(chat_room::v1::service(Arc::new(Room::default())))
         .listen(Listen::Tcp(command.tcp));

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -92,9 +93,18 @@ impl v1::Server for Hello {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
     env_logger::init();
-    let command = Command::parse();
+    match serve(Command::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hello-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(command: Command) -> Result<(), Box<dyn Error>> {
     let mut server = Server::new().service(v1::service(Arc::new(Hello::default())));
     if command.stdin {
         let stdin = std::io::stdin().as_fd().try_clone_to_owned()?;

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,9 +35,18 @@ struct Command {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
     env_logger::init();
-    let command = Command::parse();
+    match serve(Command::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("nfs-serve: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(command: Command) -> Result<(), Box<dyn Error>> {
     let path = command.directory.canonicalize();
     let path = path.map_err(|error| format!("{}: {error}", command.directory.display()))?;
     let tree = Tree::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
