@@ -1,7 +1,7 @@
 //! The calls that a connection has in flight.
 
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -46,8 +46,15 @@ pub struct NewCall<'a, A> {
     pub auth: &'a Arc<dyn ClientAuth>,
     /// Time that the call is given, from its [start](CallTable::start) on.
     pub timeout: Duration,
-    /// Who is woken when it has ended, as far as that is known yet; see [`CallTable::poll`].
-    pub waiter: Option<&'a Waker>,
+}
+
+/// What became of a call.
+#[derive(Debug)]
+pub struct Over {
+    /// Its results, or why there are none.
+    pub result: Result<Bytes, Box<Ended>>,
+    /// Who waited for it, if anybody did: who makes the next call is often the same.
+    pub waiter: Option<Waker>,
 }
 
 /// What is to be done because time has passed.
@@ -89,20 +96,13 @@ impl From<Box<Ended>> for CallError {
 /// A call in flight: as little as one on a stream needs, since there may be thousands and each reply finds its own cold.
 #[derive(Debug, Default)]
 struct Entry {
-    state: State,
+    /// Nothing while it is waited for.
+    result: Option<Result<Bytes, Box<Ended>>>,
+    waiter: Option<Waker>,
     timeout: Duration,
     /// Nothing until its time begins.
     deadline: Option<Instant>,
     kept: Option<Box<Kept>>,
-}
-
-#[derive(Debug, Default)]
-enum State {
-    /// There is no call.
-    #[default]
-    Free,
-    Waiting(Option<Waker>),
-    Done(Result<Bytes, CallError>),
 }
 
 /// What only some calls need.
@@ -171,13 +171,15 @@ impl CallTable {
         self.calls.len()
     }
 
-    /// Begins a call and writes its message behind what `out` holds; the xid names it from here on.
+    /// Begins a call and writes its message behind what `out` holds; the xid names it from here on. Whoever waits for it is woken
+    /// when it has ended, as far as that is known yet; see [`wait`](Self::wait).
     ///
     /// Its time does not begin before its [start](Self::start), so that who begins many need not ask what time it is for
     /// each of them.
     pub fn begin(
         &mut self,
         call: &NewCall<'_, impl Arguments>,
+        waiter: Option<Waker>,
         out: &mut Writer,
     ) -> Result<u32, CallError> {
         let NewCall {
@@ -185,7 +187,6 @@ impl CallTable {
             args,
             auth,
             timeout,
-            waiter,
         } = *call;
         let xid = self.calls.next_xid();
         message::write_call(out, xid, id);
@@ -202,7 +203,7 @@ impl CallTable {
             })),
         };
         if let Some(entry) = self.calls.insert(xid) {
-            entry.state = State::Waiting(waiter.cloned());
+            entry.waiter = waiter;
             entry.timeout = timeout.min(MAX_TIMEOUT);
             entry.deadline = None;
             entry.kept = kept;
@@ -244,21 +245,26 @@ impl CallTable {
         Ok(xid)
     }
 
-    /// Takes a message that arrived at `now`; gives back who waits for it.
+    /// Takes a message that arrived at `now`; gives back the call that it answers and who is to be woken for it, if anybody
+    /// waits.
     ///
     /// A reply that nobody waits for is dropped: its call was given up, or answered before.
     #[inline]
-    pub fn reply(&mut self, now: Instant, message: Message<'_>) -> Option<Waker> {
+    pub fn reply(&mut self, now: Instant, message: Message<'_>) -> Option<(u32, Waker)> {
         let xid = ReplyHeader::xid(&message)?;
         self.heard = Some(now);
         self.silent = false;
         let entry = self.calls.get_mut(xid)?;
-        if !matches!(entry.state, State::Waiting(_)) {
+        if !entry.is_waiting() {
             return None;
         }
         // Nearly all are of this kind.
         if let (Some(results), None) = (message::results(&message), &entry.kept) {
-            return entry.finish(Ok(message.share(results)));
+            match results {
+                [] => entry.result = Some(Ok(Bytes::new())),
+                _ => entry.result = Some(Ok(message.share(results))),
+            }
+            return Some((xid, entry.waiter.take()?));
         }
         let result = entry.open(&message);
         if let Some(round_trips) = &mut self.round_trips {
@@ -272,7 +278,7 @@ impl CallTable {
                 round_trips.replied(again.id, again.sent, again.backoff, took);
             }
         }
-        entry.finish(result)
+        Some((xid, entry.finish(result)?))
     }
 
     /// Takes note that nobody listens at the peer's port for a message of ours, of which `quoted` is as much as the
@@ -292,10 +298,10 @@ impl CallTable {
         let Some((xid, entry)) = xid.and_then(|xid| Some((xid, self.calls.get_mut(xid)?))) else {
             return Refused::Noted;
         };
-        let State::Waiting(waiter) = &entry.state else {
+        if !entry.is_waiting() {
             return Refused::Noted;
-        };
-        let waiter = waiter.clone();
+        }
+        let waiter = entry.waiter.clone();
         let Some(again) = entry.again() else {
             return Refused::Noted;
         };
@@ -312,42 +318,48 @@ impl CallTable {
         }
     }
 
-    /// Asks whether call `xid` has ended; if not, `cx` is woken when it has. A call that has ended is
-    /// forgotten.
+    /// What became of call `xid`, if it has ended. It is forgotten then.
     #[inline]
-    pub fn poll(&mut self, xid: u32, cx: &Context<'_>) -> Poll<Result<Bytes, Box<Ended>>> {
-        // INVARIANT: the future that was given `xid` polls it until it ends and no longer.
-        #[expect(clippy::expect_used, reason = "an ended call is not polled again")]
+    pub fn take(&mut self, xid: u32) -> Option<Over> {
+        // INVARIANT: whoever was given `xid` takes what becomes of the call once.
+        #[expect(clippy::expect_used, reason = "an ended call is not taken again")]
         let entry = self.calls.get_mut(xid).expect("call in flight");
-        match &mut entry.state {
-            State::Waiting(Some(waker)) => waker.clone_from(cx.waker()),
-            State::Waiting(waker) => *waker = Some(cx.waker().clone()),
-            State::Free | State::Done(_) => {
-                if let Some(entry) = self.calls.free(xid)
-                    && let State::Done(result) = std::mem::take(&mut entry.state)
-                {
-                    entry.kept = None;
-                    let deadline = entry.deadline;
-                    return Poll::Ready(result.map_err(|error| Ended { error, deadline }.into()));
-                }
-            }
-        }
-        Poll::Pending
+        let result = entry.result.take()?;
+        let waiter = entry.waiter.take();
+        entry.kept = None;
+        self.calls.free(xid);
+        Some(Over { result, waiter })
     }
 
-    /// Forgets call `xid`, in flight or ended.
-    pub fn cancel(&mut self, xid: u32) {
-        if let Some(entry) = self.calls.free(xid) {
-            *entry = Entry::default();
+    /// Has `waiter` woken when call `xid` ends, and nobody else; gives back whoever else it was.
+    pub fn wait(&mut self, xid: u32, waiter: &Waker) -> Option<Waker> {
+        let entry = self.calls.get_mut(xid)?;
+        match &entry.waiter {
+            Some(present) if present.will_wake(waiter) => None,
+            _ => entry.waiter.replace(waiter.clone()),
         }
+    }
+
+    /// Gives the waker of an answered call back to it, which was woken without it; or to the caller, if the call is over.
+    pub fn restore(&mut self, xid: u32, waiter: Waker) -> Option<Waker> {
+        match self.calls.get_mut(xid) {
+            Some(entry) => entry.waiter.replace(waiter),
+            None => Some(waiter),
+        }
+    }
+
+    /// Forgets call `xid`, in flight or ended; gives back who waited for it.
+    pub fn cancel(&mut self, xid: u32) -> Option<Waker> {
+        let entry = self.calls.free(xid)?;
+        std::mem::take(entry).waiter
     }
 
     /// Ends call `xid` with `error`, if it is in flight; gives back who waits for it.
     pub fn fail(&mut self, xid: u32, error: &CallError) -> Option<Waker> {
         let call = self.calls.get_mut(xid)?;
-        match call.state {
-            State::Waiting(_) => call.finish(Err(error.clone())),
-            State::Free | State::Done(_) => None,
+        match call.is_waiting() {
+            true => call.finish(Err(error.clone())),
+            false => None,
         }
     }
 
@@ -356,7 +368,7 @@ impl CallTable {
         self.timers.clear();
         let calls = self.calls.iter_mut().map(|(_, call)| call);
         calls
-            .filter(|call| matches!(call.state, State::Waiting(_)))
+            .filter(|call| call.is_waiting())
             .filter_map(|call| call.finish(Err(error.clone())))
             .collect()
     }
@@ -432,6 +444,10 @@ impl Again {
 }
 
 impl Entry {
+    fn is_waiting(&self) -> bool {
+        self.result.is_none()
+    }
+
     /// When its time began.
     fn begun(&self) -> Option<Instant> {
         self.deadline?.checked_sub(self.timeout)
@@ -439,10 +455,10 @@ impl Entry {
 
     /// When it is sent again or its time is up, if it is waited for.
     fn due(&self) -> Option<Instant> {
-        match (&self.state, &self.kept) {
-            (State::Free | State::Done(_), _) => None,
-            (State::Waiting(_), Some(kept)) if let Some(again) = &kept.again => again.due,
-            (State::Waiting(_), _) => self.deadline,
+        match &self.kept {
+            _ if !self.is_waiting() => None,
+            Some(kept) if let Some(again) = &kept.again => again.due,
+            _ => self.deadline,
         }
     }
 
@@ -476,10 +492,9 @@ impl Entry {
 
     /// Ends the call; gives back who waits for it.
     fn finish(&mut self, result: Result<Bytes, CallError>) -> Option<Waker> {
-        match std::mem::replace(&mut self.state, State::Done(result)) {
-            State::Waiting(waker) => waker,
-            State::Free | State::Done(_) => None,
-        }
+        let deadline = self.deadline;
+        self.result = Some(result.map_err(|error| Ended { error, deadline }.into()));
+        self.waiter.take()
     }
 }
 

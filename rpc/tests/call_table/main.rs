@@ -6,7 +6,7 @@ mod silence;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -33,10 +33,9 @@ fn begin(table: &mut CallTable, now: Instant, timeout: u32) -> (u32, Vec<u32>) {
         args: &args,
         auth: &(Arc::new(AuthNone) as _),
         timeout: SECOND * timeout,
-        waiter: None,
     };
     let mut out = Writer::new();
-    let Ok(xid) = table.begin(&call, &mut out) else {
+    let Ok(xid) = table.begin(&call, None, &mut out) else {
         panic!("AUTH_NONE seals everything")
     };
     table.start(&[xid], now);
@@ -62,8 +61,13 @@ fn bytes(words: &[u32]) -> Bytes {
 }
 
 fn poll(table: &mut CallTable, xid: u32) -> Poll<Result<Bytes, CallError>> {
-    let polled = table.poll(xid, &Context::from_waker(Waker::noop()));
-    polled.map_err(CallError::from)
+    match table.take(xid) {
+        Some(over) => Poll::Ready(over.result.map_err(CallError::from)),
+        None => {
+            table.wait(xid, Waker::noop());
+            Poll::Pending
+        }
+    }
 }
 
 #[test]
@@ -190,17 +194,16 @@ fn the_time_of_a_call_begins_with_its_start() {
         args: &Writer::new(),
         auth: &(Arc::new(AuthNone) as _),
         timeout: SECOND,
-        waiter: None,
     };
     let mut out = Writer::new();
-    let xids = [(); 3].map(|()| table.begin(&call, &mut out).unwrap());
+    let xids = [(); 3].map(|()| table.begin(&call, None, &mut out).unwrap());
     assert_eq!((table.next_timer(), table.timer(xids[0])), (None, None));
     assert!(table.next_due(now + SECOND * 100).is_none());
     table.cancel(xids[1]);
     table.start(&xids, now + SECOND * 100);
     assert_eq!(table.next_timer(), Some(now + SECOND * 101));
     // One whose time has not begun ends as well.
-    let unsent = table.begin(&call, &mut out).unwrap();
+    let unsent = table.begin(&call, None, &mut out).unwrap();
     table.reply(now, (&bytes(&[unsent, 1, 0, 0, 0, 0])).into());
     table.start(&[unsent], now);
     assert!(poll(&mut table, unsent).is_ready());
@@ -222,9 +225,8 @@ fn a_flavor_with_tokens_opens_the_reply_with_those_of_all_transmissions() {
         args: &Writer::new(),
         auth: &(flavor.clone() as _),
         timeout: SECOND * 25,
-        waiter: None,
     };
-    let xid = table.begin(&call, &mut Writer::new()).unwrap();
+    let xid = table.begin(&call, None, &mut Writer::new()).unwrap();
     table.start(&[xid], now);
     for sent in 1..3 {
         let due = table.next_due(now + SECOND * sent);
