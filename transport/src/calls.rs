@@ -1,5 +1,6 @@
 //! What the callers on a connection share with its driver.
 
+use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,8 +43,6 @@ struct State {
     queue: Vec<Writer>,
     /// The calls that these are of.
     queued: Vec<u32>,
-    /// How many of them the driver has seen: their time runs.
-    seen: usize,
     /// Calls that wait for a place among those in flight.
     waiting: usize,
     driver: Option<Waker>,
@@ -79,7 +78,6 @@ impl Calls {
             table,
             queue: Vec::new(),
             queued: Vec::new(),
-            seen: 0,
             waiting: 0,
             driver: None,
             caller: None,
@@ -250,8 +248,7 @@ impl Calls {
         if state.is_queue_empty() {
             return true;
         }
-        state.table.start(&state.queued[state.seen..], now);
-        state.seen = state.queued.len();
+        state.table.start(now);
         if link.unsent() >= self.unsent {
             return false;
         }
@@ -266,7 +263,6 @@ impl Calls {
             state.queue.clear();
         }
         state.queued.clear();
-        state.seen = 0;
         if was_full {
             self.changed.notify_waiters();
         }
@@ -360,17 +356,16 @@ impl Calls {
 
     /// Whether a reply is waited for. One that has come and was not taken yet is not: nobody says when it is.
     pub(crate) fn awaits_replies(&self) -> bool {
-        let mut state = self.lock();
-        state.seen < state.queued.len() || state.table.next_timer().is_some()
+        self.lock().table.awaits_replies()
     }
 
     /// Whether nobody can call any more, nor waits for a reply, nor has sent what is not taken yet.
     ///
     /// Where calls are refused, who still holds the connection calls on another: this one's socket is not kept for that.
     pub(crate) fn is_abandoned(&self) -> bool {
-        let mut state = self.lock();
+        let state = self.lock();
         let nobody_calls = state.abandoned || state.refused.is_some();
-        nobody_calls && state.is_queue_empty() && state.table.next_timer().is_none()
+        nobody_calls && state.is_queue_empty() && !state.table.awaits_replies()
     }
 
     /// Ends every call in flight, and every later one, with the connection.
@@ -385,19 +380,12 @@ impl Calls {
             return;
         }
         // What the driver has not taken was never sent: it can be repeated without a doubt.
-        let queued = std::mem::take(&mut state.queued);
-        state.seen = 0;
+        let unsent: HashSet<u32> = state.queued.drain(..).collect();
         state.queue.clear();
-        let unsent = CallError::Connect(error.clone());
-        let mut woken: Vec<Waker> = queued
-            .into_iter()
-            .filter_map(|xid| state.table.fail(xid, &unsent))
-            .collect();
-        woken.extend(
-            state
-                .table
-                .fail_all(&CallError::Disconnected(error.clone())),
-        );
+        let mut woken = state.table.fail_all(|xid| match unsent.contains(&xid) {
+            true => CallError::Connect(error.clone()),
+            false => CallError::Disconnected(error.clone()),
+        });
         state.ended = Some(error);
         woken.extend(state.caller.take());
         self.tell_over(state);

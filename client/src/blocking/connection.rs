@@ -108,7 +108,7 @@ impl Connection {
                 timeout: message.deadline.saturating_duration_since(now),
             };
             let xid = table.begin(&call, None, out)?;
-            table.start(&[xid], now);
+            table.start(now);
             Ok(xid)
         })?;
         let waker = Waker::from(waiting.seat.clone());
@@ -373,7 +373,7 @@ impl State {
                 Progress::Waiting => CallError::Connect(error.clone()),
                 Progress::Begun | Progress::Written => CallError::Disconnected(error.clone()),
             };
-            let woken = self.table.fail(xid, &failed);
+            let woken = self.table.fail(xid, failed);
             woken.into_iter().for_each(Waker::wake);
             // Nobody answers what is only sent; who sends looks for himself.
             if let Some(seat) = self.seats.get(&xid) {
@@ -386,10 +386,9 @@ impl State {
     fn end(&mut self, error: io::Error) {
         let error = Arc::new(error);
         self.fail_unwritten(&error);
-        let lost = CallError::Disconnected(error.clone());
-        for waker in self.table.fail_all(&lost) {
-            waker.wake();
-        }
+        let lost = |_| CallError::Disconnected(error.clone());
+        let woken = self.table.fail_all(lost);
+        woken.into_iter().for_each(Waker::wake);
         self.over.get_or_insert(error);
     }
 }

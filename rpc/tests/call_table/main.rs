@@ -38,7 +38,7 @@ fn begin(table: &mut CallTable, now: Instant, timeout: u32) -> (u32, Vec<u32>) {
     let Ok(xid) = table.begin(&call, None, &mut out) else {
         panic!("AUTH_NONE seals everything")
     };
-    table.start(&[xid], now);
+    table.start(now);
     (xid, words(out))
 }
 
@@ -200,12 +200,12 @@ fn the_time_of_a_call_begins_with_its_start() {
     assert_eq!((table.next_timer(), table.timer(xids[0])), (None, None));
     assert!(table.next_due(now + SECOND * 100).is_none());
     table.cancel(xids[1]);
-    table.start(&xids, now + SECOND * 100);
+    table.start(now + SECOND * 100);
     assert_eq!(table.next_timer(), Some(now + SECOND * 101));
     // One whose time has not begun ends as well.
     let unsent = table.begin(&call, None, &mut out).unwrap();
     table.reply(now, (&bytes(&[unsent, 1, 0, 0, 0, 0])).into());
-    table.start(&[unsent], now);
+    table.start(now);
     assert!(poll(&mut table, unsent).is_ready());
     for _ in 0..2 {
         let due = table.next_due(now + SECOND * 101);
@@ -227,7 +227,7 @@ fn a_flavor_with_tokens_opens_the_reply_with_those_of_all_transmissions() {
         timeout: SECOND * 25,
     };
     let xid = table.begin(&call, None, &mut Writer::new()).unwrap();
-    table.start(&[xid], now);
+    table.start(now);
     for sent in 1..3 {
         let due = table.next_due(now + SECOND * sent);
         assert!(matches!(due, Some(Due::Resend(_))));
@@ -295,8 +295,8 @@ fn the_end_of_the_connection_ends_every_call_that_still_waits() {
     let (answered, _) = begin(&mut table, now, 25);
     let (waiting, _) = begin(&mut table, now, 25);
     table.reply(now, (&bytes(&[answered, 1, 0, 0, 0, 0])).into());
-    let lost = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-    table.fail_all(&CallError::Disconnected(Arc::new(lost)));
+    let lost = Arc::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+    table.fail_all(|_| CallError::Disconnected(lost.clone()));
     assert!(matches!(poll(&mut table, answered), Poll::Ready(Ok(_))));
     let ended = poll(&mut table, waiting);
     assert!(matches!(
