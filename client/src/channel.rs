@@ -9,10 +9,10 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use oncrpc::call::caller::MAX_TIMEOUT;
 use oncrpc::call::carrier::{Arguments, Carrier};
+use oncrpc::call::table::NewCall;
 use oncrpc::{CallError, CallOptions, ProcedureId};
 use oncrpc_transport::Connection;
 use oncrpc_transport::stream::ByteStream;
-use tokio::time::Instant;
 
 use crate::builder::Builder;
 use crate::given;
@@ -143,21 +143,22 @@ impl Carrier for Channel {
         args: &impl Arguments,
         options: &CallOptions,
     ) -> Result<Bytes, CallError> {
-        let timeout = options.timeout_or(self.shared.setup.settings.timeout);
-        let auth = options.auth.as_ref();
-        let (mut failed, mut deadline) = (None, None);
-        if let Some(connection) = self.connected() {
-            match connection.carry_within(timeout, id, args, auth).await {
+        let settings = &self.shared.setup.settings;
+        let call = NewCall {
+            id,
+            args,
+            auth: options.auth.as_ref().unwrap_or(&settings.auth),
+            timeout: options.timeout_or(settings.timeout),
+        };
+        let failed = match self.connected() {
+            Some(connection) => match connection.make(&call).await {
                 Ok(body) => return Ok(body),
-                Err(ended) => {
-                    failed = Some(ended.error);
-                    deadline = ended.deadline.map(Instant::from_std);
-                }
-            }
-        }
+                Err(ended) => Some(ended),
+            },
+            None => None,
+        };
         // In a box, so that a call which finds a connection does not take the memory for it.
-        let tries = Tries::new(&self.shared, timeout, deadline);
-        Box::pin(tries.carry(id, args, auth, failed)).await
+        Box::pin(Tries::carry(&self.shared, &call, failed)).await
     }
 
     async fn carry_one_way(

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use oncrpc::auth::ClientAuth;
+use oncrpc::CallError;
 use oncrpc::call::carrier::Arguments;
-use oncrpc::{CallError, ProcedureId};
+use oncrpc::call::table::{Ended, NewCall};
 use oncrpc_transport::Connection;
 use oncrpc_transport::connection::random_xid;
 use tokio::time::{Instant, sleep_until};
@@ -45,25 +45,27 @@ impl<'a> Tries<'a> {
         }
     }
 
-    /// Makes a call of which the first try failed, or that has to be connected first.
+    /// Makes a call of which the first try failed like this, or that has to be connected first.
     pub(crate) async fn carry(
-        mut self,
-        id: ProcedureId,
-        args: &impl Arguments,
-        auth: Option<&Arc<dyn ClientAuth>>,
-        mut failed: Option<CallError>,
+        shared: &Arc<Shared>,
+        call: &NewCall<'_, impl Arguments>,
+        failed: Option<Box<Ended>>,
     ) -> Result<Bytes, CallError> {
+        let deadline = failed.as_ref().and_then(|ended| ended.deadline);
+        let mut tries = Tries::new(shared, call.timeout, deadline.map(Instant::from_std));
+        let mut failed = failed.map(CallError::from);
         loop {
             if let Some(error) = failed
-                && !self.another(&error).await
+                && !tries.another(&error).await
             {
-                return Err(error.in_all(self.timeout));
+                return Err(error.in_all(call.timeout));
             }
             let Try {
                 connection,
                 timeout,
-            } = self.next().await?;
-            match connection.carry_within(timeout, id, args, auth).await {
+            } = tries.next().await?;
+            let call = NewCall { timeout, ..*call };
+            match connection.make(&call).await {
                 Ok(body) => return Ok(body),
                 Err(ended) => failed = Some(ended.error),
             }

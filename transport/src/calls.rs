@@ -1,5 +1,6 @@
 //! What the callers on a connection share with its driver.
 
+use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use oncrpc::auth::ClientAuth;
 use oncrpc::call::carrier::Arguments;
-use oncrpc::call::table::{Due, Ended, NewCall, Refused};
+use oncrpc::call::table::{Due, Ended, NewCall, Over, Refused};
 use oncrpc::message::Message;
 use oncrpc::{CallError, CallTable, Framing, ProcedureId, record};
 use oncrpc_xdr::{Mark, Writer};
@@ -42,11 +43,11 @@ struct State {
     queue: Vec<Writer>,
     /// The calls that these are of.
     queued: Vec<u32>,
-    /// How many of them the driver has seen: their time runs.
-    seen: usize,
     /// Calls that wait for a place among those in flight.
     waiting: usize,
     driver: Option<Waker>,
+    /// Who waited for the call that ended last: whoever makes one call after the other makes the next as well, and is not cloned for it.
+    caller: Option<Waker>,
     /// Why the connection ended, if it has.
     ended: Option<Arc<io::Error>>,
     /// Why there are no more calls although those in flight may yet be answered.
@@ -77,9 +78,9 @@ impl Calls {
             table,
             queue: Vec::new(),
             queued: Vec::new(),
-            seen: 0,
             waiting: 0,
             driver: None,
+            caller: None,
             ended: None,
             refused: None,
             abandoned: false,
@@ -94,6 +95,8 @@ impl Calls {
         }
     }
 
+    /// Nobody is woken under the lock, and no caller's waker is dropped: it may be the last that holds a task, which may hold calls.
+    /// One that is not wanted any more is left to a variable from before the lock, which outlives it.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -114,8 +117,10 @@ impl Calls {
     pub(crate) fn begin(
         &self,
         call: &NewCall<'_, impl Arguments>,
+        caller: &Waker,
         has_waited: bool,
     ) -> Result<Option<u32>, CallError> {
+        let _other;
         let mut state = self.lock();
         let is_first = has_waited || state.waiting == 0;
         let has_place = is_first && self.has_place(&state);
@@ -123,7 +128,16 @@ impl Calls {
         if !has_place && state.is_over().is_none() {
             return Ok(None);
         }
-        let xid = state.enqueue(self.framing, |table, message| table.begin(call, message))?;
+        let caller = match state.caller.take() {
+            Some(known) if known.will_wake(caller) => known,
+            other => {
+                _other = other;
+                caller.clone()
+            }
+        };
+        let xid = state.enqueue(self.framing, |table, message| {
+            table.begin(call, Some(caller), message)
+        })?;
         state.queued.push(xid);
         wake_driver(state);
         Ok(Some(xid))
@@ -182,18 +196,22 @@ impl Calls {
 
     /// Asks whether call `xid` has ended; if not, `cx` is woken when it has.
     pub(crate) fn poll(&self, xid: u32, cx: &Context<'_>) -> Poll<Result<Bytes, Box<Ended>>> {
+        let _other;
         let mut state = self.lock();
-        let polled = state.table.poll(xid, cx);
-        if polled.is_ready() {
-            self.made_room(&state);
-        }
-        polled
+        let Some(Over { result, waiter }) = state.table.take(xid) else {
+            _other = state.table.wait(xid, cx.waker());
+            return Poll::Pending;
+        };
+        _other = std::mem::replace(&mut state.caller, waiter);
+        self.made_room(&state);
+        Poll::Ready(result)
     }
 
     /// Forgets call `xid`.
     pub(crate) fn cancel(&self, xid: u32) {
+        let _caller;
         let mut state = self.lock();
-        state.table.cancel(xid);
+        _caller = state.table.cancel(xid);
         self.made_room(&state);
     }
 
@@ -230,8 +248,7 @@ impl Calls {
         if state.is_queue_empty() {
             return true;
         }
-        state.table.start(&state.queued[state.seen..], now);
-        state.seen = state.queued.len();
+        state.table.start(now);
         if link.unsent() >= self.unsent {
             return false;
         }
@@ -246,7 +263,6 @@ impl Calls {
             state.queue.clear();
         }
         state.queued.clear();
-        state.seen = 0;
         if was_full {
             self.changed.notify_waiters();
         }
@@ -277,7 +293,15 @@ impl Calls {
             woken.extend(state.table.reply(now, reply));
         }
         drop(state);
-        woken.into_iter().for_each(Waker::wake);
+        woken.iter().for_each(|(_, caller)| caller.wake_by_ref());
+        // Each is with its call when that is taken, unless another thread has been quicker: the next call is its own, too.
+        let mut state = self.lock();
+        let woken = woken.into_iter();
+        let left: Vec<Waker> = woken
+            .filter_map(|(xid, caller)| state.table.restore(xid, caller))
+            .collect();
+        drop(state);
+        drop(left);
     }
 
     /// Takes note that nobody listened for the message of which `quoted` is the beginning.
@@ -332,17 +356,16 @@ impl Calls {
 
     /// Whether a reply is waited for. One that has come and was not taken yet is not: nobody says when it is.
     pub(crate) fn awaits_replies(&self) -> bool {
-        let mut state = self.lock();
-        state.seen < state.queued.len() || state.table.next_timer().is_some()
+        self.lock().table.awaits_replies()
     }
 
     /// Whether nobody can call any more, nor waits for a reply, nor has sent what is not taken yet.
     ///
     /// Where calls are refused, who still holds the connection calls on another: this one's socket is not kept for that.
     pub(crate) fn is_abandoned(&self) -> bool {
-        let mut state = self.lock();
+        let state = self.lock();
         let nobody_calls = state.abandoned || state.refused.is_some();
-        nobody_calls && state.is_queue_empty() && state.table.next_timer().is_none()
+        nobody_calls && state.is_queue_empty() && !state.table.awaits_replies()
     }
 
     /// Ends every call in flight, and every later one, with the connection.
@@ -357,20 +380,14 @@ impl Calls {
             return;
         }
         // What the driver has not taken was never sent: it can be repeated without a doubt.
-        let queued = std::mem::take(&mut state.queued);
-        state.seen = 0;
+        let unsent: HashSet<u32> = state.queued.drain(..).collect();
         state.queue.clear();
-        let unsent = CallError::Connect(error.clone());
-        let mut woken: Vec<Waker> = queued
-            .into_iter()
-            .filter_map(|xid| state.table.fail(xid, &unsent))
-            .collect();
-        woken.extend(
-            state
-                .table
-                .fail_all(&CallError::Disconnected(error.clone())),
-        );
+        let mut woken = state.table.fail_all(|xid| match unsent.contains(&xid) {
+            true => CallError::Connect(error.clone()),
+            false => CallError::Disconnected(error.clone()),
+        });
         state.ended = Some(error);
+        woken.extend(state.caller.take());
         self.tell_over(state);
         woken.into_iter().for_each(Waker::wake);
     }
@@ -524,6 +541,7 @@ mod tests {
     use oncrpc::auth::AuthNone;
 
     use super::*;
+    use crate::woken::Woken;
 
     const ID: ProcedureId = ProcedureId {
         program: 0x2000_0001,
@@ -537,7 +555,6 @@ mod tests {
             args,
             auth,
             timeout: Duration::from_secs(1),
-            waiter: None,
         }
     }
 
@@ -550,7 +567,7 @@ mod tests {
         let too_large = |error| matches!(error, CallError::TooLarge { len: 140, .. });
         assert!(
             calls
-                .begin(&call(&args, &auth), false)
+                .begin(&call(&args, &auth), Waker::noop(), false)
                 .is_err_and(too_large)
         );
         assert!(calls.send(ID, &args, &*auth).is_err_and(too_large));
@@ -567,12 +584,54 @@ mod tests {
         let calls = Calls::new(CallTable::new(1), Framing::Record, &limits);
         let args = Bytes::from(vec![7; 100]);
         let auth: Arc<dyn ClientAuth> = Arc::new(AuthNone);
-        let begin = |has_waited| calls.begin(&call(&args, &auth), has_waited).unwrap();
+        let begin = |has_waited| {
+            calls
+                .begin(&call(&args, &auth), Waker::noop(), has_waited)
+                .unwrap()
+        };
         // A call is 144 bytes long with its record mark.
         for _ in 0..7 {
             calls.cancel(begin(false).unwrap());
         }
         assert_eq!((begin(false), begin(true)), (None, None));
         assert_eq!(calls.lock().queued_bytes(), 7 * 144);
+    }
+
+    #[test]
+    fn who_calls_again_is_neither_cloned_nor_kept_longer_than_the_next_caller() {
+        let calls = Calls::new(CallTable::new(1), Framing::Record, &Limits::CLIENT);
+        let (args, auth) = (Bytes::new(), Arc::new(AuthNone) as Arc<dyn ClientAuth>);
+        let [one, other] = [(); 2].map(|()| Arc::new(Woken::default()));
+        let begin = |caller: &Arc<Woken>| {
+            let caller = Waker::from(caller.clone());
+            calls.begin(&call(&args, &auth), &caller, false).unwrap()
+        };
+        let held = || (Arc::strong_count(&one), Arc::strong_count(&other));
+        for calls_made in 1..4 {
+            let xid = begin(&one).unwrap();
+            assert_eq!(held(), (2, 1));
+            let reply = [xid, 1, 0, 0, 0, 0].map(u32::to_be_bytes);
+            let reply = Bytes::copy_from_slice(reply.as_flattened());
+            let mut replies = Replies::default();
+            calls.gather(Instant::now(), (&reply).into(), &mut replies);
+            calls.complete(Instant::now(), &mut replies);
+            assert_eq!(one.count(), calls_made);
+            let polled = calls.poll(xid, &Context::from_waker(Waker::noop()));
+            assert!(matches!(polled, Poll::Ready(Ok(_))));
+            assert_eq!(held(), (2, 1));
+        }
+        let xid = begin(&other).unwrap();
+        assert_eq!(held(), (1, 2));
+        calls.cancel(xid);
+        assert_eq!(held(), (1, 1));
+    }
+
+    #[test]
+    fn the_end_of_a_connection_lets_go_of_who_called_last() {
+        let calls = Calls::new(CallTable::new(1), Framing::Record, &Limits::CLIENT);
+        let woken = Arc::new(Woken::default());
+        calls.lock().caller = Some(Waker::from(woken.clone()));
+        calls.end(&Ok(()));
+        assert_eq!(Arc::strong_count(&woken), 1);
     }
 }

@@ -128,24 +128,18 @@ impl Connection {
         self.calls().ended().await;
     }
 
-    /// Makes a call that is given `timeout`, in the name of `auth` if there is one.
+    /// Makes a call.
     ///
     /// For a call that is answered nobody looks at the clock but the driver, once for many; so one that fails says when its time
     /// is up, for who tries again. One that had to wait for its place takes the rest of its time for all of it, which
     /// [`CallError::in_all`] mends.
-    pub fn carry_within<'a, A: Arguments>(
+    pub fn make<'a, A: Arguments>(
         &'a self,
-        timeout: Duration,
-        id: ProcedureId,
-        args: &'a A,
-        auth: Option<&'a Arc<dyn ClientAuth>>,
+        call: &'a NewCall<'a, A>,
     ) -> impl Future<Output = Result<Bytes, Box<Ended>>> + Send {
         Carried {
             connection: self,
-            timeout,
-            id,
-            args,
-            auth: auth.unwrap_or(&self.terms.auth),
+            call,
             stage: Stage::New,
         }
     }
@@ -194,9 +188,14 @@ impl Carrier for Connection {
         args: &impl Arguments,
         options: &CallOptions,
     ) -> Result<Bytes, CallError> {
-        let timeout = options.timeout_or(self.terms.timeout);
-        let carried = self.carry_within(timeout, id, args, options.auth.as_ref());
-        carried.await.map_err(|ended| ended.error.in_all(timeout))
+        let call = NewCall {
+            id,
+            args,
+            auth: options.auth.as_ref().unwrap_or(&self.terms.auth),
+            timeout: options.timeout_or(self.terms.timeout),
+        };
+        let made = self.make(&call).await;
+        made.map_err(|ended| ended.error.in_all(call.timeout))
     }
 
     /// It is ready when the message stands in the queue. While 4 MiB ([`Limits::unsent`]) of messages are there
@@ -220,10 +219,7 @@ impl Carrier for Connection {
 /// A call: begun at the first poll, or when there is a place for it, and forgotten if it is dropped before its reply.
 struct Carried<'a, A> {
     connection: &'a Connection,
-    timeout: Duration,
-    id: ProcedureId,
-    args: &'a A,
-    auth: &'a Arc<dyn ClientAuth>,
+    call: &'a NewCall<'a, A>,
     stage: Stage<'a>,
 }
 
@@ -247,17 +243,11 @@ impl<A: Arguments> Carried<'_, A> {
     fn begin(
         &mut self,
         cx: &Context<'_>,
-        timeout: Duration,
+        call: &NewCall<'_, A>,
         has_waited: bool,
     ) -> Result<bool, CallError> {
-        let call = NewCall {
-            id: self.id,
-            args: self.args,
-            auth: self.auth,
-            timeout,
-            waiter: Some(cx.waker()),
-        };
-        let begun = self.connection.calls().begin(&call, has_waited)?;
+        let calls = self.connection.calls();
+        let begun = calls.begin(call, cx.waker(), has_waited)?;
         if let Some(xid) = begun {
             self.stage = Stage::InFlight(xid);
         }
@@ -277,10 +267,14 @@ impl<A: Arguments> Carried<'_, A> {
             let until = waiting.until;
             let begun = match ready!(waiting.turn.as_mut().poll(cx)) {
                 Some(_turn) => {
-                    let left = until.saturating_duration_since(clock::now());
-                    self.begin(cx, left, true)
+                    let timeout = until.saturating_duration_since(clock::now());
+                    let call = NewCall {
+                        timeout,
+                        ..*self.call
+                    };
+                    self.begin(cx, &call, true)
                 }
-                None => Err(never_sent(self.timeout)),
+                None => Err(never_sent(self.call.timeout)),
             };
             match begun {
                 Ok(true) => {}
@@ -309,10 +303,10 @@ impl<A: Arguments> Future for Carried<'_, A> {
                 }
                 polled
             }
-            Stage::New => match this.begin(cx, this.timeout, false) {
+            Stage::New => match this.begin(cx, this.call, false) {
                 Ok(true) => Poll::Pending,
                 Ok(false) => {
-                    this.stand_in_line(after(clock::now(), this.timeout));
+                    this.stand_in_line(after(clock::now(), this.call.timeout));
                     this.poll_in_line(cx)
                 }
                 Err(error) => {

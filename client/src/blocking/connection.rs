@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Wake, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -106,27 +106,26 @@ impl Connection {
                 args: message.args,
                 auth: &message.auth,
                 timeout: message.deadline.saturating_duration_since(now),
-                waiter: None,
             };
-            let xid = table.begin(&call, out)?;
-            table.start(&[xid], now);
+            let xid = table.begin(&call, None, out)?;
+            table.start(now);
             Ok(xid)
         })?;
         let waker = Waker::from(waiting.seat.clone());
-        let cx = Context::from_waker(&waker);
         waiting.until(|state| {
             let until = state.table.timer(waiting.xid).unwrap_or(deadline);
-            match state.table.poll(waiting.xid, &cx).map_err(CallError::from) {
-                Poll::Pending => Err(until),
-                Poll::Ready(Err(CallError::TimedOut { after, sent })) => {
-                    let sent = match state.output.progress(waiting.xid) {
-                        Progress::Waiting if sent == 1 => 0,
-                        _ => sent,
-                    };
-                    Ok(Err(CallError::TimedOut { after, sent }))
+            let Some(over) = state.table.take(waiting.xid) else {
+                state.table.wait(waiting.xid, &waker);
+                return Err(until);
+            };
+            Ok(match over.result.map_err(CallError::from) {
+                Err(CallError::TimedOut { after, sent: 1 })
+                    if state.output.progress(waiting.xid) == Progress::Waiting =>
+                {
+                    Err(CallError::TimedOut { after, sent: 0 })
                 }
-                Poll::Ready(reply) => Ok(reply),
-            }
+                result => result,
+            })
         })
     }
 
@@ -315,7 +314,9 @@ impl State {
         }
         for message in &arrived.messages {
             let woken = self.table.reply(now, message.into());
-            woken.into_iter().for_each(Waker::wake);
+            if let Some((_, caller)) = woken {
+                caller.wake();
+            }
         }
         if let Some(error) = arrived.end {
             self.end(error);
@@ -372,7 +373,7 @@ impl State {
                 Progress::Waiting => CallError::Connect(error.clone()),
                 Progress::Begun | Progress::Written => CallError::Disconnected(error.clone()),
             };
-            let woken = self.table.fail(xid, &failed);
+            let woken = self.table.fail(xid, failed);
             woken.into_iter().for_each(Waker::wake);
             // Nobody answers what is only sent; who sends looks for himself.
             if let Some(seat) = self.seats.get(&xid) {
@@ -385,10 +386,9 @@ impl State {
     fn end(&mut self, error: io::Error) {
         let error = Arc::new(error);
         self.fail_unwritten(&error);
-        let lost = CallError::Disconnected(error.clone());
-        for waker in self.table.fail_all(&lost) {
-            waker.wake();
-        }
+        let lost = |_| CallError::Disconnected(error.clone());
+        let woken = self.table.fail_all(lost);
+        woken.into_iter().for_each(Waker::wake);
         self.over.get_or_insert(error);
     }
 }

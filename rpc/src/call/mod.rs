@@ -12,6 +12,7 @@ mod round_trip;
 mod slots;
 pub mod table;
 mod timers;
+mod xids;
 
 pub use clnt_stat::ClntStat;
 pub use negotiate::negotiate;

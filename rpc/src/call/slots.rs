@@ -1,5 +1,7 @@
 //! Where calls in flight are kept.
 
+use crate::call::xids::Xids;
+
 /// Calls in flight by their xids, each in the slot that the low bits of its xid name.
 ///
 /// Xids are given one after the other, as servers that remember replies want them: none comes again before all others have been
@@ -84,10 +86,18 @@ impl<T: Default> Slots<T> {
         Some(&mut slot.call)
     }
 
-    /// All calls.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
-        let slots = self.slots.iter_mut();
-        slots.filter_map(|slot| Some((slot.xid?, &mut slot.call)))
+    /// Those of the calls that have these xids.
+    pub(super) fn among(&self, xids: Xids) -> Vec<u32> {
+        if (xids.behind_first() as usize) < self.slots.len() {
+            return xids.iter().filter(|&xid| self.get(xid).is_some()).collect();
+        }
+        let all = self.slots.iter().filter_map(|slot| slot.xid);
+        all.filter(|&xid| xids.contains(xid)).collect()
+    }
+
+    /// The xids of all calls.
+    pub(super) fn all(&self) -> Vec<u32> {
+        self.slots.iter().filter_map(|slot| slot.xid).collect()
     }
 
     #[inline]
@@ -134,7 +144,12 @@ mod tests {
             assert_eq!(slots.get(xid), Some(&!xid));
         }
         assert_eq!((slots.len(), slots.slots.len()), (1000, 2048));
-        assert_eq!(slots.iter_mut().count(), 1000);
+        assert_eq!(slots.all().len(), 1000);
+        let mut some = Xids::of(u32::MAX - 101);
+        for _ in 0..4 {
+            some.take_up(Xids::of(u32::MAX - 100 + some.behind_first()));
+        }
+        assert_eq!(slots.among(some), xids[..3]);
     }
 
     #[test]

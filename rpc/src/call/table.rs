@@ -1,7 +1,7 @@
 //! The calls that a connection has in flight.
 
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -26,8 +26,12 @@ use crate::message::{self, Message, ReplyHeader};
 #[derive(Debug)]
 pub struct CallTable {
     calls: Slots<Entry>,
-    /// When each waiting call expires or is sent again, the earliest first.
+    /// How many of them have no reply yet.
+    waiting: usize,
+    /// When each of these expires or is sent again, the earliest first.
     timers: Timers,
+    /// Calls whose timers went off, and when those were for.
+    due: Vec<(Instant, u32)>,
     /// When calls are repeated; `None` on a stream, where nothing is lost.
     round_trips: Option<RoundTrips>,
     /// When the last reply came, to whatever call.
@@ -46,8 +50,15 @@ pub struct NewCall<'a, A> {
     pub auth: &'a Arc<dyn ClientAuth>,
     /// Time that the call is given, from its [start](CallTable::start) on.
     pub timeout: Duration,
-    /// Who is woken when it has ended, as far as that is known yet; see [`CallTable::poll`].
-    pub waiter: Option<&'a Waker>,
+}
+
+/// What became of a call.
+#[derive(Debug)]
+pub struct Over {
+    /// Its results, or why there are none.
+    pub result: Result<Bytes, Box<Ended>>,
+    /// Who waited for it, if anybody did: who makes the next call is often the same.
+    pub waiter: Option<Waker>,
 }
 
 /// What is to be done because time has passed.
@@ -76,7 +87,7 @@ pub enum Refused {
 pub struct Ended {
     /// Why.
     pub error: CallError,
-    /// When its time is up, or was; nothing if it never began.
+    /// When its time is up, where the call may be made again; nothing if it never began.
     pub deadline: Option<Instant>,
 }
 
@@ -89,20 +100,11 @@ impl From<Box<Ended>> for CallError {
 /// A call in flight: as little as one on a stream needs, since there may be thousands and each reply finds its own cold.
 #[derive(Debug, Default)]
 struct Entry {
-    state: State,
+    /// Nothing while it is waited for.
+    result: Option<Result<Bytes, Box<Ended>>>,
+    waiter: Option<Waker>,
     timeout: Duration,
-    /// Nothing until its time begins.
-    deadline: Option<Instant>,
     kept: Option<Box<Kept>>,
-}
-
-#[derive(Debug, Default)]
-enum State {
-    /// There is no call.
-    #[default]
-    Free,
-    Waiting(Option<Waker>),
-    Done(Result<Bytes, CallError>),
 }
 
 /// What only some calls need.
@@ -120,6 +122,8 @@ struct Kept {
 struct Again {
     id: ProcedureId,
     args: Writer,
+    /// When its time began; nothing before.
+    begun: Option<Instant>,
     /// When it is sent again, or its time is up; nothing until its time begins.
     due: Option<Instant>,
     sent: u32,
@@ -136,6 +140,8 @@ impl CallTable {
     pub fn new(first_xid: u32) -> Self {
         Self {
             calls: Slots::new(first_xid),
+            waiting: 0,
+            due: Vec::new(),
             timers: Timers::default(),
             round_trips: None,
             heard: None,
@@ -171,13 +177,15 @@ impl CallTable {
         self.calls.len()
     }
 
-    /// Begins a call and writes its message behind what `out` holds; the xid names it from here on.
+    /// Begins a call and writes its message behind what `out` holds; the xid names it from here on. Whoever waits for it is woken
+    /// when it has ended, as far as that is known yet; see [`wait`](Self::wait).
     ///
     /// Its time does not begin before its [start](Self::start), so that who begins many need not ask what time it is for
     /// each of them.
     pub fn begin(
         &mut self,
         call: &NewCall<'_, impl Arguments>,
+        waiter: Option<Waker>,
         out: &mut Writer,
     ) -> Result<u32, CallError> {
         let NewCall {
@@ -185,7 +193,6 @@ impl CallTable {
             args,
             auth,
             timeout,
-            waiter,
         } = *call;
         let xid = self.calls.next_xid();
         message::write_call(out, xid, id);
@@ -202,31 +209,39 @@ impl CallTable {
             })),
         };
         if let Some(entry) = self.calls.insert(xid) {
-            entry.state = State::Waiting(waiter.cloned());
+            entry.waiter = waiter;
             entry.timeout = timeout.min(MAX_TIMEOUT);
-            entry.deadline = None;
             entry.kept = kept;
         }
+        self.waiting = self.waiting.saturating_add(1);
+        self.timers.begin(xid, timeout);
         Ok(xid)
     }
 
-    /// Has the time of these calls begin `now`, with their first transmission; those that are over already are left out.
-    pub fn start(&mut self, xids: &[u32], now: Instant) {
+    /// Has the time of the calls that were begun since this was last asked for begin `now`, with their first transmission.
+    pub fn start(&mut self, now: Instant) {
         if self.timers.len() > self.len().saturating_mul(2).max(MOST_TIMERS) {
-            self.timers.retain(is_timer_of(&self.calls));
+            let is_any_left = |xids| !self.calls.among(xids).is_empty();
+            self.timers.retain(is_any_left, is_timer_of(&self.calls));
         }
-        for &xid in xids {
-            let Some(entry) = self.calls.get_mut(xid) else {
+        for calls in self.timers.take_begun() {
+            let Some(round_trips) = &self.round_trips else {
+                self.timers.start(calls, now);
                 continue;
             };
-            let deadline = after(now, entry.timeout);
-            entry.deadline = Some(deadline);
-            let mut due = deadline;
-            if let (Some(round_trips), Some(again)) = (&self.round_trips, entry.again()) {
-                due = deadline.min(after(now, round_trips.wait(again.id, again.backoff, xid)));
-                again.due = Some(due);
+            for xid in calls.xids.iter() {
+                let Some(entry) = self.calls.get_mut(xid) else {
+                    continue;
+                };
+                let deadline = after(now, entry.timeout);
+                if let Some(again) = entry.again_mut() {
+                    let wait = round_trips.wait(again.id, again.backoff, xid);
+                    let due = deadline.min(after(now, wait));
+                    again.begun = Some(now);
+                    again.due = Some(due);
+                    self.timers.insert(due, xid);
+                }
             }
-            self.timers.insert(due, xid);
         }
     }
 
@@ -244,21 +259,27 @@ impl CallTable {
         Ok(xid)
     }
 
-    /// Takes a message that arrived at `now`; gives back who waits for it.
+    /// Takes a message that arrived at `now`; gives back the call that it answers and who is to be woken for it, if anybody
+    /// waits.
     ///
     /// A reply that nobody waits for is dropped: its call was given up, or answered before.
     #[inline]
-    pub fn reply(&mut self, now: Instant, message: Message<'_>) -> Option<Waker> {
+    pub fn reply(&mut self, now: Instant, message: Message<'_>) -> Option<(u32, Waker)> {
         let xid = ReplyHeader::xid(&message)?;
         self.heard = Some(now);
         self.silent = false;
         let entry = self.calls.get_mut(xid)?;
-        if !matches!(entry.state, State::Waiting(_)) {
+        if !entry.is_waiting() {
             return None;
         }
         // Nearly all are of this kind.
         if let (Some(results), None) = (message::results(&message), &entry.kept) {
-            return entry.finish(Ok(message.share(results)));
+            match results {
+                [] => entry.result = Some(Ok(Bytes::new())),
+                _ => entry.result = Some(Ok(message.share(results))),
+            }
+            self.waiting = self.waiting.saturating_sub(1);
+            return Some((xid, entry.waiter.take()?));
         }
         let result = entry.open(&message);
         if let Some(round_trips) = &mut self.round_trips {
@@ -266,13 +287,12 @@ impl CallTable {
             if let Err(CallError::Decode(_) | CallError::Auth(_)) = result {
                 return None;
             }
-            let begun = entry.begun();
-            let took = begun.map_or(Duration::ZERO, |begun| now.saturating_duration_since(begun));
             if let Some(again) = entry.again() {
+                let took = now.saturating_duration_since(again.begun.unwrap_or(now));
                 round_trips.replied(again.id, again.sent, again.backoff, took);
             }
         }
-        entry.finish(result)
+        Some((xid, self.finish(xid, result, None)?))
     }
 
     /// Takes note that nobody listens at the peer's port for a message of ours, of which `quoted` is as much as the
@@ -286,17 +306,17 @@ impl CallTable {
         let xid = match quoted.first_chunk() {
             Some(xid) => Some(u32::from_be_bytes(*xid)),
             // Some hosts quote no more than the header of UDP.
-            None if self.len() == 1 => self.calls.iter_mut().next().map(|(xid, _)| xid),
+            None if self.len() == 1 => self.calls.all().first().copied(),
             None => None,
         };
         let Some((xid, entry)) = xid.and_then(|xid| Some((xid, self.calls.get_mut(xid)?))) else {
             return Refused::Noted;
         };
-        let State::Waiting(waiter) = &entry.state else {
+        if !entry.is_waiting() {
             return Refused::Noted;
-        };
-        let waiter = waiter.clone();
-        let Some(again) = entry.again() else {
+        }
+        let waiter = entry.waiter.clone();
+        let Some(again) = entry.again_mut() else {
             return Refused::Noted;
         };
         match again.refusals.note(again.sent) {
@@ -308,84 +328,118 @@ impl CallTable {
                 self.timers.insert(due, xid);
                 Refused::Hastened(waiter)
             }
-            Verdict::GiveUp(error) => Refused::GivenUp(entry.finish(Err(error))),
+            Verdict::GiveUp(error) => Refused::GivenUp(self.finish(xid, Err(error), None)),
         }
     }
 
-    /// Asks whether call `xid` has ended; if not, `cx` is woken when it has. A call that has ended is
-    /// forgotten.
+    /// What became of call `xid`, if it has ended. It is forgotten then.
     #[inline]
-    pub fn poll(&mut self, xid: u32, cx: &Context<'_>) -> Poll<Result<Bytes, Box<Ended>>> {
-        // INVARIANT: the future that was given `xid` polls it until it ends and no longer.
-        #[expect(clippy::expect_used, reason = "an ended call is not polled again")]
+    pub fn take(&mut self, xid: u32) -> Option<Over> {
+        // INVARIANT: whoever was given `xid` takes what becomes of the call once.
+        #[expect(clippy::expect_used, reason = "an ended call is not taken again")]
         let entry = self.calls.get_mut(xid).expect("call in flight");
-        match &mut entry.state {
-            State::Waiting(Some(waker)) => waker.clone_from(cx.waker()),
-            State::Waiting(waker) => *waker = Some(cx.waker().clone()),
-            State::Free | State::Done(_) => {
-                if let Some(entry) = self.calls.free(xid)
-                    && let State::Done(result) = std::mem::take(&mut entry.state)
-                {
-                    entry.kept = None;
-                    let deadline = entry.deadline;
-                    return Poll::Ready(result.map_err(|error| Ended { error, deadline }.into()));
-                }
-            }
-        }
-        Poll::Pending
+        let result = entry.result.take()?;
+        let waiter = entry.waiter.take();
+        entry.kept = None;
+        self.calls.free(xid);
+        Some(Over { result, waiter })
     }
 
-    /// Forgets call `xid`, in flight or ended.
-    pub fn cancel(&mut self, xid: u32) {
-        if let Some(entry) = self.calls.free(xid) {
-            *entry = Entry::default();
+    /// Has `waiter` woken when call `xid` ends, and nobody else; gives back whoever else it was.
+    pub fn wait(&mut self, xid: u32, waiter: &Waker) -> Option<Waker> {
+        let entry = self.calls.get_mut(xid)?;
+        match &entry.waiter {
+            Some(present) if present.will_wake(waiter) => None,
+            _ => entry.waiter.replace(waiter.clone()),
         }
+    }
+
+    /// Gives the waker of an answered call back to it, which was woken without it; or to the caller, if the call is over.
+    pub fn restore(&mut self, xid: u32, waiter: Waker) -> Option<Waker> {
+        match self.calls.get_mut(xid) {
+            Some(entry) => entry.waiter.replace(waiter),
+            None => Some(waiter),
+        }
+    }
+
+    /// Forgets call `xid`, in flight or ended; gives back who waited for it.
+    pub fn cancel(&mut self, xid: u32) -> Option<Waker> {
+        let entry = std::mem::take(self.calls.free(xid)?);
+        self.waiting = self.waiting.saturating_sub(entry.is_waiting().into());
+        entry.waiter
     }
 
     /// Ends call `xid` with `error`, if it is in flight; gives back who waits for it.
-    pub fn fail(&mut self, xid: u32, error: &CallError) -> Option<Waker> {
-        let call = self.calls.get_mut(xid)?;
-        match call.state {
-            State::Waiting(_) => call.finish(Err(error.clone())),
-            State::Free | State::Done(_) => None,
+    pub fn fail(&mut self, xid: u32, error: CallError) -> Option<Waker> {
+        self.finish(xid, Err(error), None)
+    }
+
+    /// Ends every call in flight with its error; gives back who waits for them.
+    pub fn fail_all(&mut self, error: impl Fn(u32) -> CallError) -> Vec<Waker> {
+        let mut woken = Vec::new();
+        while let Some((at, xids)) = self.timers.pop(|_| true) {
+            for xid in self.calls.among(xids) {
+                woken.extend(self.finish(xid, Err(error(xid)), Some(at)));
+            }
         }
+        // The time of the others has not begun.
+        for xid in self.calls.all() {
+            woken.extend(self.fail(xid, error(xid)));
+        }
+        woken
     }
 
-    /// Ends every call in flight with `error`; gives back who waits for them.
-    pub fn fail_all(&mut self, error: &CallError) -> Vec<Waker> {
-        self.timers.clear();
-        let calls = self.calls.iter_mut().map(|(_, call)| call);
-        calls
-            .filter(|call| matches!(call.state, State::Waiting(_)))
-            .filter_map(|call| call.finish(Err(error.clone())))
-            .collect()
+    /// Whether a reply is waited for.
+    pub fn awaits_replies(&self) -> bool {
+        self.waiting > 0
     }
 
-    /// When [`next_due`](Self::next_due) has something to do next.
+    /// When to ask for the [next that is due](Self::next_due), at the latest.
     pub fn next_timer(&mut self) -> Option<Instant> {
-        let first = self.timers.first(is_timer_of(&self.calls));
-        first.map(|(at, _)| at)
+        if !self.awaits_replies() {
+            self.timers.clear();
+            return None;
+        }
+        self.timers.first(is_timer_of(&self.calls))
     }
 
     /// When call `xid` is sent again or its time is up; `None` if it has ended.
     pub fn timer(&self, xid: u32) -> Option<Instant> {
-        self.calls.get(xid)?.due()
+        let entry = self.calls.get(xid)?;
+        match entry.again() {
+            _ if !entry.is_waiting() => None,
+            Some(again) => again.due,
+            None => self.timers.find(xid),
+        }
     }
 
     /// One thing that is due at `now`; ask again until there is none.
     pub fn next_due(&mut self, now: Instant) -> Option<Due> {
-        let (at, xid) = self.timers.first(is_timer_of(&self.calls))?;
-        if at > now {
+        loop {
+            while let Some((at, xid)) = self.due.pop() {
+                if let Some(due) = self.expire_or_resend(at, xid, now) {
+                    return Some(due);
+                }
+            }
+            let (at, xids) = self.timers.pop(|at| at <= now)?;
+            let calls = self.calls.among(xids).into_iter();
+            self.due.extend(calls.map(|xid| (at, xid)));
+        }
+    }
+
+    /// Does what a timer of call `xid` that was for `at` is for, if it is in force.
+    fn expire_or_resend(&mut self, at: Instant, xid: u32, now: Instant) -> Option<Due> {
+        let entry = self.calls.get_mut(xid)?;
+        if !entry.is_due(at) {
             return None;
         }
-        let entry = self.calls.get_mut(xid)?;
-        let deadline = entry.deadline?;
+        let deadline = entry.deadline().unwrap_or(at);
         if deadline <= now {
-            let begun = entry.begun();
+            let begun = entry.again().and_then(|again| again.begun);
             let repeated = entry.again().is_some_and(|again| again.sent > 1);
             self.silent |= repeated && self.heard <= begun;
             let error = entry.out_of_time();
-            return Some(Due::Expired(entry.finish(Err(error))));
+            return Some(Due::Expired(self.finish(xid, Err(error), Some(at))));
         }
         let round_trips = self.round_trips.as_ref()?;
         let Kept {
@@ -398,7 +452,7 @@ impl CallTable {
         message::write_call(&mut out, xid, again.id);
         match auth.seal(xid, again.id, &again.args, &mut out) {
             Ok(token) => tokens.extend(token),
-            Err(error) => return Some(Due::Expired(entry.finish(Err(error)))),
+            Err(error) => return Some(Due::Expired(self.finish(xid, Err(error), None))),
         }
         again.sent = again.sent.saturating_add(1);
         again.refusals.resent();
@@ -409,11 +463,28 @@ impl CallTable {
         self.timers.insert(due, xid);
         Some(Due::Resend(out))
     }
+
+    /// Ends call `xid`, if it is in flight; gives back who waits for it. On a stream its time is up at `deadline`, if that is known.
+    fn finish(
+        &mut self,
+        xid: u32,
+        result: Result<Bytes, CallError>,
+        deadline: Option<Instant>,
+    ) -> Option<Waker> {
+        let entry = self.calls.get_mut(xid)?;
+        if !entry.is_waiting() {
+            return None;
+        }
+        let deadline = entry.deadline().or(deadline);
+        entry.result = Some(result.map_err(|error| Ended { error, deadline }.into()));
+        self.waiting = self.waiting.saturating_sub(1);
+        entry.waiter.take()
+    }
 }
 
-/// Whether a timer is that of a call in flight still: whoever ends a call, or has it sent again, leaves its timer behind.
+/// Whether a timer is in force: whoever ends a call, or has it sent again, leaves its timer behind.
 fn is_timer_of(calls: &Slots<Entry>) -> impl Fn(Instant, u32) -> bool {
-    |at, xid| calls.get(xid).and_then(Entry::due) == Some(at)
+    |at, xid| calls.get(xid).is_some_and(|entry| entry.is_due(at))
 }
 
 impl Again {
@@ -423,6 +494,7 @@ impl Again {
         Ok(Self {
             id,
             args: kept,
+            begun: None,
             due: None,
             sent: 1,
             backoff,
@@ -432,18 +504,18 @@ impl Again {
 }
 
 impl Entry {
-    /// When its time began.
-    fn begun(&self) -> Option<Instant> {
-        self.deadline?.checked_sub(self.timeout)
+    fn is_waiting(&self) -> bool {
+        self.result.is_none()
     }
 
-    /// When it is sent again or its time is up, if it is waited for.
-    fn due(&self) -> Option<Instant> {
-        match (&self.state, &self.kept) {
-            (State::Free | State::Done(_), _) => None,
-            (State::Waiting(_), Some(kept)) if let Some(again) = &kept.again => again.due,
-            (State::Waiting(_), _) => self.deadline,
-        }
+    /// Whether a timer for then is its own, and still in force.
+    fn is_due(&self, at: Instant) -> bool {
+        self.is_waiting() && self.again().is_none_or(|again| again.due == Some(at))
+    }
+
+    /// When its time is up, where it is sent again.
+    fn deadline(&self) -> Option<Instant> {
+        Some(after(self.again()?.begun?, self.timeout))
     }
 
     /// The body of a reply, checked and unwrapped.
@@ -459,12 +531,16 @@ impl Entry {
         }
     }
 
-    fn again(&mut self) -> Option<&mut Again> {
+    fn again(&self) -> Option<&Again> {
+        self.kept.as_ref()?.again.as_ref()
+    }
+
+    fn again_mut(&mut self) -> Option<&mut Again> {
         self.kept.as_mut()?.again.as_mut()
     }
 
     /// What the caller is told at the deadline.
-    fn out_of_time(&mut self) -> CallError {
+    fn out_of_time(&self) -> CallError {
         let after = self.timeout;
         let Some(again) = self.again() else {
             return CallError::TimedOut { after, sent: 1 };
@@ -473,18 +549,10 @@ impl Entry {
         let refused = again.refusals.error(sent);
         refused.unwrap_or(CallError::TimedOut { after, sent })
     }
-
-    /// Ends the call; gives back who waits for it.
-    fn finish(&mut self, result: Result<Bytes, CallError>) -> Option<Waker> {
-        match std::mem::replace(&mut self.state, State::Done(result)) {
-            State::Waiting(waker) => waker,
-            State::Free | State::Done(_) => None,
-        }
-    }
 }
 
 /// Time that a server has to listen again before a call that was refused once is sent the second time.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
-/// Timers of calls that are over that are nothing to speak of: 1.5 KiB.
-const MOST_TIMERS: usize = 64;
+/// Timers of calls that are over that are nothing to speak of: 28 KiB.
+const MOST_TIMERS: usize = 512;

@@ -1,111 +1,175 @@
 //! When calls are due.
 
 use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use crate::call::caller::after;
+use crate::call::xids::Xids;
 
 /// When calls are due, the earliest first.
 ///
-/// Most calls on a connection are given the same time, and each is due after the one before it or together with it: these
-/// stand in a line. The others are sorted.
+/// Most calls on a stream are given the same time, so that each is due after the one before it, or together with it. They stand in
+/// a line, in groups of those that are due nearly together, and nobody has to look at each of them. The others are sorted.
 ///
 /// A call that is over leaves its timer behind, which is worth more than to look for it: whoever asks says which are in force.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    /// In the order of their times.
+    /// Calls whose time has not begun.
+    begun: Vec<Begun>,
+    /// Calls that are given the same time.
     line: VecDeque<Group>,
     others: BinaryHeap<Reverse<(Instant, u32)>>,
 }
 
-/// Calls that are due together: those of these xids, all or some.
+/// Calls that were begun one after the other and are given the same time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begun {
+    pub(super) xids: Xids,
+    pub(super) timeout: Duration,
+}
+
+/// Calls that are due nearly together.
 #[derive(Debug)]
 struct Group {
+    xids: Xids,
+    timeout: Duration,
+    /// When the first of them is due.
+    from: Instant,
+    /// When the last of them is, and all are taken to be.
     at: Instant,
-    first: u32,
-    last: u32,
 }
 
 impl Timers {
-    /// How many there are, in force or not; calls that are due together count as one.
+    /// How many there are, in force or not; a group counts as one.
     pub(super) fn len(&self) -> usize {
         self.line.len().saturating_add(self.others.len())
     }
 
-    /// Adds one of the call `xid`.
-    pub(super) fn insert(&mut self, at: Instant, xid: u32) {
-        match self.line.back_mut() {
-            Some(group) if at < group.at => self.others.push(Reverse((at, xid))),
-            Some(group) if at == group.at && group.is_next(xid) => group.last = xid,
-            _ => self.line.push_back(Group {
-                at,
-                first: xid,
-                last: xid,
-            }),
+    /// Takes note of a call whose time has not begun.
+    #[inline]
+    pub(super) fn begin(&mut self, xid: u32, timeout: Duration) {
+        let xids = Xids::of(xid);
+        if let Some(calls) = self.begun.last_mut()
+            && calls.timeout == timeout
+            && calls.xids.take_up(xids)
+        {
+            return;
         }
+        self.begun.push(Begun { xids, timeout });
     }
 
-    /// The first that is in force; those before it are forgotten.
-    pub(super) fn first(
-        &mut self,
-        in_force: impl Fn(Instant, u32) -> bool,
-    ) -> Option<(Instant, u32)> {
-        while let Some(group) = self.line.front_mut()
-            && !group.is_in_force(&in_force)
-        {
-            self.line.pop_front();
+    /// The calls whose time has not begun: it does now.
+    pub(super) fn take_begun(&mut self) -> Vec<Begun> {
+        std::mem::take(&mut self.begun)
+    }
+
+    /// Adds a timer for the end of the time of calls, which begins `now`.
+    pub(super) fn start(&mut self, calls: Begun, now: Instant) {
+        let at = after(now, calls.timeout);
+        if let Some(group) = self.line.back_mut() {
+            if calls.timeout != group.timeout || at < group.at {
+                let others = calls.xids.iter().map(|xid| Reverse((at, xid)));
+                return self.others.extend(others);
+            }
+            if group.take_up(calls.xids, at) {
+                return;
+            }
         }
+        self.line.push_back(Group {
+            xids: calls.xids,
+            timeout: calls.timeout,
+            from: at,
+            at,
+        });
+    }
+
+    /// Adds one of the call `xid` alone.
+    pub(super) fn insert(&mut self, at: Instant, xid: u32) {
+        self.others.push(Reverse((at, xid)));
+    }
+
+    /// When the first is due; of those that stand in line, it need not be in force any more.
+    pub(super) fn first(&mut self, is_in_force: impl Fn(Instant, u32) -> bool) -> Option<Instant> {
         while let Some(&Reverse((at, xid))) = self.others.peek()
-            && !in_force(at, xid)
+            && !is_in_force(at, xid)
         {
             self.others.pop();
         }
-        let line = self.line.front().map(|group| (group.at, group.first));
-        let other = self.others.peek().map(|Reverse(other)| *other);
+        let line = self.line.front().map(|group| group.at);
+        let other = self.others.peek().map(|Reverse((at, _))| *at);
         line.into_iter().chain(other).min()
     }
 
-    /// Forgets those that are not in force.
-    pub(super) fn retain(&mut self, in_force: impl Fn(Instant, u32) -> bool) {
-        self.line.retain_mut(|group| group.is_in_force(&in_force));
-        self.others.retain(|&Reverse((at, xid))| in_force(at, xid));
+    /// Takes one if it is due, in force or not: when that was, and which calls were.
+    pub(super) fn pop(&mut self, is_due: impl Fn(Instant) -> bool) -> Option<(Instant, Xids)> {
+        if let Some(group) = self.line.pop_front_if(|group| is_due(group.at)) {
+            return Some((group.at, group.xids));
+        }
+        let first = self.others.peek_mut()?;
+        let Reverse((at, xid)) = *first;
+        if !is_due(at) {
+            return None;
+        }
+        PeekMut::pop(first);
+        Some((at, Xids::of(xid)))
     }
 
+    /// When the time of call `xid` is up, if it has begun and is not over.
+    pub(super) fn find(&self, xid: u32) -> Option<Instant> {
+        let mut line = self.line.iter();
+        let group = line.find(|group| group.xids.contains(xid));
+        let other = || {
+            let mut others = self.others.iter();
+            others.find_map(|&Reverse((at, other))| (other == xid).then_some(at))
+        };
+        group.map(|group| group.at).or_else(other)
+    }
+
+    /// Forgets those that are not in force.
+    pub(super) fn retain(
+        &mut self,
+        is_any_left: impl Fn(Xids) -> bool,
+        is_in_force: impl Fn(Instant, u32) -> bool,
+    ) {
+        self.line.retain(|group| is_any_left(group.xids));
+        self.others
+            .retain(|&Reverse((at, xid))| is_in_force(at, xid));
+    }
+
+    /// Forgets all.
     pub(super) fn clear(&mut self) {
+        self.begun.clear();
         self.line.clear();
         self.others.clear();
     }
 }
 
 impl Group {
-    /// Whether an xid comes a little after those of the group: it is not far where some are passed over.
-    fn is_next(&self, xid: u32) -> bool {
-        (1..=MOST_PASSED_OVER).contains(&xid.wrapping_sub(self.last))
-    }
-
-    /// Whether one of the calls is still due then; those before it are forgotten.
-    fn is_in_force(&mut self, in_force: impl Fn(Instant, u32) -> bool) -> bool {
-        while !in_force(self.at, self.first) {
-            if self.first == self.last {
-                return false;
-            }
-            self.first = self.first.wrapping_add(1);
+    /// Takes up the calls that come next, if they are due so soon after the first that all may be taken to be due together; gives
+    /// back whether they are.
+    fn take_up(&mut self, xids: Xids, at: Instant) -> bool {
+        let spread = at.saturating_duration_since(self.from);
+        let do_join = spread.saturating_mul(PARTS) <= self.timeout && self.xids.take_up(xids);
+        if do_join {
+            self.at = at;
         }
-        true
+        do_join
     }
 }
 
-/// Xids that may be missing between two calls which are due together.
-const MOST_PASSED_OVER: u32 = 16;
+/// Calls may end later than in time by one part of it in so many: 98 ms of 25 s.
+const PARTS: u32 = 256;
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-    use std::time::Duration;
+    use std::collections::BTreeMap;
 
     use super::*;
 
     #[test]
-    fn the_first_is_the_earliest_whatever_came_and_went() {
+    fn each_is_due_at_its_time_or_little_later_and_never_before() {
         let begun = Instant::now();
         // A Lehmer generator, which is as random as it has to be here.
         let mut state = 7_u64;
@@ -113,29 +177,41 @@ mod tests {
             state = state * 48_271 % 0x7fff_ffff;
             state % below
         };
-        let (mut timers, mut model) = (Timers::default(), BTreeSet::new());
-        let mut all = Vec::new();
+        let (mut timers, mut model) = (Timers::default(), BTreeMap::new());
+        let mut now = begun;
         for xid in 0..20_000 {
-            // Most are due after the one before; some long after, and a few before.
-            let after = match random(10) {
+            // Most are given the same time; and some xids are of messages that nobody answers.
+            let timeout = Duration::from_millis(match random(10) {
                 0 => random(100_000),
                 _ => 25_000,
-            };
-            // Some are due together.
-            let at = begun + Duration::from_millis(u64::from(xid & !3) + after);
-            timers.insert(at, xid);
-            model.insert((at, xid));
-            all.push((at, xid));
-            while !all.is_empty() && random(100) < 49 {
-                model.remove(&all.swap_remove(random(all.len() as u64) as usize));
+            });
+            if random(20) > 0 {
+                timers.begin(xid, timeout);
             }
-            if random(100) == 0 {
-                timers.retain(|at, xid| model.contains(&(at, xid)));
-                assert!(timers.len() <= model.len());
+            if random(3) > 0 {
+                continue;
             }
-            let first = timers.first(|at, xid| model.contains(&(at, xid)));
-            assert_eq!(first, model.first().copied());
+            now += Duration::from_millis(random(40));
+            for calls in timers.take_begun() {
+                timers.start(calls, now);
+                let due = now + calls.timeout;
+                model.extend(calls.xids.iter().map(|xid| (xid, (due, calls.timeout))));
+            }
+            assert_eq!(timers.find(xid).is_some(), model.contains_key(&xid));
+            while let Some((at, xids)) = timers.pop(|at| at <= now) {
+                for xid in xids.iter() {
+                    let (due, timeout) = model.remove(&xid).unwrap();
+                    assert!((due..=due + timeout / PARTS).contains(&at) && at <= now);
+                }
+            }
+            let first = timers.first(|_, xid| model.contains_key(&xid));
+            let least = model.values().map(|(due, _)| *due).min();
+            assert!(first > Some(now) && first >= least || model.is_empty());
         }
+        // Groups, and one in ten by itself.
+        assert!(model.len() > 2_000 && timers.len() < model.len() / 2);
+        timers.retain(|_| false, |_, xid| model.contains_key(&xid));
+        assert!(timers.line.is_empty() && !timers.others.is_empty());
         timers.clear();
         assert_eq!(timers.first(|_, _| true), None);
     }

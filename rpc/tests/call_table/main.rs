@@ -6,7 +6,7 @@ mod silence;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -33,13 +33,12 @@ fn begin(table: &mut CallTable, now: Instant, timeout: u32) -> (u32, Vec<u32>) {
         args: &args,
         auth: &(Arc::new(AuthNone) as _),
         timeout: SECOND * timeout,
-        waiter: None,
     };
     let mut out = Writer::new();
-    let Ok(xid) = table.begin(&call, &mut out) else {
+    let Ok(xid) = table.begin(&call, None, &mut out) else {
         panic!("AUTH_NONE seals everything")
     };
-    table.start(&[xid], now);
+    table.start(now);
     (xid, words(out))
 }
 
@@ -62,8 +61,13 @@ fn bytes(words: &[u32]) -> Bytes {
 }
 
 fn poll(table: &mut CallTable, xid: u32) -> Poll<Result<Bytes, CallError>> {
-    let polled = table.poll(xid, &Context::from_waker(Waker::noop()));
-    polled.map_err(CallError::from)
+    match table.take(xid) {
+        Some(over) => Poll::Ready(over.result.map_err(CallError::from)),
+        None => {
+            table.wait(xid, Waker::noop());
+            Poll::Pending
+        }
+    }
 }
 
 #[test]
@@ -190,19 +194,18 @@ fn the_time_of_a_call_begins_with_its_start() {
         args: &Writer::new(),
         auth: &(Arc::new(AuthNone) as _),
         timeout: SECOND,
-        waiter: None,
     };
     let mut out = Writer::new();
-    let xids = [(); 3].map(|()| table.begin(&call, &mut out).unwrap());
+    let xids = [(); 3].map(|()| table.begin(&call, None, &mut out).unwrap());
     assert_eq!((table.next_timer(), table.timer(xids[0])), (None, None));
     assert!(table.next_due(now + SECOND * 100).is_none());
     table.cancel(xids[1]);
-    table.start(&xids, now + SECOND * 100);
+    table.start(now + SECOND * 100);
     assert_eq!(table.next_timer(), Some(now + SECOND * 101));
     // One whose time has not begun ends as well.
-    let unsent = table.begin(&call, &mut out).unwrap();
+    let unsent = table.begin(&call, None, &mut out).unwrap();
     table.reply(now, (&bytes(&[unsent, 1, 0, 0, 0, 0])).into());
-    table.start(&[unsent], now);
+    table.start(now);
     assert!(poll(&mut table, unsent).is_ready());
     for _ in 0..2 {
         let due = table.next_due(now + SECOND * 101);
@@ -222,10 +225,9 @@ fn a_flavor_with_tokens_opens_the_reply_with_those_of_all_transmissions() {
         args: &Writer::new(),
         auth: &(flavor.clone() as _),
         timeout: SECOND * 25,
-        waiter: None,
     };
-    let xid = table.begin(&call, &mut Writer::new()).unwrap();
-    table.start(&[xid], now);
+    let xid = table.begin(&call, None, &mut Writer::new()).unwrap();
+    table.start(now);
     for sent in 1..3 {
         let due = table.next_due(now + SECOND * sent);
         assert!(matches!(due, Some(Due::Resend(_))));
@@ -293,8 +295,8 @@ fn the_end_of_the_connection_ends_every_call_that_still_waits() {
     let (answered, _) = begin(&mut table, now, 25);
     let (waiting, _) = begin(&mut table, now, 25);
     table.reply(now, (&bytes(&[answered, 1, 0, 0, 0, 0])).into());
-    let lost = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-    table.fail_all(&CallError::Disconnected(Arc::new(lost)));
+    let lost = Arc::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+    table.fail_all(|_| CallError::Disconnected(lost.clone()));
     assert!(matches!(poll(&mut table, answered), Poll::Ready(Ok(_))));
     let ended = poll(&mut table, waiting);
     assert!(matches!(
