@@ -36,7 +36,6 @@ use crate::services::{self, ProgramNames, own_port};
 use crate::settings::{BadSetting, Settings};
 use crate::state::StateDirectory;
 use crate::status::desk::Desk;
-use crate::status::tally::Tally;
 use crate::{logging, service, status};
 
 /// Why the daemon does not start; scripts know some of these lines.
@@ -368,7 +367,7 @@ async fn until_a_signal(
         listen(SignalKind::user_defined1())?,
         listen(SignalKind::user_defined2())?,
     ];
-    let running = start(portmapper, sockets, granted, desk.tally()).await?;
+    let running = start(portmapper, sockets, granted).await?;
     let _staffed = desk.staff(portmapper, running.door()).await?;
     let manager = ServiceManager::from_environment().unwrap_or_else(|error| {
         log::warn!("NOTIFY_SOCKET: {error}");
@@ -396,13 +395,9 @@ async fn start(
     portmapper: &Arc<Portmapper>,
     sockets: Vec<Listen>,
     (limits, udp_threads): (ServerLimits, usize),
-    tally: Tally,
 ) -> Result<Running, Failure> {
     follow_interfaces(portmapper.interfaces(), &sockets)?;
-    let mut server = Server::new()
-        .limits(limits)
-        .datagram_threads(udp_threads)
-        .observe(tally);
+    let mut server = Server::new().limits(limits).datagram_threads(udp_threads);
     for service in service::services(portmapper) {
         server = server.service(service);
     }

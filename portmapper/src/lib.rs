@@ -11,6 +11,7 @@
 //! | [`hosts_access`] | hosts.allow and hosts.deny |
 //! | [`merge`], [`interfaces`] | which of our addresses a caller is told |
 //! | [`statistics`] | what GETSTAT counts; pure |
+//! | [`tally`] | the calls, for GETSTAT and for whoever looks after the host |
 //! | [`group`] | the IPv6 group of rpcbinds, and how it is joined on every link |
 //! | [`taddr`] | universal addresses as C's socket addresses; pure |
 //! | [`forward`] | calls for others, `-r` |
@@ -68,3 +69,4 @@ pub mod state;
 pub mod statistics;
 pub mod status;
 pub mod taddr;
+pub mod tally;

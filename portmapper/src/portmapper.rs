@@ -26,14 +26,15 @@ use crate::registry::{
 };
 use crate::request_log::RequestLog;
 use crate::state::StateDirectory;
-use crate::statistics::{Calls, Statistics, Version};
+use crate::statistics::{Statistics, Version};
 use crate::status::changes::{Changes, Outcome, Request};
+use crate::tally::Tally;
 
 /// The registry and all that surrounds it, shared by the services of all versions.
 #[derive(Debug)]
 pub struct Portmapper {
     books: Mutex<Books>,
-    calls: Calls,
+    tally: Tally,
     since: Instant,
     policy: Policy,
     netconfig: Vec<NetworkConfig>,
@@ -95,7 +96,7 @@ impl Portmapper {
         };
         Self {
             books: Mutex::new(books),
-            calls: Calls::default(),
+            tally: Tally::default(),
             since: Instant::now(),
             policy,
             netconfig,
@@ -415,9 +416,9 @@ impl Portmapper {
         service_at(uaddr, family, &self.interfaces.list())
     }
 
-    /// Counts a call.
-    pub fn called(&self, by: Version, procedure: u32) {
-        self.calls.called(by, procedure);
+    /// What counts the calls.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// The answer to DUMP, where there is room for so many bytes of it. None where those who read slowly hold so many older
@@ -435,7 +436,7 @@ impl Portmapper {
 
     /// The answer to GETSTAT.
     pub fn statistics(&self) -> Bytes {
-        self.books().statistics.encode(&self.calls)
+        self.books().statistics.encode(&self.tally)
     }
 
     /// Seconds from the start to a moment.

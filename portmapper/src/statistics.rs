@@ -9,13 +9,13 @@
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use oncrpc::netid::Netid;
 use oncrpc_xdr::{Bytes, Writer, XdrString};
 
 use crate::keyed::Keyed;
 use crate::registry::{KNOWN, Slot, place};
+use crate::tally::Tally;
 
 /// Rows for look-ups and calls through CALLIT, of all versions together; rpcbind has no limit.
 pub const MAX_ROWS: usize = 256;
@@ -34,11 +34,7 @@ pub enum Version {
     V4,
 }
 
-/// How often each procedure of each version was called: every call counts, so none waits for another's.
-#[derive(Debug, Default)]
-pub struct Calls([[AtomicU32; PROCEDURES]; 3]);
-
-/// All counters since the start, but for those of [`Calls`].
+/// All counters since the start, but for those of calls, which the [`Tally`] has.
 #[derive(Debug)]
 pub struct Statistics {
     versions: [Counters; 3],
@@ -88,15 +84,6 @@ struct Row {
 pub struct Question<'a> {
     key: Key,
     row: &'a mut Row,
-}
-
-impl Calls {
-    /// Counts a call, answered or refused.
-    pub fn called(&self, version: Version, procedure: u32) {
-        if let Some(count) = self.0[version as usize].get(procedure as usize) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 }
 
 /// The key of the row for all that finds none.
@@ -159,11 +146,12 @@ impl Statistics {
     }
 
     /// The answer to GETSTAT, `rpcb_stat_byvers` of RFC 1833 §2.1.
-    pub fn encode(&self, calls: &Calls) -> Bytes {
+    pub fn encode(&self, tally: &Tally) -> Bytes {
         let mut w = Writer::new();
-        for (counters, calls) in self.versions.iter().zip(&calls.0) {
-            let calls = calls.iter().map(|count| count.load(Ordering::Relaxed));
-            calls.for_each(|count| w.u32(count));
+        for (counters, version) in self.versions.iter().zip(Version::ALL) {
+            let calls = (0..PROCEDURES).map(|procedure| tally.begun(version, procedure));
+            // In 32 bits they start again, as C's do.
+            calls.for_each(|count| w.u32(count as u32));
             w.u32(counters.set);
             w.u32(counters.unset);
             counters.look_ups.encode(&mut w, &self.netids, false);
@@ -315,16 +303,17 @@ mod tests {
 
     #[test]
     fn a_fresh_answer_has_204_bytes_of_zeros() {
-        let fresh = Statistics::new().encode(&Calls::default());
+        let fresh = Statistics::new().encode(&Tally::default());
         assert_eq!(&fresh[..], [0; 204]);
     }
 
     #[test]
     fn the_answer_is_laid_out_as_rpcbind_lays_it_out() {
-        let calls = Calls::default();
-        calls.called(Version::V2, 3);
-        calls.called(Version::V4, 12);
-        calls.called(Version::V4, 13);
+        let tally = Tally::default();
+        tally.sheet(Version::V2).begun(3);
+        let sheet = tally.sheet(Version::V4);
+        sheet.begun(12);
+        sheet.begun(13);
         let mut statistics = Statistics::new();
         statistics.set(Version::V3);
         statistics.unset(Version::V3);
@@ -355,7 +344,7 @@ mod tests {
             &[1, 99, 1, 5, 1, 2, 2, 3, u32::from_be_bytes(*b"udp\0"), 0],
         ]
         .concat();
-        let encoded = statistics.encode(&calls);
+        let encoded = statistics.encode(&tally);
         let (words, rest) = encoded.as_chunks();
         let words: Vec<u32> = words.iter().map(|word| u32::from_be_bytes(*word)).collect();
         assert_eq!(words, expected);
@@ -436,7 +425,7 @@ mod tests {
         assert_eq!((last.key, last.success), (OTHER, 100_000 - 256));
         let rows = &statistics.versions[Version::V2 as usize].look_ups.rows;
         assert_eq!(rows[0].key, OTHER);
-        assert!(statistics.encode(&Calls::default()).len() < 9000);
+        assert!(statistics.encode(&Tally::default()).len() < 9000);
         assert_eq!(statistics.rows(), MAX_ROWS);
     }
 }

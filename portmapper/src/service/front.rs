@@ -1,6 +1,6 @@
 //! What stands before every version's procedures.
 //!
-//! It counts calls, answered or not. It answers DUMP and GETSTAT with bytes that are encoded already,
+//! It counts calls, answered or not, and what became of them. It answers DUMP and GETSTAT with bytes that are encoded already,
 //! however many ask, and look-ups, which never wait. It holds what a stranger is sent over UDP to a multiple of what the stranger
 //! sent. And it answers the procedures that call others, which no handler can: some of their replies are none.
 
@@ -9,19 +9,19 @@ use std::sync::Arc;
 use oncrpc::peer::Peer;
 use oncrpc::proto::portmap::Mapping;
 use oncrpc::proto::rpcb::{Netbuf, Rpcb};
-use oncrpc::{Call, Dispatch, Framing, Reject, Reply, Service, Step, around};
+use oncrpc::{Call, Dispatch, Framing, Reject, Reply, Service, Step, instead};
 use oncrpc_xdr::XdrString;
 
 use super::{callit, look_up};
 use crate::policy::{Caller, TooWeak};
 use crate::portmapper::Portmapper;
 use crate::statistics::Version;
+use crate::tally::Sheet;
 
-/// What stands before a version's procedures.
+/// What stands before a version's procedures, for one dispatcher.
 struct Front {
     version: Version,
-    /// How many procedures the version has, from 0 on.
-    procedures: u32,
+    sheet: Arc<Sheet>,
     portmapper: Arc<Portmapper>,
 }
 
@@ -42,13 +42,19 @@ pub(super) fn before(
     version: Version,
     portmapper: Arc<Portmapper>,
 ) -> Arc<dyn Service> {
-    let front = Front {
-        version,
-        procedures: service.procedures().len() as u32,
-        portmapper,
-    };
-    around(service, move |procedures, call, reply| {
-        front.answer(call, reply, procedures)
+    let behind = service.clone();
+    instead(service, move || {
+        let mut procedures = behind.clone().open();
+        let front = Front {
+            version,
+            sheet: portmapper.tally().sheet(version),
+            portmapper: portmapper.clone(),
+        };
+        move |call: &Call<'_>, reply: &mut Reply<'_>| {
+            front.sheet.begun(call.procedure());
+            let step = front.answer(call, reply, &mut *procedures);
+            front.sheet.ended(call.procedure(), step, reply)
+        }
     })
 }
 
@@ -60,9 +66,6 @@ impl Front {
         procedures: &mut dyn Dispatch,
     ) -> Step {
         let peer = call.context().peer();
-        if call.procedure() < self.procedures {
-            self.portmapper.called(self.version, call.procedure());
-        }
         if !self.portmapper.is_welcome(peer)
             && let Some(refusal) = self.turn_away(call)
         {

@@ -12,7 +12,6 @@ use oncrpc_transport::socket;
 use tokio::task::JoinHandle;
 
 use super::drops::Drops;
-use super::tally::Tally;
 use super::view::View;
 use super::{metrics, service};
 use crate::binding::reason;
@@ -24,7 +23,6 @@ pub struct Desk {
     status: Option<Bound>,
     metrics: Option<Bound>,
     drops: Drops,
-    tally: Tally,
 }
 
 /// A socket, whose file goes with it.
@@ -53,7 +51,6 @@ impl Desk {
             status: None,
             metrics: None,
             drops: Drops::of(sockets),
-            tally: Tally::default(),
         }
     }
 
@@ -75,11 +72,6 @@ impl Desk {
         }
     }
 
-    /// What counts the daemon's calls.
-    pub fn tally(&self) -> Tally {
-        self.tally.clone()
-    }
-
     /// Answers from now on, when the daemon serves.
     pub async fn staff(
         self,
@@ -88,7 +80,6 @@ impl Desk {
     ) -> Result<Staffed, StartError> {
         let view = Arc::new(View {
             portmapper: portmapper.clone(),
-            tally: self.tally,
             door: door.clone(),
             drops: self.drops,
         });

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::proto::{Calls, Registration, Status};
-use super::tally::procedure_name;
 use crate::rpcinfo::layout::json::{printed, text};
 use crate::services::ProgramNames;
+use crate::tally::procedure_name;
 
 /// Everything; what is not known is null.
 pub fn status(status: &Status, registrations: &[Registration], names: &ProgramNames) -> String {

@@ -26,7 +26,6 @@ pub mod prometheus;
 /// What rpcgen made of `proto/status.x`.
 pub mod proto;
 pub mod service;
-pub mod tally;
 pub mod text;
 pub mod view;
 

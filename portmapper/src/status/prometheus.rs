@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use super::proto::{Calls, Status};
-use super::tally::procedure_name;
+use crate::tally::procedure_name;
 
 /// The page.
 ///

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::proto::{Calls, Registration, Status};
-use super::tally::procedure_name;
 use crate::rpcinfo::layout::text::printable;
 use crate::services::ProgramNames;
+use crate::tally::procedure_name;
 
 /// Everything, in tables; what is not known is `-`, and what has not happened is left out.
 pub fn status(status: &Status, registrations: &[Registration], names: &ProgramNames) -> String {

@@ -13,7 +13,6 @@ use super::proto::{
     Changes, Connections, Forwarded, Journal, Limit, Page, Process, Registration, STATUS_PAGE,
     Status,
 };
-use super::tally::Tally;
 use crate::forward::{Forwarder, IN_FLIGHT};
 use crate::journal::Written;
 use crate::portmapper::Portmapper;
@@ -23,10 +22,8 @@ use crate::statistics::MAX_ROWS;
 /// What the daemon knows of itself.
 #[derive(Debug)]
 pub struct View {
-    /// The registrations, and what was done with them.
+    /// The registrations, what was done with them, and the calls.
     pub portmapper: Arc<Portmapper>,
-    /// The calls.
-    pub tally: Tally,
     /// The connections.
     pub door: Door,
     /// The datagrams.
@@ -60,7 +57,7 @@ impl View {
             release: XdrString::from_static(env!("CARGO_PKG_VERSION")),
             pid: std::process::id().cast_signed(),
             uptime: self.portmapper.seconds(now).into(),
-            calls: self.tally.calls(),
+            calls: self.portmapper.tally().calls(),
             changes: books.changes.rows().map(changes).collect(),
             connections: Connections {
                 accepted: connections.accepted,
