@@ -98,7 +98,8 @@ impl Call<'_> {
 
     /// The arguments. Bytes behind them are ignored, as libtirpc and Linux do.
     pub fn args<W: Wire>(&self) -> Result<W::Value, DecodeError> {
-        W::decode(&mut self.reader()?)
+        let mut r = self.reader()?;
+        W::decode(&mut r)
     }
 
     /// What reads the arguments, for who takes them where they lie.
