@@ -5,6 +5,20 @@
 //! Generated clients call through a channel (`Client::new(channel)`). It is cheap to clone and shared by
 //! any number of tasks; it connects when it is first called, and again after its connection has ended.
 //!
+//! ```no_run
+//! # #[cfg(feature = "tokio")]
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! // What rpcgen has made of portmap.x; of a file of yours it makes the same.
+//! use oncrpc::proto::portmap::pmapprog::{PROGRAM, v2};
+//! use oncrpc_client::Channel;
+//!
+//! let channel = Channel::builder("server.example".parse()?).program(PROGRAM, v2::VERSION);
+//! let portmapper = v2::Client::new(channel);
+//! println!("{:?}", portmapper.dump().await?);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Programs without an async runtime call through a [`blocking::Channel`]; with `default-features = false`
 //! there is nothing else, and no tokio among the dependencies.
 //!

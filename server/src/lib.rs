@@ -2,6 +2,37 @@
 //!
 //! It is for Linux: sockets are used as Linux has them.
 //!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! // What rpcgen has made of portmap.x; of a file of yours it makes the same.
+//! use oncrpc::proto::portmap::Mapping;
+//! use oncrpc::proto::portmap::pmapprog::v2;
+//! use oncrpc::{CallContext, Reject};
+//! use oncrpc_server::{Listen, Server};
+//!
+//! struct Ports;
+//!
+//! impl v2::Server for Ports {
+//!     async fn getport(&self, _: &CallContext, asked: Mapping) -> Result<u32, Reject> {
+//!         Ok(if asked.prog == 100_003 { 2049 } else { 0 })
+//!     }
+//! }
+//!
+//! let running = Server::new()
+//!     .service(v2::service(Arc::new(Ports)))
+//!     .listen(Listen::Tcp("0.0.0.0:0".parse()?))
+//!     .start()
+//!     .await?;
+//! // Until somebody wants it to end; what has been called by then is answered.
+//! std::future::pending::<()>().await;
+//! running.shutdown(Duration::from_secs(5)).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A [`Server`] is a set of services, one for each version of each program; generated code makes them
 //! (`service(…)` in the module of each version). [`Listen`] says where calls come from. [`Running`] is what
 //! comes of starting it: dropping it ends the server, [`Running::shutdown`] waits for what is at hand.

@@ -1,6 +1,7 @@
 //! The command line of `rpcping`.
 
 use std::ffi::OsString;
+use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -60,8 +61,8 @@ Calls a procedure of an RPC program as often as it can, and says how often that
 was and how long the calls took. PROCEDURE is 0 unless given: every program has
 it, and it does nothing.
 
-  -T NETID    over this transport: tcp (the default), udp, tcp6, udp6, or
-              local, where HOST is the path of a Unix socket
+  -T NETID    over this transport: tcp (the default; of an IPv6 address tcp6),
+              udp, tcp6, udp6, or local, where HOST is the path of a Unix socket
   -p PORT     at this port; without it, rpcbind of the host is asked
   -c NUMBER   connections (1)
   -k NUMBER   calls in flight on each connection (1)
@@ -101,7 +102,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String
         busy_poll: false,
         json: false,
     };
-    let mut operands = Vec::new();
+    let (mut operands, mut says_transport) = (Vec::new(), false);
     while let Some(arg) = args.next() {
         let arg = arg?;
         match arg.as_str() {
@@ -124,12 +125,16 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String
                         .unwrap_or_else(|| Err(format!("-{letter} needs a value")))?,
                     joined => joined.to_owned(),
                 };
+                says_transport |= letter == 'T';
                 options.set(letter, &value)?;
             }
             _ => operands.push(arg),
         }
     }
     options.operands(&operands)?;
+    if !says_transport && is_ipv6(&options.host) {
+        options.netid = Netid::Tcp6;
+    }
     options.check()?;
     Ok(Command::Load(options))
 }
@@ -198,6 +203,12 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// Whether a host is an IPv6 address, with an interface or without.
+fn is_ipv6(host: &str) -> bool {
+    let (address, _) = host.split_once('%').unwrap_or((host, ""));
+    address.parse::<Ipv6Addr>().is_ok()
 }
 
 fn text(arg: OsString) -> Result<String, String> {
@@ -282,6 +293,22 @@ mod tests {
         assert_eq!(options.called, called);
         assert!(options.json && options.busy_poll);
         assert_eq!(parsed("--json --help"), Ok(Command::Help));
+    }
+
+    #[test]
+    fn an_ipv6_address_is_called_over_ipv6() {
+        for (line, netid) in [
+            ("::1 1 1", Netid::Tcp6),
+            ("fe80::1%eth0 1 1", Netid::Tcp6),
+            ("::1 1 1 -T udp6", Netid::Udp6),
+            ("127.0.0.1 1 1", Netid::Tcp),
+            ("localhost 1 1", Netid::Tcp),
+        ] {
+            let Ok(Command::Load(options)) = parsed(line) else {
+                panic!("{line}");
+            };
+            assert_eq!(options.netid, netid, "{line}");
+        }
     }
 
     #[test]

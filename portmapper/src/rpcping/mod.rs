@@ -164,7 +164,11 @@ async fn resolve(options: &Options) -> Result<SocketAddr, String> {
     let port = options.port.unwrap_or(Rpcbind::PORT);
     let v6 = matches!(options.netid, Netid::Tcp6 | Netid::Udp6);
     let found = lookup_host((host, port)).await;
-    let mut found = found.map_err(|error| format!("{host}: {error}"))?;
+    let mut found = found.map_err(|error| match host.contains(':') {
+        // No name has one.
+        true => format!("{host}: {error} (-p names the port)"),
+        false => format!("{host}: {error}"),
+    })?;
     let address = found.find(|address| address.is_ipv6() == v6);
     address.ok_or_else(|| format!("{host} has no address for {}", options.netid))
 }

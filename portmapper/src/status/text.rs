@@ -98,8 +98,13 @@ fn push_counts(text: &mut String, status: &Status) {
         "journal",
         match &status.journal {
             Some(journal) => format!(
-                "{} bytes, {} records added, {} times written anew",
-                journal.bytes, journal.records, journal.renewals
+                "{} bytes, {} records added, written anew {}",
+                journal.bytes,
+                journal.records,
+                match journal.renewals {
+                    1 => "once".to_owned(),
+                    times => format!("{times} times"),
+                }
             ),
             None => "none: registrations end with the daemon".to_owned(),
         },
@@ -219,7 +224,7 @@ connections: 12 accepted, 1 refused, 5 ended for the sake of others
 datagrams not looked at: 8
 datagrams dropped by the kernel: 4
 calls for others: 9 made, 1 of them given up; 3 repeated, 2 too many
-journal: 4096 bytes, 6 records added, 1 times written anew
+journal: 4096 bytes, 6 records added, written anew once
 ";
         assert_eq!(text, expected);
     }

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/../../.."
 
 cargo build --release --locked --package oncrpc-portmapper --package oncrpc-hello
-bin=$PWD/target/release
+bin=${CARGO_TARGET_DIR:-$PWD/target}/release
 dir=$(mktemp -d)
 chmod 755 "$dir" # rpcbind does not stay root
 rpcbind_pid=
