@@ -16,6 +16,7 @@ mod gate;
 mod intercept;
 mod listen;
 mod observe;
+mod registered;
 mod renewal;
 mod running;
 mod seats;
