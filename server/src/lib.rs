@@ -47,6 +47,7 @@ mod gate;
 mod intercept;
 mod listen;
 mod observe;
+mod registered;
 mod renewal;
 mod running;
 mod seats;

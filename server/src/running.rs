@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use oncrpc_client::{Mapping, Registration};
+use oncrpc_client::Mapping;
 use oncrpc_transport::Stop;
 use tokio::task::JoinSet;
 
 use crate::gate::Door;
 use crate::listen::Bound;
+use crate::registered::Registered;
 
 /// Longest time to wait for rpcbind at the end: a service that stays registered is found out by whoever calls it,
 /// one that does not end holds up its host.
@@ -23,7 +24,7 @@ pub struct Running {
     bound: Vec<Bound>,
     door: Door,
     /// First to be dropped: nobody is to be sent to a door that is closed.
-    registration: Option<Registration>,
+    registered: Option<Box<dyn Registered>>,
     stop: Stop,
     /// One for each listener or connection that was handed over; each ends with its last connection.
     tasks: JoinSet<()>,
@@ -33,14 +34,14 @@ impl Running {
     pub(crate) fn new(
         bound: Vec<Bound>,
         door: Door,
-        registration: Option<Registration>,
+        registered: Option<Box<dyn Registered>>,
         stop: Stop,
         tasks: JoinSet<()>,
     ) -> Self {
         Self {
             bound,
             door,
-            registration,
+            registered,
             stop,
             tasks,
         }
@@ -58,10 +59,8 @@ impl Running {
 
     /// What is registered with rpcbind, as far as is known.
     pub fn registered(&self) -> Vec<Mapping> {
-        self.registration
-            .as_ref()
-            .map(Registration::mappings)
-            .unwrap_or_default()
+        let registered = self.registered.iter();
+        registered.flat_map(|there| there.mappings()).collect()
     }
 
     /// Waits until nothing is left to be served: every connection that was handed over has ended. A server with a
@@ -84,8 +83,8 @@ impl Running {
     ///
     /// Gives back whether everything at hand was answered within `grace`; what was not is given up.
     pub async fn shutdown(mut self, grace: Duration) -> bool {
-        if let Some(registration) = self.registration.take() {
-            let unregistered = tokio::time::timeout(UNREGISTER, registration.unregister());
+        if let Some(registered) = self.registered.take() {
+            let unregistered = tokio::time::timeout(UNREGISTER, registered.unregister());
             if unregistered.await.is_err() {
                 log::warn!("not unregistered: no answer within {UNREGISTER:?}");
             }

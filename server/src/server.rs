@@ -7,7 +7,7 @@ use std::time::Duration;
 use oncrpc::auth::ServerAuth;
 use oncrpc::uaddr::Uaddr;
 use oncrpc::{Service, Services};
-use oncrpc_client::{Mapping, Policy, RegisterError, Registration, RpcbindAt};
+use oncrpc_client::{Mapping, Policy, RegisterError, RpcbindAt};
 use oncrpc_transport::datagram::{Admission, DatagramLimits};
 use oncrpc_transport::{Budget, LadderPool, Limits, Stop};
 use oncrpc_xdr::XdrString;
@@ -19,7 +19,8 @@ use crate::gate::Gate;
 use crate::intercept::{self, Intercept};
 use crate::listen::{Bound, Listen, Listener};
 use crate::observe::{self, Observer};
-use crate::renewal::{self, RENEW_EVERY};
+use crate::registered::{self, Register};
+use crate::renewal::RENEW_EVERY;
 use crate::running::Running;
 use crate::threads::{self, Datagrams};
 
@@ -108,7 +109,7 @@ pub struct Server {
     listen: Vec<Listen>,
     limits: ServerLimits,
     datagram_threads: usize,
-    register: Option<(Policy, RpcbindAt)>,
+    register: Option<Register>,
     renew_every: Option<Duration>,
 }
 
@@ -221,7 +222,7 @@ impl Server {
     #[must_use]
     pub fn register(self, policy: Policy, rpcbind: RpcbindAt) -> Self {
         Self {
-            register: Some((policy, rpcbind)),
+            register: Some(registered::register(policy, rpcbind)),
             ..self
         }
     }
@@ -338,20 +339,15 @@ impl Server {
             let answering = threads::start(thread, &datagrams, &stop);
             tasks.spawn(answering.map_err(StartError::Thread)?);
         }
-        let registration = match register {
-            Some((policy, at)) => Some(Registration::register(at, mappings, policy).await?),
+        let registered = match register {
+            Some(register) => Some(register(mappings).await?),
             None => None,
         };
-        if let (Some(registration), Some(every)) = (&registration, renew_every) {
-            // Not one of the tasks that the end waits for: it may be waiting for an rpcbind that does not answer.
-            tokio::spawn(renewal::renew(
-                registration.renewal(),
-                every,
-                stop.subscribe(),
-            ));
+        if let (Some(registered), Some(every)) = (&registered, renew_every) {
+            registered.renew(every, stop.subscribe());
         }
         let door = gate.door(admissions);
-        Ok(Running::new(bound, door, registration, stop, tasks))
+        Ok(Running::new(bound, door, registered, stop, tasks))
     }
 }
 
