@@ -192,11 +192,13 @@ impl<'a> Symbols<'a> {
         }
         let wanted = |symbol: &Symbol| matches!(symbol, Symbol::Type(_)) == types;
         let names = self.files.iter().flat_map(|names| &names.names);
-        let candidates = names.filter(|(_, (_, symbol))| wanted(symbol));
+        let defined = names.filter(|(_, (_, symbol))| wanted(symbol));
+        let own = OWN_TYPES.iter().filter(|_| types);
+        let candidates = defined.map(|(name, _)| *name).chain(own.copied());
         let near = |candidate: &str| candidate.len().max(name.len()) / 3;
         candidates
-            .filter(|(candidate, _)| candidate.len().abs_diff(name.len()) <= near(candidate))
-            .map(|(candidate, _)| (distance(name, candidate), *candidate))
+            .filter(|candidate| candidate.len().abs_diff(name.len()) <= near(candidate))
+            .map(|candidate| (distance(name, candidate), candidate))
             .filter(|(distance, candidate)| *distance <= near(candidate))
             .min()
             .map(|(_, candidate)| candidate)
@@ -415,6 +417,16 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row[b.len()]
 }
+
+/// The types of the language that people misspell.
+const OWN_TYPES: [&str; 6] = [
+    "double",
+    "hyper",
+    "opaque",
+    "quadruple",
+    "string",
+    "unsigned",
+];
 
 /// Errors of a file for which a name that is alike is looked for.
 const MAX_SUGGESTIONS: usize = 50;
