@@ -32,6 +32,9 @@ use crate::{Endpoint, Target};
 /// ([`Reconnect`](crate::Reconnect)), in which calls fail with the same error at once; a channel that
 /// [waits for its server](Builder::wait_for_server) lets them wait until their own time is up.
 ///
+/// Code that writes arguments or credentials, where that is made by hand, must not call through the same channel: a call's are
+/// written straight to where the connection sends them from, for which it would wait for itself.
+///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::sync::Arc;
@@ -52,10 +55,13 @@ use crate::{Endpoint, Target};
 /// ```
 pub struct Channel {
     shared: Arc<Shared>,
-    /// The connection that was there when this clone was first called through. It is borrowed: to ask for it under a lock and
-    /// to count who holds it would be a tenth of what a call costs among a thousand others.
-    known: OnceLock<Connection>,
+    /// The connections that this clone was called through, one after the other. They are borrowed: to ask for one under a lock and
+    /// to count who holds it would be a fifth of what a call costs among a thousand others.
+    known: [OnceLock<Connection>; KNOWN],
 }
+
+/// Connections that a clone of a channel knows; later ones it asks for with each call. As many that have ended it keeps the memory of.
+const KNOWN: usize = 8;
 
 /// A clone asks for the connection itself, which may be another by now.
 impl Clone for Channel {
@@ -103,14 +109,19 @@ impl Channel {
 
     /// The connection, if there is one.
     fn connected(&self) -> Option<Cow<'_, Connection>> {
-        match self.known.get() {
-            Some(known) if !known.is_ended() => Some(Cow::Borrowed(known)),
-            Some(_) => self.shared.connected().map(Cow::Owned),
+        let mut known = self.known.iter();
+        let Some(known) = known.find(|known| known.get().is_none_or(|known| !known.is_ended()))
+        else {
+            return self.shared.connected().map(Cow::Owned);
+        };
+        let connection = match known.get() {
+            Some(connection) => connection,
             None => {
                 let connection = self.shared.connected()?;
-                Some(Cow::Borrowed(self.known.get_or_init(|| connection)))
+                known.get_or_init(|| connection)
             }
-        }
+        };
+        Some(Cow::Borrowed(connection))
     }
 
     /// Waits until the channel has no connection: ready at once if it has not connected yet, otherwise when its
@@ -131,7 +142,7 @@ impl From<Shared> for Channel {
 
 impl From<Arc<Shared>> for Channel {
     fn from(shared: Arc<Shared>) -> Self {
-        let known = OnceLock::new();
+        let known = Default::default();
         Self { shared, known }
     }
 }
@@ -185,5 +196,42 @@ impl fmt::Debug for Channel {
         f.debug_tuple("Channel")
             .field(&self.shared.setup.place)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use oncrpc::CallTable;
+    use oncrpc_transport::{Limits, StreamLink};
+    use tokio::io::{DuplexStream, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_clone_borrows_the_connections_that_come_after_the_first_as_well() {
+        let server: Arc<Mutex<Option<DuplexStream>>> = Arc::default();
+        let theirs = server.clone();
+        let connect = move || {
+            let (ours, end) = duplex(1_000);
+            *theirs.lock().unwrap() = Some(end);
+            let link = StreamLink::new(ours, Limits::CLIENT.record);
+            let (connection, driver) = Connection::new(link, CallTable::new(1), Limits::CLIENT);
+            tokio::spawn(driver.run());
+            async { Ok(connection) }
+        };
+        let channel = Channel::builder(Target::Abstract(Vec::new())).connect_by(connect);
+        assert!(channel.connected().is_none());
+        for nth in 0..=KNOWN {
+            channel.connect().await.unwrap();
+            for clone in [&channel, &channel.clone()] {
+                let is_borrowed = matches!(clone.connected(), Some(Cow::Borrowed(_)));
+                assert_eq!(is_borrowed, nth < KNOWN || !std::ptr::eq(clone, &channel));
+            }
+            server.lock().unwrap().take();
+            channel.disconnected().await;
+            assert!(channel.connected().is_none());
+        }
     }
 }

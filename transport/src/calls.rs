@@ -213,6 +213,10 @@ impl Calls {
         let mut state = self.lock();
         _caller = state.table.cancel(xid);
         self.made_room(&state);
+        // Where calls are refused the driver ends with the last of them.
+        if state.refused.is_some() && !state.table.awaits_replies() {
+            wake_driver(state);
+        }
     }
 
     /// Says that there is one call less.
@@ -633,5 +637,25 @@ mod tests {
         calls.lock().caller = Some(Waker::from(woken.clone()));
         calls.end(&Ok(()));
         assert_eq!(Arc::strong_count(&woken), 1);
+    }
+
+    #[test]
+    fn the_driver_hears_that_the_last_call_was_given_up_where_no_more_are_taken() {
+        let calls = Calls::new(CallTable::new(1), Framing::Record, &Limits::CLIENT);
+        let (args, auth) = (Bytes::new(), Arc::new(AuthNone) as Arc<dyn ClientAuth>);
+        let [one, last] = [(); 2].map(|()| {
+            let begun = calls.begin(&call(&args, &auth), Waker::noop(), false);
+            begun.unwrap().unwrap()
+        });
+        let driver = Arc::new(Woken::default());
+        let mut state = calls.lock();
+        state.queue.clear();
+        state.driver = Some(Waker::from(driver.clone()));
+        state.refused = Some(Arc::new(io::ErrorKind::ConnectionRefused.into()));
+        drop(state);
+        calls.cancel(one);
+        assert!(driver.count() == 0 && !calls.is_abandoned());
+        calls.cancel(last);
+        assert!(driver.count() == 1 && calls.is_abandoned());
     }
 }

@@ -22,6 +22,9 @@ use crate::{Driver, Limits, Link, clock};
 /// When the last clone is dropped the connection ends, as soon as what it has to write is written. Dropping
 /// the future of a call forgets that call and nothing else: a message is given to the driver whole or not at
 /// all.
+///
+/// Arguments and credentials are written straight to where the connection sends them from, one call's after the other's. So code
+/// that writes them, an `Encode` or a [`ClientAuth`] made by hand, must not call on the same connection: it would wait for itself.
 #[derive(Clone, Debug)]
 pub struct Connection {
     terms: Arc<Terms>,

@@ -16,7 +16,8 @@ use crate::proto::rpc_msg::{AuthStat, AuthsysParms};
 /// A call that is sent again is sealed again: a flavor with sequence numbers must not repeat one. So the
 /// arguments that come here are never wrapped yet.
 pub trait ClientAuth: Send + Sync + fmt::Debug {
-    /// Writes credential, verifier and arguments behind the header of call `xid`, which `w` ends with.
+    /// Writes credential, verifier and arguments behind the header of call `xid`, which `w` ends with. It is asked while the
+    /// connection that sends the call is held, on which it must not call itself.
     ///
     /// Without a token there is nothing to check in the reply either: it is taken as it comes.
     fn seal(
