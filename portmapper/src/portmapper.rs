@@ -174,6 +174,7 @@ impl Portmapper {
     }
 
     /// Whether hosts.allow and hosts.deny let somebody call. Whoever uses the Unix socket is not judged.
+    #[inline]
     pub fn is_welcome(&self, peer: &Peer) -> bool {
         match (&self.hosts_access, &peer.remote) {
             (Some(files), Address::Inet(from)) => files.permits(from.ip(), roughly_now()),

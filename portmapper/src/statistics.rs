@@ -116,6 +116,7 @@ impl Statistics {
     }
 
     /// A question for the address of a service.
+    #[inline]
     pub fn question(&mut self, by: Version, service: (u32, u32), netid: &Netid) -> Question<'_> {
         let key = self.key(service, 0, netid);
         let row = self.versions[by as usize].look_ups.row(key, &mut self.rows);
@@ -164,6 +165,7 @@ impl Statistics {
         &mut self.versions[version as usize]
     }
 
+    #[inline]
     fn key(&mut self, (program, version): (u32, u32), procedure: u32, netid: &Netid) -> Key {
         Key {
             program,
@@ -218,6 +220,7 @@ impl Default for Statistics {
 }
 
 impl Rows {
+    #[inline]
     fn row(&mut self, key: Key, taken: &mut usize) -> &mut Row {
         let at = match self.index.get(&key) {
             Some(at) => *at,
