@@ -98,7 +98,7 @@ impl Keeper {
         let told = match journal {
             Ok(told) => told?,
             Err(error) => {
-                log::error!("{error}; starting without it, it is kept as {UNREAD}");
+                log::error!("{error}; starting without it; it becomes {UNREAD}");
                 return None;
             }
         };
@@ -113,7 +113,7 @@ impl Keeper {
                 "starting without it".to_owned()
             };
             log::error!(
-                "{} is damaged: {damage}; {instead}; it is kept as {UNREAD}",
+                "{} is damaged: {damage}; {instead}; it becomes {UNREAD}",
                 path.display()
             );
         } else if !counts {

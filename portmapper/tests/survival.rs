@@ -233,7 +233,7 @@ fn a_damaged_journal_is_reported_and_kept_up_to_the_damage() {
         if complaint {
             let end = log
                 .trim_end()
-                .ends_with("; keeping the 2 registrations before it; it is kept as journal.bad");
+                .ends_with("; keeping the 2 registrations before it; it becomes journal.bad");
             assert!(end && log.contains(" at byte "), "{log}");
             let kept = fs::read(place.path.join("state/journal.bad")).unwrap();
             assert_eq!(kept, journal);
