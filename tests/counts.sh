@@ -11,9 +11,9 @@ set -eu
 cd "$(dirname "$0")/.."
 
 command -v valgrind >/dev/null || { echo "tests/counts.sh: needs valgrind (apt-get install valgrind)" >&2; exit 1; }
-# By itself, as a server is built: beside an example, which is built as tests are, tokio would have the clock that tests can move.
-cargo build --quiet --release --locked --package oncrpc-tests --bin serve_calls
-cargo build --quiet --release --locked --package oncrpc-tests --example make_calls --example codec --example look_ups
+# By themselves, as programs are built: beside an example, which is built as tests are, tokio would have the clock that tests can move.
+cargo build --quiet --release --locked --package oncrpc-tests --bin serve_calls --bin make_calls
+cargo build --quiet --release --locked --package oncrpc-tests --example codec --example look_ups
 release=${CARGO_TARGET_DIR:-target}/release
 programs=$release/examples
 
@@ -40,7 +40,7 @@ counted() {
     done
     # By itself: with what it takes to be woken, to read, to write and to wait again, the system calls left out.
     count alone 2000 6000 1 "$release/serve_calls" alone
-    count call 20 60 64 "$programs/make_calls" 64
+    count call 20 60 64 "$release/make_calls" 64
     for case in header-decode small-encode small-decode small-borrow; do
         count "$case" 1000 3000 1 "$programs/codec" "$case"
     done

@@ -27,7 +27,7 @@ impl Programs {
         let _ = ours("ONCRPC_HELLO_SERVER", "oncrpc-hello", "hello-server");
         Self {
             rpcping: ours("ONCRPC_RPCPING", "oncrpc-portmapper", "rpcping"),
-            call_rate: ours_example("oncrpc-tests", "call_rate"),
+            call_rate: ours("ONCRPC_CALL_RATE", "oncrpc-tests", "call_rate"),
             codec: ours_example("oncrpc-tests", "codec"),
             rpcgen: ours("ONCRPC_RPCGEN", "oncrpc-rpcgen", "rpcgen"),
             rust_peers: OnceCell::new(),
