@@ -191,6 +191,7 @@ impl RecordReader {
     }
 
     /// A record that has not arrived in one piece, or is not in one fragment.
+    #[inline(never)]
     fn gathered_record(&mut self, input: &mut &[u8]) -> Result<Option<Bytes>, RecordError> {
         loop {
             let arrived = input.get(..self.missing).unwrap_or(input);

@@ -5,7 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Waker};
+use std::task::Waker;
 
 use oncrpc::{RawCaller, Reverse};
 
@@ -63,9 +63,14 @@ impl Backward {
         }
     }
 
+    /// Whether there is something for the driver to carry.
+    pub(crate) fn is_made(&self) -> bool {
+        self.made.load(Ordering::Acquire)
+    }
+
     /// What the driver has to carry, if that was made since it last asked.
     pub(crate) fn attach(&self) -> Option<Driven> {
-        if !self.made.load(Ordering::Acquire) {
+        if !self.is_made() {
             return None;
         }
         self.made.store(false, Ordering::Relaxed);
@@ -73,8 +78,8 @@ impl Backward {
     }
 
     /// Remembers whom to wake when there is something to carry.
-    pub(crate) fn register(&self, cx: &Context<'_>) {
-        self.state().driver = Some(cx.waker().clone());
+    pub(crate) fn register(&self, task: &Waker) {
+        self.state().driver = Some(task.clone());
     }
 
     /// Says that nothing more comes from the peer.

@@ -77,6 +77,11 @@ impl Taken {
         }
     }
 
+    /// Whether the connection has taken nothing.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.bytes == 0
+    }
+
     /// Says how many bytes the connection holds; gives back whether it may hold more, and has the task woken
     /// when it may again.
     #[inline]

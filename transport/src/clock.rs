@@ -1,7 +1,7 @@
 //! What a driver remembers of time.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use oncrpc::call::caller::after;
@@ -25,8 +25,13 @@ pub(crate) struct Clock {
     stirred: Instant,
     /// Since when unsent output has stood still.
     stalled: Option<Instant>,
-    /// What wakes the driver's task, and that task once it is set.
-    alarm: Option<(Pin<Box<Sleep>>, Option<Waker>)>,
+    /// What wakes the driver's task.
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// When it does, if it is set.
+    wakes_at: Option<Instant>,
+    /// Whether nothing has begun, since deadlines were last looked at, that could be due before the alarm: what was there
+    /// only moves on.
+    settled: bool,
 }
 
 impl Clock {
@@ -40,7 +45,15 @@ impl Clock {
             stirred: now,
             stalled: None,
             alarm: None,
+            wakes_at: None,
+            settled: false,
         }
+    }
+
+    /// Says that it is another task that is to be woken from now on.
+    pub(crate) fn pass_to_another_task(&mut self) {
+        self.wakes_at = None;
+        self.settled = false;
     }
 
     pub(crate) fn tick(&mut self) {
@@ -51,24 +64,33 @@ impl Clock {
         if progress {
             self.stirred = self.now;
         }
-        self.stalled = match self.stalled {
-            _ if flushed => None,
-            Some(since) if !progress => Some(since),
-            _ => Some(self.now),
-        };
+        if flushed {
+            self.stalled = None;
+            return;
+        }
+        if progress || self.stalled.is_none() {
+            self.stalled = Some(self.now);
+        }
+        self.settled = false;
     }
 
     /// Says whether there were messages, and how much there is of one of which the rest has yet to arrive.
     pub(crate) fn read(&mut self, progress: bool, mid_message: Option<usize>) {
         if progress {
+            self.settled &= self.idle.is_some();
             self.idle = Some(self.now);
             self.stirred = self.now;
         }
+        let Some(arrived) = mid_message else {
+            self.mid_message = None;
+            return;
+        };
         let since = match self.mid_message {
             Some((since, _)) if !progress => since,
             _ => self.now,
         };
-        self.mid_message = mid_message.map(|arrived| (since, arrived));
+        self.mid_message = Some((since, arrived));
+        self.settled = false;
     }
 
     /// Says that there was a message.
@@ -78,10 +100,17 @@ impl Clock {
 
     /// Says whether a call is in flight. It is when the last one ends that the connection begins to idle.
     pub(crate) fn busy(&mut self, busy: bool) {
-        self.idle = match self.idle {
-            _ if busy => None,
-            idle => idle.or(Some(self.now)),
-        };
+        if busy {
+            self.idle = None;
+        } else if self.idle.is_none() {
+            self.idle = Some(self.now);
+            self.settled = false;
+        }
+    }
+
+    /// Whether nothing is due, and the task is woken when something may be.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.settled && self.wakes_at.is_none_or(|at| self.now < at)
     }
 
     /// Whether it is not this long yet that something was read or written.
@@ -119,24 +148,31 @@ impl Clock {
         earliest
     }
 
-    /// Pending until `at`. An earlier alarm that is set already stays: it asks again when it goes off, and
-    /// a busy connection whose deadlines move on does not set a new one each time.
-    pub(crate) fn poll_until(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let at = tokio::time::Instant::from_std(at);
-        let now = tokio::time::Instant::from_std(self.now);
-        let (sleep, set_by) = self
-            .alarm
-            .get_or_insert_with(|| (Box::pin(tokio::time::sleep_until(at)), None));
-        let deadline = sleep.deadline();
-        let is_set = |waker: &Waker| waker.will_wake(cx.waker());
-        if now < deadline && deadline <= at && set_by.as_ref().is_some_and(is_set) {
+    /// Pending until `at`, before which nothing is due, if there is such a time.
+    ///
+    /// An earlier alarm that is set already stays: it asks again when it goes off, and a busy connection whose deadlines
+    /// move on does not set a new one each time.
+    pub(crate) fn poll_until(&mut self, at: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+        self.settled = true;
+        let (now, set) = (self.now, self.wakes_at);
+        let Some(at) = at else {
+            self.wakes_at = set.filter(|set| now < *set);
+            return Poll::Pending;
+        };
+        if set.is_some_and(|set| now < set && set <= at) {
             return Poll::Pending;
         }
-        if deadline > at || sleep.is_elapsed() {
-            sleep.as_mut().reset(at);
+        let when = tokio::time::Instant::from_std(at);
+        let alarm = self
+            .alarm
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(when)));
+        if alarm.deadline() > when || alarm.is_elapsed() {
+            alarm.as_mut().reset(when);
         }
-        *set_by = Some(cx.waker().clone());
-        sleep.as_mut().poll(cx)
+        let polled = alarm.as_mut().poll(cx);
+        self.settled = polled.is_pending();
+        self.wakes_at = self.settled.then(|| alarm.deadline().into_std());
+        polled
     }
 }
 

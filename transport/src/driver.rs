@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use oncrpc::message::{self, CALL, REPLY};
@@ -51,6 +51,8 @@ pub struct Driver<L> {
     /// What ended it, where that was not the peer's good manners.
     ended: io::Result<()>,
     clock: Clock,
+    /// The task that it runs in, as those know it who wake it without being asked each time.
+    task: Waker,
     /// Where whoever has to choose among connections reads of this one.
     activity: Option<Arc<Activity>>,
 }
@@ -70,6 +72,7 @@ impl<L: Link> Driver<L> {
             may_take: true,
             ended: Ok(()),
             clock,
+            task: Waker::noop().clone(),
             activity: None,
         }
     }
@@ -124,10 +127,11 @@ impl<L: Link> Driver<L> {
     /// hand, and there are thousands of connections that do nothing.
     pub fn run(self) -> impl Future<Output = io::Result<()>> + Send {
         let mut driver = Box::new(self);
+        let ladders = driver.serving.as_ref().map(Serving::ladders).cloned();
         async move {
             let ended = loop {
                 // Outside of tokio's budget, because the turn's length is the driver's own to limit.
-                let turn = poll_fn(|cx| driver.poll(cx));
+                let turn = poll_fn(|cx| driver.poll(ladders.as_deref(), cx));
                 match tokio::task::coop::unconstrained(turn).await {
                     Ok(Progress::Done) => break Ok(()),
                     // Others first, and who they are is asked of the kernel.
@@ -151,43 +155,46 @@ impl<L: Link> Driver<L> {
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Progress>> {
-        self.clock.tick();
-        let serving = self.serving.as_mut();
-        if serving.is_some_and(|serving| serving.poll_stop(cx)) {
+    fn poll(
+        &mut self,
+        ladders: Option<&LadderPool>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Progress>> {
+        self.begin_turn(cx);
+        if self.serving.as_ref().is_some_and(Serving::is_to_stop) {
             // What has arrived by now, such as the first call on a connection that was just accepted, is at hand.
-            self.read_turn(cx)?;
+            self.read_turn(ladders, cx)?;
             if let Some(serving) = &mut self.serving {
                 serving.stop();
             }
         }
         let mut written = 0;
         for _ in 0..TURNS {
-            let mut read = self.read_turn(cx)?;
-            if read.end == End::Input && self.link.has_more() {
-                read.end = End::Turn;
-            }
-            self.collect_answers(cx);
-            let collected = self.collect_calls(cx);
+            let read = self.read_turn(ladders, cx)?;
+            let at_ease = self.is_at_ease();
+            let collected = at_ease || self.collect(cx);
             let (bytes, flushed) = self.flush(cx)?;
             written += bytes;
-            self.collect_refusals(cx);
-            self.read_ended |= self.is_stopped();
-            if flushed && collected && self.is_done() {
-                let ended = std::mem::replace(&mut self.ended, Ok(()));
-                return Poll::Ready(ended.map(|()| Progress::Done));
-            }
-            self.may_take = self.taken.hold(self.held(), cx);
-            let room = self.room();
-            self.note_reading(room, read.progress);
-            if self.waits_for(room, &read) && (collected || !flushed) {
-                return match self.poll_timers(cx) {
-                    Poll::Pending if self.polls_on() => Poll::Ready(Ok(Progress::More)),
-                    ended => ended.map(Err),
-                };
-            }
-            if read.end == End::Turn || written >= WRITTEN {
-                break;
+            let next = if at_ease && flushed && read.end == End::Input {
+                // As nearly always.
+                self.clock.read(read.progress, None);
+                Next::Wait
+            } else {
+                self.look_around(&read, collected, flushed, cx)
+            };
+            match next {
+                Next::End => {
+                    let ended = std::mem::replace(&mut self.ended, Ok(()));
+                    return Poll::Ready(ended.map(|()| Progress::Done));
+                }
+                Next::Wait => {
+                    return match self.poll_timers(cx) {
+                        Poll::Pending if self.polls_on() => Poll::Ready(Ok(Progress::More)),
+                        ended => ended.map(Err),
+                    };
+                }
+                Next::Read if read.end == End::Turn || written >= WRITTEN => break,
+                Next::Read => {}
             }
         }
         // There is more, but first what is due: a peer that never pauses keeps no call from its deadline.
@@ -197,13 +204,68 @@ impl<L: Link> Driver<L> {
         }
     }
 
+    /// Whether there is nothing to wait for but the peer's next message: nobody calls from this end, no handler is at work, and
+    /// nothing is held but what may be unsent.
+    fn is_at_ease(&self) -> bool {
+        let serving = self.serving.as_ref();
+        self.calls.is_none()
+            && serving.is_some_and(Serving::is_at_ease)
+            && !self.read_ended
+            && self.taken.is_nothing()
+            && self.link.mid_message().is_none()
+    }
+
+    /// Takes what is to be sent besides the replies to what was read; gives back whether that was all.
+    #[inline(never)]
+    fn collect(&mut self, cx: &mut Context<'_>) -> bool {
+        self.collect_answers(cx);
+        self.collect_calls(cx)
+    }
+
+    /// Looks what there is to do when so much was read, collected and written.
+    #[inline(never)]
+    fn look_around(
+        &mut self,
+        read: &Read,
+        collected: bool,
+        flushed: bool,
+        cx: &mut Context<'_>,
+    ) -> Next {
+        self.collect_refusals(cx);
+        self.read_ended |= self.is_stopped();
+        if flushed && collected && self.is_done() {
+            return Next::End;
+        }
+        self.may_take = self.taken.hold(self.held(), cx);
+        let room = self.room();
+        self.note_reading(room, read.progress);
+        match self.waits_for(room, read) && (collected || !flushed) {
+            true => Next::Wait,
+            false => Next::Read,
+        }
+    }
+
+    /// Looks at the clock, once for all that the turn does; and makes itself known where it does not ask each time, if the
+    /// task is another one than before.
+    fn begin_turn(&mut self, cx: &Context<'_>) {
+        self.clock.tick();
+        if self.task.will_wake(cx.waker()) {
+            return;
+        }
+        self.task.clone_from(cx.waker());
+        self.clock.pass_to_another_task();
+        if let Some(serving) = &mut self.serving {
+            serving.register(&self.task);
+        }
+    }
+
     /// Ends the connection when the peer has taken note of it, or `until` has come.
     fn poll_close(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        self.clock.tick();
+        self.begin_turn(cx);
         if self.link.poll_close(cx).is_ready() || self.clock.now >= until {
             return Poll::Ready(());
         }
-        self.clock.poll_until(until, cx)
+        self.clock.poll_until(Some(until), cx)
     }
 
     /// Bytes that are held for the peer.
@@ -269,8 +331,16 @@ impl<L: Link> Driver<L> {
     }
 
     /// Reads and handles messages until there are none, or enough for one turn.
-    fn read_turn(&mut self, cx: &mut Context<'_>) -> io::Result<Read> {
-        let mut batch = Batch::default();
+    fn read_turn(
+        &mut self,
+        ladders: Option<&LadderPool>,
+        cx: &mut Context<'_>,
+    ) -> io::Result<Read> {
+        let mut lent = ladders.map(LadderPool::lend);
+        let mut batch = Batch {
+            ladder: lent.as_deref_mut(),
+            ..Batch::default()
+        };
         if self.serving.as_ref().is_some_and(Serving::has_held) {
             self.answer_held(&mut batch);
         }
@@ -290,19 +360,14 @@ impl<L: Link> Driver<L> {
                     self.end_reading(Ok(()));
                     continue;
                 }
-                // What the peer has sent is wrong, or stops in a message: what came before is answered.
-                Poll::Ready(Err(error))
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
-                    ) =>
-                {
-                    self.end_reading(Err(error));
-                    continue;
-                }
                 Poll::Ready(Err(error)) => {
-                    self.finish(batch);
-                    return Err(error);
+                    if let Err(error) = self.end_reading_for(error) {
+                        if let Some(calls) = &self.calls {
+                            self.complete(calls, batch.replies);
+                        }
+                        return Err(error);
+                    }
+                    continue;
                 }
             };
             batch.bytes += arrived.message.len();
@@ -316,18 +381,12 @@ impl<L: Link> Driver<L> {
                 }
                 (Some(REPLY), _) if let Some(calls) = &self.calls => {
                     batch.good = true;
-                    calls.gather(self.clock.now, arrived.message, &mut batch.replies);
+                    let replies = batch.replies.get_or_insert_default();
+                    calls.gather(self.clock.now, arrived.message, replies);
                     Said::Nothing
                 }
-                // The other side's part is not played here; RFC 5531 has no answer to that.
-                (Some(CALL | REPLY), _) => {
-                    log::debug!("a message that is not for this end: dropped");
-                    Said::Nothing
-                }
-                _ => Said::Last(Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "the peer sent what is neither a call nor a reply",
-                ))),
+                (Some(CALL | REPLY), _) => not_for_this_end(),
+                _ => no_message(),
             };
             self.end_message(said, framing);
         };
@@ -337,8 +396,14 @@ impl<L: Link> Driver<L> {
                 activity.good(self.clock.now);
             }
         }
+        let end = match end {
+            End::Input if self.link.has_more() => End::Turn,
+            end => end,
+        };
         let progress = batch.bytes > 0;
-        self.finish(batch);
+        if let Some(calls) = &self.calls {
+            self.complete(calls, batch.replies);
+        }
         Ok(Read { end, progress })
     }
 
@@ -390,7 +455,7 @@ impl<L: Link> Driver<L> {
 
     /// Answers the calls that were read when there was no room for them, as far as there is room now.
     #[cold]
-    fn answer_held(&mut self, batch: &mut Batch) {
+    fn answer_held(&mut self, batch: &mut Batch<'_>) {
         let framing = self.link.framing();
         while let Some(serving) = &mut self.serving
             && let Some(message) = serving.next_held(self.link.unsent())
@@ -415,7 +480,21 @@ impl<L: Link> Driver<L> {
         }
     }
 
+    /// Reads no more where what the peer has sent is wrong, or stops in a message: what came before is answered. Gives back what
+    /// is wrong with the link itself.
+    #[cold]
+    fn end_reading_for(&mut self, error: io::Error) -> io::Result<()> {
+        match error.kind() {
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+                self.end_reading(Err(error));
+                Ok(())
+            }
+            _ => Err(error),
+        }
+    }
+
     /// Reads no more, for a reason that leaves what was read before to be answered.
+    #[cold]
     fn end_reading(&mut self, reason: io::Result<()>) {
         self.read_ended = true;
         if let Some(serving) = &self.serving {
@@ -424,15 +503,11 @@ impl<L: Link> Driver<L> {
         self.ended = reason;
     }
 
-    /// Ends a batch: the ladder goes back, replies go to whom they are for.
-    fn finish(&self, mut batch: Batch) {
-        if let (Some(ladder), Some(serving)) = (batch.ladder, &self.serving) {
-            serving.give_ladder(ladder);
+    /// Takes the replies of a batch to those who wait for them.
+    fn complete(&self, calls: &Driven, replies: Option<Replies>) {
+        if let Some(mut replies) = replies {
+            calls.complete(self.clock.now, &mut replies);
         }
-        let Some(calls) = &self.calls else {
-            return;
-        };
-        calls.complete(self.clock.now, &mut batch.replies);
         if self.read_ended && self.serving.is_some() {
             // A handler that waits for a reply of its caller waits in vain.
             calls.end(&self.ended);
@@ -440,7 +515,27 @@ impl<L: Link> Driver<L> {
     }
 
     /// Does what is due, and has the task woken when more is; ready if the connection is.
+    #[inline]
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if self.calls.is_none() {
+            self.note_busy(false);
+            if self.clock.is_at_rest() {
+                return Poll::Pending;
+            }
+        }
+        self.poll_deadlines(cx)
+    }
+
+    /// Takes note of whether a call is in flight, which it is if a reply is waited for.
+    fn note_busy(&mut self, waits_for_reply: bool) {
+        let busy = waits_for_reply || self.serving.as_ref().is_some_and(Serving::is_busy);
+        self.clock.busy(busy);
+        if let Some(activity) = &self.activity {
+            activity.busy(busy || self.link.unsent() > 0);
+        }
+    }
+
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         loop {
             let now = self.clock.now;
             // Datagrams may have to be sent again; on a stream nothing ever is.
@@ -451,18 +546,14 @@ impl<L: Link> Driver<L> {
             if sent && let Err(error) = self.flush(cx) {
                 return Poll::Ready(error);
             }
-            let busy = self.serving.as_ref().is_some_and(Serving::is_busy) || call.is_some();
-            self.clock.busy(busy);
-            if let Some(activity) = &self.activity {
-                activity.busy(busy || self.link.unsent() > 0);
-            }
+            self.note_busy(call.is_some());
             let next = match (self.clock.next_deadline(&self.limits), call) {
                 (Some((at, why)), _) if at <= now => {
                     return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, why));
                 }
-                (Some((at, _)), Some(call)) => at.min(call),
-                (Some((at, _)), None) | (None, Some(at)) => at,
-                (None, None) => return Poll::Pending,
+                (Some((at, _)), Some(call)) => Some(at.min(call)),
+                (Some((at, _)), None) => Some(at),
+                (None, call) => call,
             };
             if self.clock.poll_until(next, cx).is_pending() {
                 return Poll::Pending;
@@ -478,10 +569,12 @@ fn answer(
     serving: &mut Serving,
     arrived: Arrived<'_>,
     framing: Framing,
-    batch: &mut Batch,
+    batch: &mut Batch<'_>,
 ) -> Said {
     let len = arrived.message.len();
-    let ladder = batch.ladder.get_or_insert_with(|| serving.take_ladder());
+    let Some(ladder) = &mut batch.ladder else {
+        return Said::Nothing;
+    };
     let step = serving.answer(ladder, arrived, framing);
     let said = match step {
         Step::Close => return Said::Last(Ok(())),
@@ -494,6 +587,31 @@ fn answer(
     };
     batch.good = true;
     said
+}
+
+/// The other side's part is not played here; RFC 5531 has no answer to that.
+#[cold]
+fn not_for_this_end() -> Said {
+    log::debug!("a message that is not for this end: dropped");
+    Said::Nothing
+}
+
+#[cold]
+fn no_message() -> Said {
+    Said::Last(Err(io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the peer sent what is neither a call nor a reply",
+    )))
+}
+
+/// What is next in a turn.
+enum Next {
+    /// Nothing can come any more that would be answered.
+    End,
+    /// Nothing can be done until something happens.
+    Wait,
+    /// There may be more to read.
+    Read,
 }
 
 /// How far a driver has come when it is not waiting.
@@ -545,11 +663,12 @@ enum End {
 
 /// What is gathered over the messages of one turn.
 #[derive(Default)]
-struct Batch {
+struct Batch<'a> {
     /// How many bytes they have.
     bytes: usize,
     /// Whether one of them was a call or a reply as it should be.
     good: bool,
-    ladder: Option<Ladder>,
-    replies: Replies,
+    /// What answers calls, at an end that does.
+    ladder: Option<&'a mut Ladder>,
+    replies: Option<Replies>,
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::backward::Backward;
 use crate::calls::Driven;
 use crate::connection::Handle;
-use crate::{Arrived, LadderPool, Limits, Link, Stopped, worker};
+use crate::{Arrived, LadderPool, Limits, Link, Stopped};
 
 /// What an end that answers calls needs, and how much of it there is at hand.
 #[derive(Debug)]
@@ -28,8 +28,6 @@ pub(crate) struct Serving {
     held_bytes: usize,
     stop: Stopped,
     stopping: bool,
-    /// Who is woken by the end that is wanted, and by calls to the peer.
-    driver: Option<Waker>,
     limits: Arc<Limits>,
 }
 
@@ -54,19 +52,18 @@ impl Serving {
             held_bytes: 0,
             stop,
             stopping: false,
-            driver: None,
             limits,
         }
     }
 
-    /// Whether the end is wanted, and was not before; has the task woken when it is.
-    pub(crate) fn poll_stop(&mut self, cx: &mut Context<'_>) -> bool {
-        let known = self.driver.as_ref();
-        if known.is_none_or(|driver| !driver.will_wake(cx.waker())) {
-            self.backward.register(cx);
-            self.stop.register(cx.waker());
-            self.driver = Some(cx.waker().clone());
-        }
+    /// Has a task woken when the end is wanted, and by calls to the peer.
+    pub(crate) fn register(&mut self, task: &Waker) {
+        self.backward.register(task);
+        self.stop.register(task);
+    }
+
+    /// Whether the end is wanted, and was not before.
+    pub(crate) fn is_to_stop(&self) -> bool {
         !self.stopping && self.stop.is_wanted()
     }
 
@@ -86,6 +83,11 @@ impl Serving {
     /// Whether there are calls at hand.
     pub(crate) fn is_busy(&self) -> bool {
         self.waiting() > 0 || !self.held.is_empty()
+    }
+
+    /// Whether nothing is at hand, nor wanted, but to answer the next call.
+    pub(crate) fn is_at_ease(&self) -> bool {
+        !self.is_busy() && !self.stopping && !self.backward.is_made()
     }
 
     /// Handlers that wait.
@@ -109,6 +111,7 @@ impl Serving {
     }
 
     /// Keeps a call until there is room.
+    #[cold]
     pub(crate) fn hold(&mut self, call: Bytes) {
         self.held_bytes += call.len() + size_of::<Bytes>();
         self.held.push_back(call);
@@ -124,14 +127,9 @@ impl Serving {
         Some(call)
     }
 
-    /// A ladder for a batch.
-    pub(crate) fn take_ladder(&self) -> Ladder {
-        self.ladders.take()
-    }
-
-    /// Takes a ladder back.
-    pub(crate) fn give_ladder(&self, ladder: Ladder) {
-        self.ladders.give(ladder);
+    /// Where ladders come from.
+    pub(crate) fn ladders(&self) -> &Arc<LadderPool> {
+        &self.ladders
     }
 
     /// Takes a call up the ladder.
@@ -146,7 +144,6 @@ impl Serving {
             return dropped();
         }
         let Arrived { message, output } = arrived;
-        worker::lend_memory(output);
         ladder.answer(&mut self.session, message, framing, output)
     }
 

@@ -85,27 +85,53 @@ fn call(xid: u32, args: &[u8]) -> Vec<u8> {
     [&words.map(u32::to_be_bytes).concat(), args].concat()
 }
 
-#[tokio::test]
-async fn all_replies_to_one_read_are_one_write() {
-    let (mut client, server) = duplex(1 << 20);
-    let (server, writes) = Counted::new(server);
+/// Serves that program within limits, to the end of the connection or that of what is given back.
+fn serve(stream: Counted, limits: Limits) -> Stop {
     let echo = service(PROGRAM, 1, &[], Arc::new(()), |_| {
         Box::new(|call: &Call<'_>, reply: &mut Reply<'_>| reply.success_raw(&call.raw_args()))
     });
     let ladders = Arc::new(LadderPool::new(Arc::new(Services::new([echo]))));
-    let peer = Peer::local(Netid::Local);
     let stop = Stop::new();
-    let link = StreamLink::new(server, Limits::SERVER.record);
-    let driver = Driver::new(link, Limits::SERVER).serving(ladders, peer, stop.subscribe());
+    let link = StreamLink::new(stream, limits.record);
+    let driver = Driver::new(link, limits);
+    let peer = Peer::local(Netid::Local);
+    tokio::spawn(driver.serving(ladders, peer, stop.subscribe()).run());
+    stop
+}
+
+#[tokio::test]
+async fn all_replies_to_one_read_are_one_write() {
+    let (mut client, server) = duplex(1 << 20);
+    let (server, writes) = Counted::new(server);
     let calls = [call(1, b"one."), call(2, &[2; LARGE]), call(3, b"last")].concat();
     client.write_all(&calls).await.unwrap();
-    tokio::spawn(driver.run());
+    let _stop = serve(server, Limits::SERVER);
     // Replies are 16 bytes shorter than their calls.
     client
         .read_exact(&mut vec![0; calls.len() - 48])
         .await
         .unwrap();
     assert_eq!(writes.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn replies_are_written_once_though_there_is_no_room_for_all_at_once() {
+    let limits = Limits {
+        unsent: 100,
+        ..Limits::SERVER
+    };
+    let (mut client, server) = duplex(1 << 20);
+    let (server, _) = Counted::new(server);
+    let xids = 1..=200;
+    let calls: Vec<u8> = xids.clone().flat_map(|xid| call(xid, b"")).collect();
+    client.write_all(&calls).await.unwrap();
+    client.shutdown().await.unwrap();
+    let _stop = serve(server, limits);
+    let mut replies = Vec::new();
+    client.read_to_end(&mut replies).await.unwrap();
+    let (replies, rest) = replies.as_chunks::<28>();
+    let answered = replies.iter().map(|reply| u32::from(reply[7]));
+    assert!(answered.eq(xids) && rest.is_empty());
 }
 
 #[tokio::test]

@@ -13,7 +13,8 @@ use tokio::net::UdpSocket;
 
 use super::MAX_DATAGRAM;
 use super::refusals::Refusals;
-use crate::{Arrived, Link, worker};
+use crate::worker::{self, Buffers};
+use crate::{Arrived, Link};
 
 /// A connected UDP socket: the kernel keeps strangers' datagrams away from it.
 #[derive(Debug)]
@@ -23,8 +24,8 @@ pub struct DatagramLink {
     /// The message that is being written.
     current: Writer,
     queue: VecDeque<Bytes>,
-    /// The message that arrived last.
-    arrived: Bytes,
+    /// The worker's, where the message lies that arrived last.
+    buffers: Option<Box<Buffers>>,
 }
 
 impl DatagramLink {
@@ -37,7 +38,7 @@ impl DatagramLink {
             refusals,
             current: Writer::new(),
             queue: VecDeque::new(),
-            arrived: Bytes::new(),
+            buffers: None,
         }
     }
 
@@ -81,25 +82,20 @@ impl Link for DatagramLink {
     }
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Arrived<'_>>>> {
-        self.arrived = Bytes::new();
         loop {
+            self.buffers.take().into_iter().for_each(worker::give_back);
             ready!(self.socket.poll_recv_ready(cx))?;
-            let received = worker::with_input(worker::READ, |buffer| -> io::Result<Bytes> {
-                self.socket.try_recv_buf(buffer)?;
-                Ok(buffer.split().freeze())
-            });
-            match received {
-                Ok(datagram) => {
-                    self.arrived = datagram;
-                    break;
-                }
+            let buffers = self.buffers.insert(worker::lend());
+            match buffers.read(worker::READ, |input| self.socket.try_recv_buf(input)) {
+                Ok(_) => break,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if is_passing(&error) => log::debug!("no datagram: {error}"),
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
+        let Buffers { input, .. } = &**self.buffers.get_or_insert_with(worker::lend);
         Poll::Ready(Ok(Some(Arrived {
-            message: (&self.arrived).into(),
+            message: input.into(),
             output: &mut self.current,
         })))
     }

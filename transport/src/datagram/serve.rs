@@ -150,8 +150,10 @@ impl DatagramServer {
     fn turn(&mut self) -> bool {
         let longest = self.admission.limits().receive;
         let now = clock::now();
-        let mut ladder = self.ladders.take();
-        worker::lend_memory(&mut self.outbox.out);
+        let ladders = self.ladders.clone();
+        let mut ladder = ladders.lend();
+        let mut buffers = worker::lend();
+        std::mem::swap(&mut self.outbox.out, &mut buffers.output);
         // Each of them may need a handler.
         let handlers = self.admission.limits().in_flight - self.later.len();
         let most = (2 * self.batch).clamp(LEAST_BATCH, BATCH).min(handlers);
@@ -162,8 +164,8 @@ impl DatagramServer {
             }
         });
         self.send_batch();
-        worker::give_writer(std::mem::take(&mut self.outbox.out));
-        self.ladders.give(ladder);
+        std::mem::swap(&mut self.outbox.out, &mut buffers.output);
+        worker::give_back(buffers);
         self.batch < most
     }
 

@@ -1,6 +1,7 @@
 //! Messages as records on a byte stream.
 
 use std::io::{self, IoSlice};
+use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
@@ -9,9 +10,10 @@ use oncrpc::Framing;
 use oncrpc::message::Message;
 use oncrpc::record::{Record, RecordLimits, RecordReader};
 use oncrpc_xdr::Writer;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use crate::{Arrived, Link, heap, worker};
+use crate::worker::{self, Buffers};
+use crate::{Arrived, Link, heap};
 
 /// A byte stream that records travel on: a TCP or Unix socket, a pipe, a TLS session.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -37,19 +39,20 @@ pub struct StreamLink<S> {
     records: RecordReader,
     /// Bytes that one read takes at most: where records are short, so is what is kept of a read when replies stand still.
     read: usize,
-    /// What was read last.
-    input: Bytes,
-    /// How much of it is cut into records.
+    /// The worker's, while there is something in them.
+    buffers: Option<Box<Buffers>>,
+    /// How much of the input is cut into records.
     cut: usize,
-    /// The record that was cut last, if it had to be put together.
-    gathered: Bytes,
-    /// Whether the memory of it is its own, and not the worker's.
-    is_aside: bool,
-    /// Whether reading has paused in a long record.
-    has_paused: bool,
-    output: Writer,
     /// Bytes at the front of the output that are written already and not forgotten yet.
     written: usize,
+    /// The record that was cut last, if it had to be put together.
+    gathered: Bytes,
+    /// Bytes that have arrived since a record was asked for.
+    arrived: usize,
+    /// Whether the last read left room: there is nothing more, unless it has come since.
+    is_drained: bool,
+    /// Whether the memory of the input is its own, and no more than it needs.
+    is_aside: bool,
 }
 
 impl<S: ByteStream> StreamLink<S> {
@@ -60,19 +63,20 @@ impl<S: ByteStream> StreamLink<S> {
             stream,
             records,
             read: (limits.record as usize).clamp(LEAST_READ, worker::READ),
-            input: Bytes::new(),
+            buffers: None,
             cut: 0,
-            gathered: Bytes::new(),
-            is_aside: false,
-            has_paused: false,
-            output: Writer::new(),
             written: 0,
+            gathered: Bytes::new(),
+            arrived: 0,
+            is_drained: false,
+            is_aside: false,
         }
     }
 
     /// Bytes of the input that are not cut into records.
     fn uncut(&self) -> usize {
-        self.input.len() - self.cut
+        let buffers = self.buffers.as_ref();
+        buffers.map_or(0, |buffers| buffers.input.len() - self.cut)
     }
 
     /// Forgets what is written of the output, unless for that more than twice as much would have to move.
@@ -80,26 +84,55 @@ impl<S: ByteStream> StreamLink<S> {
     /// A peer may take replies for ever and never the last: no more is kept of what it has taken than of what it has not.
     #[cold]
     fn forget_written(&mut self) {
-        if self.written >= self.output.own_len() / 2 {
-            self.output.forget_first(self.written);
+        if let Some(Buffers { output, .. }) = self.buffers.as_deref_mut()
+            && self.written >= output.own_len() / 2
+        {
+            output.forget_first(self.written);
             self.written = 0;
         }
     }
 
+    /// Gives the memory of the input back, and keeps what is not cut into records in its own: the rest may be long in coming.
+    #[cold]
+    fn keep_rest(&mut self) {
+        if self.is_aside && self.uncut() > 0 {
+            return;
+        }
+        if let Some(Buffers { input, .. }) = self.buffers.as_deref_mut() {
+            let rest = Bytes::copy_from_slice(&input[self.cut..]);
+            let whole = mem::replace(input, rest);
+            if !self.is_aside {
+                worker::give_back_input(whole);
+            }
+            self.cut = 0;
+            self.is_aside = true;
+        }
+    }
+
     /// Reads once; gives back how many bytes there were, none at the end of the stream.
+    ///
+    /// Not inlined, so that what is done for each record is small.
+    #[inline(never)]
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let (stream, most) = (&mut self.stream, self.read);
+        if mem::take(&mut self.is_drained) {
+            // Nothing is made ready for what is most likely not there.
+            ready!(Pin::new(&mut *stream).poll_read(cx, &mut ReadBuf::new(&mut [])))?;
+        }
         // What belongs to a long record in any case goes to where the record is.
         if self.records.held().min(self.records.missing()) >= most {
             let records = &mut self.records;
             heap::keep_free_memory();
             return records.read_on(|rest| pin!(stream.read_buf(rest)).poll(cx));
         }
-        worker::with_input(most, |buffer| {
-            let read = ready!(pin!(stream.read_buf(&mut (&mut *buffer).limit(most))).poll(cx));
-            self.input = buffer.split().freeze();
-            Poll::Ready(read)
-        })
+        let buffers = self.buffers.get_or_insert_with(worker::lend);
+        let read = buffers.read(most, |input| {
+            pin!(stream.read_buf(&mut input.limit(most))).poll(cx)
+        });
+        self.cut = 0;
+        self.is_aside = false;
+        self.is_drained = matches!(read, Poll::Ready(Ok(read)) if read < most);
+        read
     }
 }
 
@@ -109,15 +142,15 @@ impl<S: ByteStream> Link for StreamLink<S> {
     }
 
     fn output(&mut self) -> &mut Writer {
-        worker::lend_memory(&mut self.output);
-        &mut self.output
+        &mut self.buffers.get_or_insert_with(worker::lend).output
     }
 
     /// A record says itself where it ends.
     fn end_message(&mut self) {}
 
     fn unsent(&self) -> usize {
-        self.output.len() - self.written
+        let buffers = self.buffers.as_ref();
+        buffers.map_or(0, |buffers| buffers.output.len() - self.written)
     }
 
     fn held(&self) -> usize {
@@ -126,17 +159,24 @@ impl<S: ByteStream> Link for StreamLink<S> {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Whoever was lent it is done with it.
-        self.gathered = Bytes::new();
-        while self.unsent() > 0 {
+        if !self.gathered.is_empty() {
+            self.gathered = Bytes::new();
+        }
+        while let Some(Buffers { output, .. }) = self.buffers.as_deref()
+            && output.len() > self.written
+        {
             let stream = Pin::new(&mut self.stream);
-            let written = match self.output.as_slice() {
+            let written = match output.as_slice() {
                 Some(whole) => stream.poll_write(cx, &whole[self.written..]),
                 None => {
                     let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-                    let used = unwritten(&self.output, self.written, &mut slices);
+                    let used = unwritten(output, self.written, &mut slices);
                     stream.poll_write_vectored(cx, &slices[..used])
                 }
             };
+            if written.is_pending() && self.uncut() == 0 {
+                self.keep_rest();
+            }
             match ready!(written)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 written => self.written += written,
@@ -146,72 +186,64 @@ impl<S: ByteStream> Link for StreamLink<S> {
             }
         }
         self.written = 0;
-        if self.output.capacity() > 0 {
-            worker::give_writer(std::mem::take(&mut self.output));
+        if self.uncut() == 0 {
+            self.cut = 0;
+            self.is_aside = false;
+            self.buffers.take().into_iter().for_each(worker::give_back);
+        } else if let Some(buffers) = &mut self.buffers {
+            buffers.output.clear();
         }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Arrived<'_>>>> {
-        let mut arrived = 0;
-        self.has_paused = false;
+        self.arrived = 0;
         let record = loop {
-            let record = self.records.next_in(&self.input, &mut self.cut);
+            let Buffers { input, .. } = &**self.buffers.get_or_insert_with(worker::lend);
+            let record = self.records.next_in(input, &mut self.cut);
             if let Some(record) = record.map_err(invalid_data)? {
                 break record;
             }
-            // Nothing but the rest of a record is kept between reads, not the buffer it came in.
-            self.input = Bytes::new();
-            self.cut = 0;
-            self.is_aside = false;
-            if arrived >= AT_ONCE {
-                self.has_paused = true;
+            if self.has_more() {
                 return Poll::Pending;
             }
-            let read = ready!(self.poll_read(cx))?;
-            arrived += read;
-            if read == 0 {
-                return Poll::Ready(match self.records.is_mid_record() {
-                    true => Err(io::ErrorKind::UnexpectedEof.into()),
-                    false => Ok(None),
-                });
+            match ready!(self.poll_read(cx))? {
+                0 if self.records.is_mid_record() => {
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                }
+                0 => return Poll::Ready(Ok(None)),
+                read => self.arrived += read,
             }
         };
+        let Buffers { input, output } = &mut **self.buffers.get_or_insert_with(worker::lend);
         let message = match record {
-            Record::Within(places) => Message::within(&self.input, places),
+            Record::Within(places) => Message::within(input, places),
             Record::Gathered(record) => {
                 self.gathered = record;
                 (&self.gathered).into()
             }
         };
-        let output = &mut self.output;
         Poll::Ready(Ok(Some(Arrived { message, output })))
     }
 
     fn has_more(&self) -> bool {
-        self.has_paused
+        self.arrived >= AT_ONCE
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut open = ready!(Pin::new(&mut self.stream).poll_shutdown(cx)).is_ok();
         while open {
             let stream = &mut self.stream;
-            let read = worker::with_input(worker::READ, |buffer| {
-                let read = pin!(stream.read_buf(buffer)).poll(cx);
-                buffer.clear();
-                read
-            });
+            let mut buffers = worker::lend();
+            let read = buffers.read(worker::READ, |input| pin!(stream.read_buf(input)).poll(cx));
+            worker::give_back(buffers);
             open = matches!(ready!(read), Ok(1..));
         }
         Poll::Ready(())
     }
 
     fn set_aside(&mut self) {
-        if !self.is_aside {
-            self.input = Bytes::copy_from_slice(&self.input[self.cut..]);
-            self.cut = 0;
-            self.is_aside = true;
-        }
+        self.keep_rest();
     }
 
     fn mid_message(&self) -> Option<usize> {
