@@ -218,6 +218,11 @@ macro_rules! enumeration {
             fn number(self) -> i64 {
                 <i32 as ::core::convert::From<Self>>::from(self).into()
             }
+
+            #[inline]
+            fn write(self, writer: &mut $crate::Writer) {
+                writer.i32(::core::convert::From::from(self));
+            }
         }
     };
 

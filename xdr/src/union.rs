@@ -1,34 +1,63 @@
 //! How a union is coded, in one line for each arm.
 
-use crate::{DecodeError, DecodeFault, EncodeError, EncodeFault, Enumeration, Reader};
+use crate::{DecodeError, DecodeFault, EncodeError, EncodeFault, Enumeration, Reader, Writer};
 
-/// What decides which arm a union is, as errors show it.
+/// What decides which arm a union is.
 pub trait Discriminant {
-    /// The value on the wire.
+    /// The value on the wire, as errors show it.
     fn number(self) -> i64;
+
+    /// Writes it: a number, so nothing can be wrong with it.
+    fn write(self, w: &mut Writer);
 }
 
 macro_rules! number {
-    ($($number:ty),*) => {$(
+    ($($number:ty: $wire:ident),*) => {$(
         impl Discriminant for $number {
             fn number(self) -> i64 {
                 self.into()
+            }
+
+            #[inline]
+            fn write(self, w: &mut Writer) {
+                w.$wire(self.into());
             }
         }
     )*};
 }
 
-number!(i8, u8, i16, u16, i32, u32, i64, bool);
+number!(i8: i32, u8: u32, i16: i32, u16: u32, i32: i32, u32: u32, bool: bool);
+
+impl Discriminant for i64 {
+    fn number(self) -> i64 {
+        self
+    }
+
+    #[inline]
+    fn write(self, w: &mut Writer) {
+        w.raw(&self.to_be_bytes());
+    }
+}
 
 impl Discriminant for u64 {
     fn number(self) -> i64 {
         self.cast_signed()
+    }
+
+    #[inline]
+    fn write(self, w: &mut Writer) {
+        w.raw(&self.to_be_bytes());
     }
 }
 
 impl<E: Enumeration> Discriminant for E {
     fn number(self) -> i64 {
         self.value().into()
+    }
+
+    #[inline]
+    fn write(self, w: &mut Writer) {
+        w.i32(self.value());
     }
 }
 
@@ -128,7 +157,7 @@ macro_rules! union {
         } $($default:tt)*
     ) => {
         $crate::union!(
-            @default $type, $kind: $of, $crate::structure!(@name $kind $($name)?),
+            @default ($($label)|*) $type, $kind: $of, $crate::structure!(@name $kind $($name)?),
             { $([$label] $variant [$($shape)?] $crate::structure!(@name $variant $($held)?),)* }
             $($default)*
         );
@@ -139,31 +168,31 @@ macro_rules! union {
         } $($default:tt)*
     ) => {
         $crate::union!(
-            @default $type, $kind: $of, $crate::structure!(@name $kind $($name)?),
+            @default ($($label)|*) $type, $kind: $of, $crate::structure!(@name $kind $($name)?),
             { $([$label] $variant [$($shape)?] $crate::structure!(@name $variant $($held)?),)* }
             $($default)*
         );
     };
 
     // What stands behind the arms: nothing, a void default arm, or one that holds something.
-    (@default $type:ty, $kind:ident: $of:ty, $name:expr, $arms:tt) => {
-        $crate::union!(@code $type, $kind: $of, $name, $arms [] []);
+    (@default $labels:tt $type:ty, $kind:ident: $of:ty, $name:expr, $arms:tt) => {
+        $crate::union!(@code $labels $type, $kind: $of, $name, $arms [] []);
     };
-    (@default $type:ty, $kind:ident: $of:ty, $name:expr, $arms:tt default $other:ident) => {
-        $crate::union!(@code $type, $kind: $of, $name, $arms [$other] []);
+    (@default $labels:tt $type:ty, $kind:ident: $of:ty, $name:expr, $arms:tt default $other:ident) => {
+        $crate::union!(@code $labels $type, $kind: $of, $name, $arms [$other] []);
     };
     (
-        @default $type:ty, $kind:ident: $of:ty, $name:expr, $arms:tt
+        @default $labels:tt $type:ty, $kind:ident: $of:ty, $name:expr, $arms:tt
         default $other:ident { $own:ident, $field:ident: $shape:ty $(as $held:literal)? $(,)? }
     ) => {
         $crate::union!(
-            @code $type, $kind: $of, $name, $arms
+            @code $labels $type, $kind: $of, $name, $arms
             [] [$other $own $field [$shape] $crate::structure!(@name $field $($held)?)]
         );
     };
 
     (
-        @code $type:ty, $kind:ident: $of:ty, $name:expr,
+        @code $labels:tt $type:ty, $kind:ident: $of:ty, $name:expr,
         { $([$($label:tt)+] $variant:ident [$($shape:ty)?] $held:expr,)* }
         [$($void:ident)?]
         [$($other:ident $own:ident $field:ident [$rest:ty] $rest_name:expr)?]
@@ -199,42 +228,19 @@ macro_rules! union {
                 &self,
                 writer: &mut $crate::Writer,
             ) -> ::core::result::Result<(), $crate::EncodeError> {
-                // Not compiled where there is no default arm.
-                #[allow(unused_variables, unreachable_patterns)]
-                let listed = |found: $of| match found {
-                    $($($label)+ => true,)*
-                    _ => false,
-                };
+                let found = Self::$kind(self);
+                $($crate::union!(@unlisted self, $void, found, $labels, $name);)?
+                $($crate::union!(@unlisted self, $other, found, $labels, $name);)?
+                $crate::union::Discriminant::write(found, writer);
                 match self {
                     $(Self::$variant $(($crate::union!(@bind value $shape)))? => {
-                        <$of as $crate::Encode>::encode(&$($label)+, writer)?;
-                        $(if let ::core::result::Result::Err(error) =
-                            <$shape as $crate::Wire>::encode(value, writer)
-                        {
-                            return error.fail($held);
-                        })?
+                        $crate::union!(@encode $([$shape] value)? writer, $held)
                     })*
-                    $(Self::$void(found) => {
-                        if listed(*found) {
-                            let error = $crate::union::listed(*found);
-                            return error.fail($name);
-                        }
-                        <$of as $crate::Encode>::encode(found, writer)?;
-                    })?
-                    $(Self::$other { $own: found, $field: value } => {
-                        if listed(*found) {
-                            let error = $crate::union::listed(*found);
-                            return error.fail($name);
-                        }
-                        <$of as $crate::Encode>::encode(found, writer)?;
-                        if let ::core::result::Result::Err(error) =
-                            <$rest as $crate::Wire>::encode(value, writer)
-                        {
-                            return error.fail($rest_name);
-                        }
+                    $(Self::$void(_) => $crate::union!(@encode writer, $name),)?
+                    $(Self::$other { $field: value, .. } => {
+                        $crate::union!(@encode [$rest] value writer, $rest_name)
                     })?
                 }
-                ::core::result::Result::Ok(())
             }
         }
 
@@ -249,37 +255,52 @@ macro_rules! union {
             fn decode(
                 reader: &mut $crate::Reader<'_>,
             ) -> ::core::result::Result<Self, $crate::DecodeError> {
-                let found = $crate::union!(@field <$of as $crate::Decode>::decode(reader), $name);
+                let found = match <$of as $crate::Decode>::decode(reader) {
+                    ::core::result::Result::Ok(found) => found,
+                    ::core::result::Result::Err(error) => return error.fail($name),
+                };
                 // The last arm is for where there is no default arm.
-                #[allow(unreachable_patterns, unreachable_code)]
-                ::core::result::Result::Ok(match found {
-                    $($($label)+ => Self::$variant $((
-                        $crate::union!(@field <$shape as $crate::Wire>::decode(reader), $held)
-                    ))?,)*
-                    $(found => Self::$void(found),)?
-                    $(found => Self::$other {
-                        $own: found,
-                        $field: $crate::union!(
-                            @field <$rest as $crate::Wire>::decode(reader), $rest_name
-                        ),
-                    },)?
-                    found => {
-                        let error = $crate::union::no_arm(reader, found);
-                        return error.fail($name);
-                    }
-                })
+                #[allow(unreachable_patterns)]
+                match found {
+                    $($($label)+ => $crate::union!(
+                        @decode reader, $held, $([$shape] value)? Self::$variant $((
+                            $crate::union!(@bind value $shape)
+                        ))?
+                    ),)*
+                    $(found => $crate::union!(@decode reader, $name, Self::$void(found)),)?
+                    $(found => $crate::union!(
+                        @decode reader, $rest_name, [$rest] value Self::$other {
+                            $own: found,
+                            $field: value,
+                        }
+                    ),)?
+                    found => $crate::union::no_arm(reader, found).fail($name),
+                }
             }
         }
     };
 
-    (@field $decoded:expr, $name:expr) => {
-        match $decoded {
-            ::core::result::Result::Ok(value) => value,
-            ::core::result::Result::Err(error) => {
-                return error.fail($name);
-            }
+    // A default arm holds no discriminant that is listed: that has an arm of its own.
+    (@unlisted $union:ident, $default:ident, $found:ident, $labels:pat, $name:expr) => {
+        if let Self::$default { .. } = $union
+            && let $labels = $found
+        {
+            return $crate::union::listed($found).fail($name);
         }
     };
+
+    // What an arm holds, behind the discriminant: nothing, or a value.
+    (@encode $writer:ident, $name:expr) => { ::core::result::Result::Ok(()) };
+    (@encode [$shape:ty] $value:ident $writer:ident, $name:expr) => {
+        $crate::At::at(<$shape as $crate::Wire>::encode($value, $writer), $name)
+    };
+    (@decode $reader:ident, $name:expr, [$shape:ty] $value:ident $union:expr) => {
+        match <$shape as $crate::Wire>::decode($reader) {
+            ::core::result::Result::Ok($value) => ::core::result::Result::Ok($union),
+            ::core::result::Result::Err(error) => error.fail($name),
+        }
+    };
+    (@decode $reader:ident, $name:expr, $union:expr) => { ::core::result::Result::Ok($union) };
 
     // A variable, in a repetition that `$shape` alone stands for.
     (@bind $value:ident $shape:ty) => { $value };

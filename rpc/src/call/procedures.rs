@@ -29,7 +29,6 @@ macro_rules! procedures {
     }) => {
         $(
             #[doc = ::core::concat!("Procedure ", $number, ", `", $name, "`.")]
-            #[derive(Clone, Copy, Debug)]
             pub struct $type;
 
             impl $crate::Procedure for $type {

@@ -84,9 +84,6 @@ where
     }
 
     /// Answers one call.
-    ///
-    /// Not inlined, so that a dispatcher of many procedures is a table of them and nothing more.
-    #[inline(never)]
     pub fn call(&mut self, call: &Call<'_>, reply: &mut Reply<'_>) -> Step {
         let args = match call.args::<P::Args>() {
             Ok(args) => args,

@@ -9,8 +9,7 @@ use crate::call::caller::{Args, Procedure, Results};
 use crate::serve::context::CallContext;
 use crate::serve::handler::{Handler, Lent};
 use crate::serve::reply::{Reject, Reply};
-use crate::serve::service::Call;
-use crate::serve::step::Step;
+use crate::serve::service::{Call, Dispatch};
 
 /// A method of a server `S` that answers procedure `P`, given the context of a call and its arguments `A`, one by one.
 ///
@@ -24,12 +23,12 @@ pub trait Method<'a, S, P: Procedure, A> {
 }
 
 /// What answers the calls of `procedure` by `method`: a [`Handler`], made here and not in generated code, where each one
-/// would have to be compiled by itself.
-pub fn handler<P, S, M, A>(
+/// would have to be compiled by itself; its type is forgotten for the same reason.
+pub fn handler<P, S, M, A: 'static>(
     procedure: P,
     server: &Arc<Arc<S>>,
     method: M,
-) -> impl FnMut(&Call<'_>, &mut Reply<'_>) -> Step + Send + use<P, S, M, A>
+) -> Box<dyn Dispatch>
 where
     P: Procedure + Send,
     S: Send + Sync + 'static,
@@ -40,7 +39,7 @@ where
         (lent, outcome)
     };
     let mut handler = Handler::new(procedure, server, make);
-    move |call: &Call<'_>, reply: &mut Reply<'_>| handler.call(call, reply)
+    Box::new(move |call: &Call<'_>, reply: &mut Reply<'_>| handler.call(call, reply))
 }
 
 macro_rules! method {

@@ -183,8 +183,7 @@ pub fn service<S: Send + Sync + 'static>(
 /// [`procedures!`](crate::procedures!) makes them, and the trait of a server and one in an `Arc`. Then come the
 /// procedures: number, type, and the method that answers, with names for its arguments.
 ///
-/// Every dispatcher has a [`Handler`](crate::Handler) for each procedure. The handlers are held by a closure, so
-/// that no future's type is named.
+/// Every dispatcher has a [`Handler`](crate::Handler) for each procedure, in a box, so that no future's type is named.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -227,7 +226,7 @@ macro_rules! service {
             ::std::boxed::Box::new(
                 move |call: &$crate::Call<'_>, reply: &mut $crate::Reply<'_>| {
                     match call.procedure() {
-                        $($number => $method(call, reply),)*
+                        $($number => $method.call(call, reply),)*
                         _ => reply.proc_unavail(),
                     }
                 },
