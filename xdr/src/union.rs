@@ -281,6 +281,7 @@ macro_rules! union {
     };
 
     // A default arm holds no discriminant that is listed: that has an arm of its own.
+    (@unlisted $union:ident, $default:ident, $found:ident, (), $name:expr) => {};
     (@unlisted $union:ident, $default:ident, $found:ident, $labels:pat, $name:expr) => {
         if let Self::$default { .. } = $union
             && let $labels = $found
