@@ -98,16 +98,7 @@ impl Uaddr {
 
 /// `h1.h2.h3.h4.p1.p2`
 fn parse_inet(text: &[u8]) -> Result<Uaddr, UaddrError> {
-    let mut octets = [0; 6];
-    let mut rest = Rest { text, left: text };
-    for (index, octet) in octets.iter_mut().enumerate() {
-        if index > 0 {
-            rest.skip_dot()?;
-        }
-        *octet = rest.octet()?;
-    }
-    rest.end()?;
-    let [h1, h2, h3, h4, p1, p2] = octets;
+    let [h1, h2, h3, h4, p1, p2] = octets(text, text)?;
     let host = Ipv4Addr::new(h1, h2, h3, h4);
     Ok(SocketAddr::from((host, u16::from_be_bytes([p1, p2]))).into())
 }
@@ -118,16 +109,12 @@ fn parse_inet6(text: &[u8]) -> Result<Uaddr, UaddrError> {
     let (Some(_), Some(_), Some(host)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(UaddrFault::Missing.at(text.len()));
     };
-    let left = text.get(host.len()..).unwrap_or_default();
+    let behind = host.len().saturating_add(1);
+    let port = text.get(behind..).unwrap_or_default();
     let host = str::from_utf8(host).ok().and_then(|host| host.parse().ok());
     let host: Ipv6Addr = host.ok_or(UaddrFault::NotIpv6.at(0))?;
-    let mut rest = Rest { text, left };
-    rest.skip_dot()?;
-    let p1 = rest.octet()?;
-    rest.skip_dot()?;
-    let p2 = rest.octet()?;
-    rest.end()?;
-    Ok(SocketAddr::from((host, u16::from_be_bytes([p1, p2]))).into())
+    let port = octets(text, port)?;
+    Ok(SocketAddr::from((host, u16::from_be_bytes(port))).into())
 }
 
 fn parse_path(text: &[u8]) -> Result<Uaddr, UaddrError> {
@@ -141,73 +128,55 @@ fn parse_path(text: &[u8]) -> Result<Uaddr, UaddrError> {
     }
 }
 
-/// A text that is being read.
-#[derive(Clone, Copy)]
-struct Rest<'a> {
-    text: &'a [u8],
-    /// What of it has yet to be read.
-    left: &'a [u8],
+/// The octets that `left` consists of, the end of `text`: as they are printed, a dot between each and the next.
+#[inline]
+fn octets<const N: usize>(text: &[u8], mut left: &[u8]) -> Result<[u8; N], UaddrError> {
+    let mut octets = [0; N];
+    for (index, octet) in octets.iter_mut().enumerate() {
+        if index > 0 {
+            left = left
+                .strip_prefix(b".")
+                .ok_or_else(|| no_octet(text, left))?;
+        }
+        (*octet, left) = split_octet(left).ok_or_else(|| no_octet(text, left))?;
+    }
+    match left {
+        [] => Ok(octets),
+        _ => Err(UaddrFault::Trailing.before(left, text)),
+    }
 }
 
-impl Rest<'_> {
-    /// A decimal octet as it is printed: without a sign or zeros in front, which some readers take for octal.
-    #[inline]
-    fn octet(&mut self) -> Result<u8, UaddrError> {
-        let Some((first, mut behind)) = split_digit(self.left) else {
-            return Err(self.why_no_octet());
-        };
-        let mut octet = u32::from(first);
-        while let Some((digit, rest)) = split_digit(behind) {
-            octet = octet.wrapping_mul(10).wrapping_add(digit.into());
-            if first == 0 || octet > 255 {
-                return Err(self.why_no_octet());
-            }
-            behind = rest;
+/// What is wrong where an octet should begin, or the dot before it be.
+#[cold]
+fn no_octet(text: &[u8], left: &[u8]) -> UaddrError {
+    let digits = left.iter().take_while(|byte| byte.is_ascii_digit());
+    let fault = match left {
+        [] => UaddrFault::Missing,
+        [b'1'..=b'9', ..] => UaddrFault::OctetTooLarge {
+            found: digits.fold(0_u32, |found, digit| {
+                found
+                    .saturating_mul(10)
+                    .saturating_add((digit & 0xf).into())
+            }),
+        },
+        _ => UaddrFault::NotAnOctet,
+    };
+    fault.before(left, text)
+}
+
+/// An octet without a sign or zeros in front, which some readers take for octal; and what is behind it.
+#[inline]
+fn split_octet(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (first, mut behind) = split_digit(text)?;
+    let mut octet = u32::from(first);
+    while let Some((digit, rest)) = split_digit(behind) {
+        octet = octet.wrapping_mul(10).wrapping_add(digit.into());
+        if first == 0 || octet > 255 {
+            return None;
         }
-        self.left = behind;
-        u8::try_from(octet).map_err(|_| self.why_no_octet())
+        behind = rest;
     }
-
-    #[inline]
-    fn skip_dot(&mut self) -> Result<(), UaddrError> {
-        match self.left {
-            [b'.', rest @ ..] => {
-                self.left = rest;
-                Ok(())
-            }
-            _ => Err(self.why_no_octet()),
-        }
-    }
-
-    #[inline]
-    fn end(self) -> Result<(), UaddrError> {
-        match self.left {
-            [] => Ok(()),
-            _ => Err(self.here(UaddrFault::Trailing)),
-        }
-    }
-
-    /// What is wrong here, where an octet should begin, or the dot before it be.
-    #[cold]
-    fn why_no_octet(self) -> UaddrError {
-        let digits = self.left.iter().take_while(|byte| byte.is_ascii_digit());
-        self.here(match self.left {
-            [] => UaddrFault::Missing,
-            [b'1'..=b'9', ..] => UaddrFault::OctetTooLarge {
-                found: digits.fold(0_u32, |found, digit| {
-                    found
-                        .saturating_mul(10)
-                        .saturating_add((digit & 0xf).into())
-                }),
-            },
-            _ => UaddrFault::NotAnOctet,
-        })
-    }
-
-    #[cold]
-    fn here(self, fault: UaddrFault) -> UaddrError {
-        fault.at(self.text.len().saturating_sub(self.left.len()))
-    }
+    Some((u8::try_from(octet).ok()?, behind))
 }
 
 #[inline]
@@ -281,6 +250,12 @@ impl fmt::Display for Uaddr {
 impl UaddrFault {
     fn at(self, at: usize) -> UaddrError {
         UaddrError { fault: self, at }
+    }
+
+    /// Where so much is left of the text.
+    #[cold]
+    fn before(self, left: &[u8], text: &[u8]) -> UaddrError {
+        self.at(text.len().saturating_sub(left.len()))
     }
 }
 
