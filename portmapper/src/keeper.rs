@@ -35,8 +35,8 @@ impl Keeper {
 
     /// Adds what the last rpcbind left, if the start is a warm one, and keeps the registry from now on.
     ///
-    /// What cannot be read is reported, left out and kept for somebody to look at, and where nothing can be written, or others can write, the
-    /// registrations end with the process: none of that keeps services from being found now.
+    /// What cannot be read is reported, left out and kept for somebody to look at, and where nothing can be written, or others
+    /// can write, the registrations end with the process: none of that keeps services from being found now.
     pub fn start(&mut self, registry: &mut Registry, warm: bool) {
         // A journal that a warm start could not read to its end is set aside; a cold one takes the place of any.
         let (mut told_len, mut unread) = (None, warm);

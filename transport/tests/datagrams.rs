@@ -257,3 +257,26 @@ async fn however_many_datagrams_wait_others_are_looked_at_between_them() {
     let before_it = answered.load(Ordering::Relaxed);
     assert!((1..WAITING).contains(&before_it), "{before_it}");
 }
+
+/// Handlers' panics are answers; a service made by hand has none, and there is but one task for all who call.
+#[tokio::test]
+async fn a_service_that_panics_leaves_one_call_unanswered_and_the_socket_served() {
+    let panics = service(PROGRAM, 1, &[], Arc::new(()), |_| {
+        Box::new(|call: &Call<'_>, reply: &mut Reply<'_>| {
+            let args = call.raw_args();
+            assert_ne!(&args[..], b"at once!");
+            match &args[..] {
+                b"in time!" => Step::Later(Box::pin(async { panic!("as asked for") })),
+                _ => reply.success_raw(&args),
+            }
+        })
+    });
+    let (bound, _stop) = start_service("127.0.0.1:0", DatagramLimits::SERVER, panics);
+    let client = client(bound).await;
+    for (xid, args) in (0..).zip([b"at once!", b"answered", b"in time!", b"answered"]) {
+        client.send(&call(xid, args)).await.unwrap();
+        if args == b"answered" {
+            assert_eq!(reply(&client).await, (xid, args.to_vec()));
+        }
+    }
+}

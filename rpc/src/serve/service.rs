@@ -39,6 +39,9 @@ impl fmt::Debug for dyn Service {
 /// A place where the calls of one version of one program are answered, one at a time.
 pub trait Dispatch: Send {
     /// Answers one call, or says that it takes time.
+    ///
+    /// A panic, which a [`Handler`](crate::serve::handler::Handler) answers with SYSTEM_ERR, here ends the connection, or
+    /// leaves one datagram without an answer; nobody else notices.
     fn call(&mut self, call: &Call<'_>, reply: &mut Reply<'_>) -> Step;
 }
 

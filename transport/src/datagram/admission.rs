@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::DatagramLimits;
@@ -39,6 +39,19 @@ struct Elsewhere {
 /// What a datagram that was let in counts to: its network, or this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Source(Option<IpAddr>);
+
+/// A handler that is at work.
+#[derive(Debug)]
+pub(super) struct AtWork {
+    admission: Arc<Admission>,
+    source: Source,
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.admission.end(self.source);
+    }
+}
 
 impl Admission {
     /// Lets in what these limits allow, all of it from `now` on.
@@ -93,15 +106,18 @@ impl Admission {
         Some(Source(Some(network)))
     }
 
-    /// Takes note that a handler is at work.
-    pub(super) fn begin(&self, source: Source) {
+    /// Takes note that a handler is at work, until what this gives is dropped.
+    pub(super) fn begin(self: &Arc<Self>, source: Source) -> AtWork {
         if let Source(Some(network)) = source {
             *self.elsewhere().at_work.entry(network).or_default() += 1;
         }
+        AtWork {
+            admission: self.clone(),
+            source,
+        }
     }
 
-    /// Takes note that a handler is done.
-    pub(super) fn end(&self, source: Source) {
+    fn end(&self, source: Source) {
         let Source(Some(network)) = source else {
             return;
         };
@@ -242,27 +258,24 @@ mod tests {
     #[test]
     fn handlers_of_one_network_leave_room_for_others() {
         let now = Instant::now();
-        let admission = Admission::new(LIMITS, now);
+        let admission = Arc::new(Admission::new(LIMITS, now));
         let begin = |remote| {
             let source = admission.admit(at(remote), ELSEWHERE, now)?;
-            admission.begin(source);
-            Some(source)
+            Some(admission.begin(source))
         };
         let first = begin("192.0.2.1:900").unwrap();
-        assert!(begin("192.0.2.2:900").is_some());
+        let second = begin("192.0.2.2:900").unwrap();
         assert_eq!(admission.refused(), 0);
         assert!(begin("192.0.2.3:900").is_none());
         assert_eq!(admission.refused(), 1);
-        assert!(begin("192.0.3.1:900").is_some());
-        admission.end(first);
-        assert!(begin("192.0.2.3:900").is_some());
+        let other = begin("192.0.3.1:900").unwrap();
+        drop(first);
+        let third = begin("192.0.2.3:900").unwrap();
         assert!(begin("192.0.2.1:900").is_none(), "others are still at work");
-        admission.end(first);
-        admission.end(first);
-        assert_eq!(
-            admission.elsewhere().at_work.len(),
-            1,
-            "nothing is kept of who has none"
-        );
+        drop((second, third));
+        let kept = || admission.elsewhere().at_work.len();
+        assert_eq!(kept(), 1, "nothing is kept of who has none");
+        drop(other);
+        assert_eq!(kept(), 0);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 
 use super::MAX_DATAGRAM;
-use super::admission::{Admission, Source};
+use super::admission::Admission;
 use super::inbox::{Arrived, BATCH, Inbox, with_inbox};
 use super::outbox::{Outbox, Way, send_one};
 use crate::rates::Bounds;
@@ -122,7 +123,7 @@ struct DatagramServer {
     outbox: Outbox,
     /// Replies that the socket had no room for.
     unsent: Vec<(Way, Bytes)>,
-    later: JoinSet<(Answer, Arc<Origin>, Source)>,
+    later: JoinSet<(Answer, Arc<Origin>)>,
 }
 
 impl DatagramServer {
@@ -159,8 +160,20 @@ impl DatagramServer {
         let most = (2 * self.batch).clamp(LEAST_BATCH, BATCH).min(handlers);
         with_inbox(self.local.is_ipv6(), longest, |inbox| {
             self.batch = self.receive(inbox, most);
-            for at in 0..self.batch {
-                self.answer(inbox, at, now, &mut ladder);
+            let mut begun = 0;
+            while begun < self.batch {
+                let answering = || {
+                    while begun < self.batch {
+                        begun += 1;
+                        self.answer(inbox, begun - 1, now, &mut ladder);
+                    }
+                };
+                // All who call at this socket have one task: a service that panics has no answer for one of them.
+                if catch_unwind(AssertUnwindSafe(answering)).is_err() {
+                    log::error!("{}: a service panicked", self.name());
+                    // With it goes what there may be of a reply to that one.
+                    self.send_batch();
+                }
             }
         });
         self.send_batch();
@@ -229,22 +242,21 @@ impl DatagramServer {
             Step::Silent | Step::Close => {}
             Step::Later(answer) => {
                 let origin = self.session.origin().clone();
-                self.admission.begin(source);
-                self.later
-                    .spawn(async move { (answer.await, origin, source) });
+                let at_work = self.admission.begin(source);
+                self.later.spawn(async move {
+                    let answer = answer.await;
+                    drop(at_work);
+                    (answer, origin)
+                });
             }
         }
     }
 
-    async fn send_later(
-        &mut self,
-        answer: Result<(Answer, Arc<Origin>, Source), tokio::task::JoinError>,
-    ) {
-        // A handler's panic is an answer by now, and nobody aborts one.
-        let Ok((answer, origin, source)) = answer else {
+    async fn send_later(&mut self, answer: Result<(Answer, Arc<Origin>), tokio::task::JoinError>) {
+        // A handler's panic is an answer by now; that of a service made by hand is none.
+        let Ok((answer, origin)) = answer else {
             return;
         };
-        self.admission.end(source);
         if let (Answer::Reply(reply), Some(way)) = (answer, Way::back_to(origin.peer())) {
             self.send(way, &reply.into_bytes()).await;
         }
