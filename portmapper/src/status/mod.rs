@@ -6,7 +6,7 @@
 //!
 //! | module | what it knows |
 //! |---|---|
-//! | [`tally`], [`changes`] | what is counted of calls, and of SET and UNSET |
+//! | [`changes`] | what is counted of SET and UNSET; calls are counted by [`tally`](crate::tally) |
 //! | [`drops`] | what the kernel counts of datagrams |
 //! | [`view`] | all of it together, as [`proto`] has it |
 //! | [`desk`] | where it is asked, from the first preparations to the end |
