@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use oncrpc::message::{self, CALL, REPLY};
 use oncrpc::peer::Peer;
-use oncrpc::{Framing, Ladder, Step};
+use oncrpc::{Framing, Step};
 
 use crate::budget::{Budget, Taken};
 use crate::calls::{Calls, Driven, Replies};
 use crate::clock::{self, Clock};
 use crate::connection::Handle;
 use crate::serving::Serving;
+use crate::turn::{Batch, End, Next, Progress, Read, Room, Said};
 use crate::{Activity, Arrived, LadderPool, Limits, Link, Stopped};
 
 /// Bytes of messages that one turn takes on before other tasks get theirs.
@@ -385,8 +386,8 @@ impl<L: Link> Driver<L> {
                     calls.gather(self.clock.now, arrived.message, replies);
                     Said::Nothing
                 }
-                (Some(CALL | REPLY), _) => not_for_this_end(),
-                _ => no_message(),
+                (Some(CALL | REPLY), _) => Said::nothing_for_another(),
+                _ => Said::last_to_no_message(),
             };
             self.end_message(said, framing);
         };
@@ -587,88 +588,4 @@ fn answer(
     };
     batch.good = true;
     said
-}
-
-/// The other side's part is not played here; RFC 5531 has no answer to that.
-#[cold]
-fn not_for_this_end() -> Said {
-    log::debug!("a message that is not for this end: dropped");
-    Said::Nothing
-}
-
-#[cold]
-fn no_message() -> Said {
-    Said::Last(Err(io::Error::new(
-        io::ErrorKind::InvalidData,
-        "the peer sent what is neither a call nor a reply",
-    )))
-}
-
-/// What is next in a turn.
-enum Next {
-    /// Nothing can come any more that would be answered.
-    End,
-    /// Nothing can be done until something happens.
-    Wait,
-    /// There may be more to read.
-    Read,
-}
-
-/// How far a driver has come when it is not waiting.
-enum Progress {
-    /// Both sides are done.
-    Done,
-    /// It has had its turn, and has more to do.
-    More,
-}
-
-/// Whether another message may be read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Room {
-    /// It may not.
-    None,
-    /// It may, but if it is a call, it is not answered yet.
-    Calls,
-    /// It may.
-    Answers,
-}
-
-/// What was said to a message.
-enum Said {
-    /// Nothing, for now.
-    Nothing,
-    /// A reply stands in the output.
-    Reply,
-    /// Nothing, and on a stream nothing more is read.
-    Last(io::Result<()>),
-}
-
-/// How far a turn of reading came.
-struct Read {
-    end: End,
-    /// Whether there was a message.
-    progress: bool,
-}
-
-/// What ended a turn of reading.
-#[derive(PartialEq, Eq)]
-enum End {
-    /// There is nothing more, and the task is woken when there is.
-    Input,
-    /// There is no room for more.
-    Room,
-    /// There is more, for the next turn.
-    Turn,
-}
-
-/// What is gathered over the messages of one turn.
-#[derive(Default)]
-struct Batch<'a> {
-    /// How many bytes they have.
-    bytes: usize,
-    /// Whether one of them was a call or a reply as it should be.
-    good: bool,
-    /// What answers calls, at an end that does.
-    ladder: Option<&'a mut Ladder>,
-    replies: Option<Replies>,
 }

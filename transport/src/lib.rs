@@ -26,6 +26,7 @@ pub mod stop;
 pub mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod turn;
 #[cfg(test)]
 mod woken;
 mod worker;
