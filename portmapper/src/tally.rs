@@ -12,8 +12,8 @@ use crate::status::proto::Calls;
 
 /// Counts the calls of the three versions.
 ///
-/// Every call counts, and none waits for another's: each dispatcher has a sheet of its own. There are as many dispatchers as
-/// workers, so the sheets are few and none is ever taken away.
+/// Every call counts, and none waits for another's: each dispatcher has a sheet of its own. Most dispatchers stay; where there are
+/// more workers than processors others come and go, and each goes on with the sheet of one that has ended.
 #[derive(Debug, Default)]
 pub struct Tally(Mutex<Vec<Arc<Sheet>>>);
 
@@ -74,13 +74,20 @@ pub fn procedure_name(version: u32, procedure: u32) -> Option<&'static str> {
 impl Tally {
     /// A sheet for one dispatcher of this version.
     pub fn sheet(&self, version: Version) -> Arc<Sheet> {
+        let mut sheets = self.sheets();
+        // Nobody else has it: all that was counted there is seen, and no handler waits any more.
+        for sheet in sheets.iter_mut().filter(|sheet| sheet.version == version) {
+            if Arc::get_mut(sheet).is_some() {
+                return sheet.clone();
+            }
+        }
         let procedures = version.procedures().iter();
         let sheet = Arc::new(Sheet {
             version,
             procedures: procedures.map(|_| Counts::default()).collect(),
             others: Counts::default(),
         });
-        self.sheets().push(sheet.clone());
+        sheets.push(sheet.clone());
         sheet
     }
 
@@ -286,6 +293,40 @@ mod tests {
             [4, 2]
         );
         assert_eq!(tally.begun(Version::V4, 3), 0);
+    }
+
+    #[tokio::test]
+    async fn of_dispatchers_that_come_and_go_the_counts_stay_and_no_more() {
+        let tally = Tally::default();
+        for _ in 0..1000 {
+            let sheets = Version::ALL.map(|version| tally.sheet(version));
+            for sheet in &sheets {
+                let _ = ask(sheet, 3, |reply| reply.success::<u32>(&7));
+            }
+        }
+        assert_eq!(tally.sheets().len(), 3);
+        assert_eq!(tally.begun(Version::V2, 3), 1000);
+        let step = ask(&tally.sheet(Version::V4), 5, |_| {
+            Step::Later(Box::pin(async { Answer::Silent }))
+        });
+        let Step::Later(waiting) = step else {
+            panic!("{step:?}");
+        };
+        // Its sheet is nobody else's as long as it waits.
+        for _ in 0..1000 {
+            let _ = ask(&tally.sheet(Version::V4), 3, |_| Step::Silent);
+        }
+        assert_eq!(tally.sheets().len(), 4);
+        waiting.await;
+        drop([tally.sheet(Version::V4), tally.sheet(Version::V4)]);
+        assert_eq!(tally.sheets().len(), 4);
+        let calls = |version, procedure| {
+            let row = |row: &(u32, Option<u32>, _)| (row.0, row.1) == (version, Some(procedure));
+            rows(&tally).into_iter().find(row).unwrap().2
+        };
+        assert_eq!(calls(3, 3), [1000, 0, 0, 0]);
+        assert_eq!(calls(4, 3), [1000, 0, 1000, 0]);
+        assert_eq!(calls(4, 5), [0, 0, 1, 0]);
     }
 
     #[test]
