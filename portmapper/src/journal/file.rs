@@ -188,7 +188,7 @@ impl Journal {
     /// Replaces what is there by what is registered now.
     fn write_anew(&mut self, registry: &Registry) -> io::Result<Box<dyn OpenFile>> {
         if self.unread {
-            self.directory.rename(NAME, UNREAD)?;
+            set_aside(&self.directory)?;
             self.unread = false;
         }
         let mut len = 0_u64;
@@ -204,6 +204,31 @@ impl Journal {
         self.put_off = 0;
         self.written.renewals = self.written.renewals.saturating_add(1);
         Ok(file)
+    }
+}
+
+/// Keeps what is there for somebody to look at: a copy of it, since it tells its beginning until another has taken its place, or
+/// itself if it cannot be read.
+fn set_aside(directory: &StateDirectory) -> io::Result<()> {
+    let Ok(Some(mut file)) = directory.open(NAME, u64::MAX) else {
+        return directory.rename(NAME, UNREAD);
+    };
+    let mut is_readable = true;
+    let copied = directory.replace(UNREAD, |copy| {
+        let mut piece = Vec::with_capacity(PIECE);
+        loop {
+            piece.clear();
+            let read = (&mut file).take(PIECE as u64).read_to_end(&mut piece);
+            is_readable = read.is_ok();
+            if read? == 0 {
+                return Ok(());
+            }
+            copy.write_all(&piece)?;
+        }
+    });
+    match copied {
+        Err(_) if !is_readable => directory.rename(NAME, UNREAD),
+        copied => copied.map(drop),
     }
 }
 

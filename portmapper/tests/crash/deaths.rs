@@ -161,3 +161,23 @@ fn a_start_and_an_end_change_nothing_whenever_the_daemon_dies() {
         println!("{size} registrations: {points} points of an end and two starts");
     }
 }
+
+#[test]
+fn a_damaged_journal_tells_its_beginning_whenever_the_next_daemon_dies() {
+    for size in sizes().into_iter().filter(|size| *size > 0) {
+        let image = damaged(size);
+        let disk = Memory::holding(image.clone());
+        let list = Daemon::start(disk.clone()).list();
+        assert_eq!(list, Daemon::with(size - 1).list());
+        let points = is_before_or_after(&image, &disk.done_since(0), [list.clone(), list]);
+        println!("{size} registrations: {points} points of a start");
+    }
+}
+
+/// What was left by a daemon with so many registrations, the last of which is not whole.
+pub fn damaged(size: u32) -> Image {
+    let image = Daemon::with(size).disk.image();
+    let journal = image.read("journal");
+    let damaged = journal[..journal.len() - 1].to_vec();
+    image.with("journal", &damaged)
+}

@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use oncrpc_xdr::Bytes;
 
 use crate::daemon::{Daemon, entry};
-use crate::deaths::about_to_renew;
+use crate::deaths::{about_to_renew, damaged};
 use crate::disk::{Image, Memory, Refusal};
 
 const REASONS: [Errno; 5] = [
@@ -131,6 +131,31 @@ fn a_start_that_the_disk_refuses_is_one_without_what_it_cannot_read() {
         "{} refusals in a start, of which {all} cost nothing",
         refusals(calls).count()
     );
+}
+
+#[test]
+fn a_damaged_journal_tells_its_beginning_until_there_is_another_though_the_disk_refuses_that() {
+    let image = damaged(100);
+    let beginning = Daemon::with(99).list();
+    let disk = Memory::holding(image.clone());
+    let calls = calls(&disk, || drop(Daemon::start(disk.clone())));
+    let mut told = 0;
+    for refusal in refusals(calls) {
+        let disk = Memory::holding(image.clone());
+        disk.refuse(Some(refusal));
+        let list = Daemon::start(disk.clone()).list();
+        disk.refuse(None);
+        if list == beginning {
+            told += 1;
+            let found = Daemon::found(disk.image());
+            assert!(found == list, "{refusal:?}");
+        }
+    }
+    println!(
+        "{} refusals in a start, {told} of them when its beginning was known",
+        refusals(calls).count()
+    );
+    assert!(told > 0);
 }
 
 #[test]
