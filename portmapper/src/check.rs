@@ -70,8 +70,9 @@ fn check_folders(settings: &Settings) -> Result<(), Failure> {
     if !has_folder(lock) {
         return Err(failed_at(lock, missing()));
     }
-    let would_be_made =
-        |path: &Path| settings.warm_start.value && path.parent() == Some(&settings.state_dir.value);
+    let state_dir = &settings.state_dir.value;
+    let is_made = settings.warm_start.value && has_folder(state_dir);
+    let would_be_made = |path: &Path| is_made && path.parent() == Some(state_dir);
     match &settings.metrics.value {
         Some(path) if !has_folder(path) && !would_be_made(path) => {
             Err(CannotBind::file(path, &missing()).into())

@@ -215,6 +215,20 @@ fn metrics_and_the_lock_need_a_directory_that_is_there_and_the_check_knows() {
             assert_eq!(refused.status.code(), Some(1));
         }
     }
+    // One directory is made for the state files, not the one that it is to be in.
+    let state = place.path.join("no/state");
+    for check in [&[][..], &["--check"]] {
+        let mut refused = place.command(check);
+        refused.arg("--state-dir").arg(&state);
+        refused.arg("--metrics").arg(state.join("metrics"));
+        let refused = refused.output().unwrap();
+        let expected = format!(
+            "rpcbind: cannot bind {path}/no/state/metrics: there is no directory {path}/no/state\n"
+        );
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(said.ends_with(&expected), "{said}");
+        assert_eq!(refused.status.code(), Some(1));
+    }
     // The directory of the state files is made at a warm start, in time for the metrics.
     let metrics = place.path.join("state/metrics");
     let metrics = metrics.to_str().unwrap();
