@@ -188,6 +188,7 @@ fn many_errors_are_bounded() {
             ),
         ),
         ("pragmas", "pragma public x;\n".repeat(MANY)),
+        ("never_closed", "struct a {\nconst B = 1;\n".repeat(MANY)),
     ]);
 }
 

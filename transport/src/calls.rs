@@ -562,6 +562,15 @@ mod tests {
         }
     }
 
+    /// Brings a call its reply, as the driver does.
+    fn answer(calls: &Calls, xid: u32) {
+        let reply = [xid, 1, 0, 0, 0, 0].map(u32::to_be_bytes);
+        let reply = Bytes::copy_from_slice(reply.as_flattened());
+        let mut replies = Replies::default();
+        calls.gather(Instant::now(), (&reply).into(), &mut replies);
+        calls.complete(Instant::now(), &mut replies);
+    }
+
     #[test]
     fn what_no_datagram_holds_leaves_nothing_in_the_queue() {
         let framing = Framing::Datagram { max: 100 };
@@ -614,11 +623,7 @@ mod tests {
         for calls_made in 1..4 {
             let xid = begin(&one).unwrap();
             assert_eq!(held(), (2, 1));
-            let reply = [xid, 1, 0, 0, 0, 0].map(u32::to_be_bytes);
-            let reply = Bytes::copy_from_slice(reply.as_flattened());
-            let mut replies = Replies::default();
-            calls.gather(Instant::now(), (&reply).into(), &mut replies);
-            calls.complete(Instant::now(), &mut replies);
+            answer(&calls, xid);
             assert_eq!(one.count(), calls_made);
             let polled = calls.poll(xid, &Context::from_waker(Waker::noop()));
             assert!(matches!(polled, Poll::Ready(Ok(_))));
@@ -636,6 +641,20 @@ mod tests {
         let woken = Arc::new(Woken::default());
         calls.lock().caller = Some(Waker::from(woken.clone()));
         calls.end(&Ok(()));
+        assert_eq!(Arc::strong_count(&woken), 1);
+    }
+
+    #[test]
+    fn nor_does_it_keep_who_takes_a_reply_of_before() {
+        let calls = Calls::new(CallTable::new(1), Framing::Record, &Limits::CLIENT);
+        let (args, auth) = (Bytes::new(), Arc::new(AuthNone) as Arc<dyn ClientAuth>);
+        let woken = Arc::new(Woken::default());
+        let begun = calls.begin(&call(&args, &auth), &woken.clone().into(), false);
+        let xid = begun.unwrap().unwrap();
+        answer(&calls, xid);
+        calls.end(&Ok(()));
+        let polled = calls.poll(xid, &Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Ready(Ok(_))));
         assert_eq!(Arc::strong_count(&woken), 1);
     }
 

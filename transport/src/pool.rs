@@ -41,11 +41,27 @@ impl LadderPool {
         for ladder in &self.ladders {
             match ladder.try_lock() {
                 Ok(ladder) => return Lent::Kept(ladder),
-                Err(TryLockError::Poisoned(ladder)) => return Lent::Kept(ladder.into_inner()),
+                Err(TryLockError::Poisoned(lent)) => {
+                    ladder.clear_poison();
+                    let mut lent = lent.into_inner();
+                    self.renew(&mut lent);
+                    return Lent::Kept(lent);
+                }
                 Err(TryLockError::WouldBlock) => {}
             }
         }
-        Lent::Extra(Box::new(Ladder::new(self.services.clone())))
+        Lent::Extra(Box::new(self.another()))
+    }
+
+    /// Has another take the place of a ladder on which a service has panicked, halfway through whatever it was at.
+    #[cold]
+    pub(crate) fn renew(&self, ladder: &mut Ladder) {
+        *ladder = self.another();
+    }
+
+    /// A ladder on which nobody has called yet.
+    fn another(&self) -> Ladder {
+        Ladder::new(self.services.clone())
     }
 }
 
@@ -66,6 +82,52 @@ impl DerefMut for Lent<'_> {
         match self {
             Self::Kept(ladder) => ladder,
             Self::Extra(ladder) => ladder,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use bytes::Bytes;
+    use oncrpc::netid::Netid;
+    use oncrpc::peer::Peer;
+    use oncrpc::{Call, Framing, Reply, Session, Step, service};
+    use oncrpc_xdr::Writer;
+
+    use super::*;
+
+    const PROGRAM: u32 = 0x2000_0001;
+
+    #[test]
+    fn what_a_panic_has_left_halfway_is_not_lent_again() {
+        let halfway = service(PROGRAM, 1, &[], Arc::new(()), |_| {
+            let mut is_at_work = false;
+            Box::new(move |call: &Call<'_>, reply: &mut Reply<'_>| {
+                assert!(!is_at_work, "it is called again");
+                is_at_work = true;
+                assert_ne!(call.procedure(), 1, "as asked for");
+                is_at_work = false;
+                reply.success::<()>(&())
+            })
+        });
+        let ladders = LadderPool::new(Arc::new(Services::new([halfway])));
+        let mut session = Session::new(Peer::local(Netid::Local));
+        let mut answer = |procedure: u32| {
+            let call = [7, 0, 2, PROGRAM, 1, procedure, 0, 0, 0, 0].map(u32::to_be_bytes);
+            let call = Bytes::copy_from_slice(call.as_flattened());
+            let (framing, mut out) = (Framing::Record, Writer::new());
+            let answering = || {
+                ladders
+                    .lend()
+                    .answer(&mut session, &call, framing, &mut out)
+            };
+            catch_unwind(AssertUnwindSafe(answering))
+        };
+        for _ in 0..2 {
+            assert!(answer(1).is_err());
+            assert!(matches!(answer(0), Ok(Step::Done)));
         }
     }
 }

@@ -262,9 +262,13 @@ async fn however_many_datagrams_wait_others_are_looked_at_between_them() {
 #[tokio::test]
 async fn a_service_that_panics_leaves_one_call_unanswered_and_the_socket_served() {
     let panics = service(PROGRAM, 1, &[], Arc::new(()), |_| {
-        Box::new(|call: &Call<'_>, reply: &mut Reply<'_>| {
+        let mut is_at_work = false;
+        Box::new(move |call: &Call<'_>, reply: &mut Reply<'_>| {
+            assert!(!is_at_work, "what was left halfway is not called again");
+            is_at_work = true;
             let args = call.raw_args();
             assert_ne!(&args[..], b"at once!");
+            is_at_work = false;
             match &args[..] {
                 b"in time!" => Step::Later(Box::pin(async { panic!("as asked for") })),
                 _ => reply.success_raw(&args),

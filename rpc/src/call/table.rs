@@ -382,9 +382,11 @@ impl CallTable {
                 woken.extend(self.finish(xid, Err(error(xid)), Some(at)));
             }
         }
-        // The time of the others has not begun.
+        // The time of the others has not begun; or they have ended before, and who takes what became of them calls no more here.
         for xid in self.calls.all() {
-            woken.extend(self.fail(xid, error(xid)));
+            let known = self.calls.get_mut(xid).and_then(|call| call.waiter.take());
+            woken.extend(known);
+            self.fail(xid, error(xid));
         }
         woken
     }

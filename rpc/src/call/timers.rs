@@ -116,12 +116,12 @@ impl Timers {
         Some((at, Xids::of(xid)))
     }
 
-    /// When the time of call `xid` is up, if it has begun and is not over.
+    /// When the time of call `xid` is up, if it has begun and is not over. Who asks has mostly just begun it.
     pub(super) fn find(&self, xid: u32) -> Option<Instant> {
-        let mut line = self.line.iter();
+        let mut line = self.line.iter().rev();
         let group = line.find(|group| group.xids.contains(xid));
         let other = || {
-            let mut others = self.others.iter();
+            let mut others = self.others.iter().rev();
             others.find_map(|&Reverse((at, other))| (other == xid).then_some(at))
         };
         group.map(|group| group.at).or_else(other)

@@ -127,8 +127,13 @@ pub(super) fn skip<'a>(start: Tokens<'a>, fault: Tokens<'a>, end: &str) -> Token
     rest
 }
 
-/// Whether the body that this stands in is closed further on: there is a `}` that nothing here has opened.
+/// Whether the body that this stands in is closed further on: there is a `}` that nothing here has opened. Where many bodies are not,
+/// nobody looks for the end of the others.
 fn is_closed(mut rest: Tokens<'_>) -> bool {
+    let unclosed = &rest.notes.unclosed;
+    if unclosed.get() >= MAX_UNCLOSED {
+        return false;
+    }
     let mut nesting = 0_u32;
     while !rest.at_end() {
         match rest.first().text {
@@ -139,6 +144,7 @@ fn is_closed(mut rest: Tokens<'_>) -> bool {
         }
         rest = rest.step();
     }
+    unclosed.set(unclosed.get() + 1);
     false
 }
 
@@ -149,3 +155,6 @@ fn never_inside(rest: Tokens<'_>) -> bool {
 
 /// Deepest nesting of bodies, parentheses and signs; RFC 4506 has no limit, C compilers stop at 63 or 127.
 pub(super) const MAX_DEPTH: u32 = 64;
+
+/// Bodies of a file that are looked for the end of in vain.
+const MAX_UNCLOSED: u32 = 50;

@@ -1,6 +1,6 @@
 //! The token slice as nom wants its input, and the words and signs in it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::iter::Enumerate;
 use std::slice::Iter;
@@ -32,6 +32,8 @@ pub(super) struct Notes {
     pub(super) diagnostics: RefCell<Vec<Diagnostic>>,
     /// The words of what was skipped: names that may have been defined there.
     pub(super) lost: RefCell<HashSet<String>>,
+    /// How often the rest of the file was looked through for the end of a body that has none.
+    pub(super) unclosed: Cell<u32>,
     /// What other dialects of the language added is refused.
     pub(super) sun: bool,
     /// Procedures may have several arguments, even so.

@@ -171,6 +171,7 @@ impl DatagramServer {
                 // All who call at this socket have one task: a service that panics has no answer for one of them.
                 if catch_unwind(AssertUnwindSafe(answering)).is_err() {
                     log::error!("{}: a service panicked", self.name());
+                    ladders.renew(&mut ladder);
                     // With it goes what there may be of a reply to that one.
                     self.send_batch();
                 }

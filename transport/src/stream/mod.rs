@@ -244,6 +244,12 @@ impl<S: ByteStream> Link for StreamLink<S> {
 
     fn set_aside(&mut self) {
         self.keep_rest();
+        // Nor is memory kept in which no output stands.
+        if let Some(Buffers { output, .. }) = self.buffers.as_deref_mut()
+            && output.is_empty()
+        {
+            *output = Writer::new();
+        }
     }
 
     fn mid_message(&self) -> Option<usize> {
@@ -273,4 +279,30 @@ fn unwritten<'a>(output: &'a Writer, written: usize, slices: &mut [IoSlice<'a>])
         }
     }
     used
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_is_not_read_keeps_its_next_calls_and_no_other_memory() {
+        let (ours, mut theirs) = duplex(1 << 20);
+        let mut link = StreamLink::new(ours, crate::Limits::SERVER.record);
+        let records = [[0x80, 0, 0, 4, 1, 2, 3, 4]; 3];
+        theirs.write_all(records.as_flattened()).await.unwrap();
+        let cx = &mut Context::from_waker(std::task::Waker::noop());
+        assert!(matches!(link.poll_message(cx), Poll::Ready(Ok(Some(_)))));
+        link.output().raw(&[0; 100_000]);
+        assert!(matches!(link.poll_flush(cx), Poll::Ready(Ok(()))));
+        link.set_aside();
+        let kept = link.buffers.as_deref().unwrap();
+        assert_eq!((kept.input.len(), kept.output.capacity()), (16, 0));
+        for _ in 0..2 {
+            assert!(matches!(link.poll_message(cx), Poll::Ready(Ok(Some(_)))));
+        }
+        assert!(link.poll_message(cx).is_pending());
+    }
 }
