@@ -170,8 +170,9 @@ impl Serving {
         while let Some(later) = &mut self.later
             && let Poll::Ready(Some(answered)) = later.poll_join_next(cx)
         {
-            // A handler's panic is an answer by now; what ends without one was aborted, with all of them.
+            // A handler's panic is an answer by now; that of a service made by hand is the connection's end.
             let Ok((answer, len)) = answered else {
+                close = true;
                 continue;
             };
             self.later_bytes -= len;

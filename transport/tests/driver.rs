@@ -422,3 +422,15 @@ async fn connections_hold_no_more_than_their_budget_and_small_calls_pass_all_the
         tokio::task::yield_now().await;
     }
 }
+
+/// Handlers' panics are answers; a service made by hand has none for a call of which nothing is known any more.
+#[tokio::test]
+async fn a_service_that_panics_when_it_has_taken_its_time_ends_its_connection() {
+    let mut server = serve(Limits::SERVER, 1 << 20);
+    server.send(&record(&call(1, 2, b""))).await;
+    server.send(&record(&call(2, 1, b"here"))).await;
+    server.expect(&success(2, b"here")).await;
+    // What waits for a permit unwraps it.
+    server.permits.close();
+    server.ended().await.unwrap();
+}
