@@ -61,7 +61,8 @@ impl Builder {
         self
     }
 
-    /// Gives each call this much time, connecting and every transmission included. Default: 25 s.
+    /// Gives each call this much time, connecting and every transmission included; see
+    /// [`CallOptions::timeout`](oncrpc::CallOptions::timeout). Default: 25 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self

@@ -148,7 +148,8 @@ pub struct CallOptions {
 }
 
 impl CallOptions {
-    /// Limits the whole call to `timeout`.
+    /// Limits the whole call to `timeout`. Over a stream, calls that are given the same time and begin one soon after the other end
+    /// together, each by up to 1/256 of it later.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self {

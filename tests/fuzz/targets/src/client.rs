@@ -118,11 +118,9 @@ impl World {
             let begun = Instant::now();
             let options = CallOptions::default().timeout(time);
             let result = connection.call_raw(PROCEDURE, args.freeze(), options).await;
-            assert!(
-                begun.elapsed() <= time + MOMENT,
-                "{:?} of {time:?}",
-                begun.elapsed()
-            );
+            // Calls that are given the same time may end together with the last of them that began so soon.
+            let most = time + time / 256 + MOMENT;
+            assert!(begun.elapsed() <= most, "{:?} of {time:?}", begun.elapsed());
             result
         }));
         Ok(())
