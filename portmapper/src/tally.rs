@@ -104,7 +104,7 @@ impl Tally {
 
     /// What was called, procedure by procedure; those that were not are left out.
     pub fn calls(&self) -> Vec<Calls> {
-        let mut calls = Vec::new();
+        let (sheets, mut calls) = (self.sheets(), Vec::new());
         for version in Version::ALL {
             let procedures = version.procedures().iter().map(|info| Some(info.number));
             for procedure in procedures.chain([None]) {
@@ -114,7 +114,6 @@ impl Tally {
                     ..Calls::default()
                 };
                 let nothing = row;
-                let sheets = self.sheets();
                 for sheet in sheets.iter().filter(|sheet| sheet.version == version) {
                     sheet.row(procedure.unwrap_or(u32::MAX)).add_to(&mut row);
                 }

@@ -224,7 +224,8 @@ impl CallTable {
             let is_any_left = |xids| !self.calls.among(xids).is_empty();
             self.timers.retain(is_any_left, is_timer_of(&self.calls));
         }
-        for calls in self.timers.take_begun() {
+        let mut begun = self.timers.take_begun();
+        for calls in begun.drain(..) {
             let Some(round_trips) = &self.round_trips else {
                 self.timers.start(calls, now);
                 continue;
@@ -243,6 +244,7 @@ impl CallTable {
                 }
             }
         }
+        self.timers.give_back(begun);
     }
 
     /// Writes the message of a call that nobody waits for behind what `out` holds; gives back its xid.

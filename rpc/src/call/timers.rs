@@ -60,9 +60,14 @@ impl Timers {
         self.begun.push(Begun { xids, timeout });
     }
 
-    /// The calls whose time has not begun: it does now.
+    /// The calls whose time has not begun: it does now. Who has gone through them gives the list back.
     pub(super) fn take_begun(&mut self) -> Vec<Begun> {
         std::mem::take(&mut self.begun)
+    }
+
+    /// Takes the list back, empty: it is needed again in every turn, and is not allocated in each.
+    pub(super) fn give_back(&mut self, begun: Vec<Begun>) {
+        self.begun = begun;
     }
 
     /// Adds a timer for the end of the time of calls, which begins `now`.
