@@ -24,8 +24,8 @@ pub struct XdrString(Held);
 /// Where the bytes are.
 #[derive(Clone)]
 enum Held {
-    /// The first so many of these.
-    InPlace(u8, [u8; XdrString::SHORT]),
+    /// The first of these, as many as the last one says; those between are zeros.
+    InPlace([u8; XdrString::SHORT + 1]),
     Shared(Bytes),
 }
 
@@ -35,7 +35,7 @@ impl XdrString {
 
     /// The empty string.
     pub const fn new() -> Self {
-        Self(Held::InPlace(0, [0; Self::SHORT]))
+        Self(Held::InPlace([0; Self::SHORT + 1]))
     }
 
     /// A string that lives as long as the program.
@@ -47,7 +47,10 @@ impl XdrString {
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Held::InPlace(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Held::InPlace(place) => {
+                let [bytes @ .., len] = place;
+                bytes.get(..usize::from(*len)).unwrap_or_default()
+            }
             Held::Shared(bytes) => bytes,
         }
     }
@@ -70,12 +73,24 @@ impl XdrString {
     }
 
     /// These bytes in place, if they are few enough.
+    ///
+    /// They go there by words: a processor waits for what was just copied byte by byte when it is moved as a whole.
     #[inline]
     pub(crate) fn in_place(bytes: &[u8]) -> Option<Self> {
-        let mut place = [0; Self::SHORT];
-        place.get_mut(..bytes.len())?.copy_from_slice(bytes);
         let len = u8::try_from(bytes.len()).ok()?;
-        Some(Self(Held::InPlace(len, place)))
+        let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+        let words = match bytes.as_chunks() {
+            ([], rest) => [last_word(rest), 0, 0],
+            ([first], rest) => [word(first), last_word(rest), 0],
+            ([first, second], rest) => [word(first), word(second), last_word(rest)],
+            _ => return None,
+        };
+        let [first, second, third] = words;
+        let third = third | u64::from(len) << 56;
+        let mut place = [0; Self::SHORT + 1];
+        let words = [first, second, third].map(u64::to_le_bytes);
+        place.copy_from_slice(words.as_flattened());
+        Some(Self(Held::InPlace(place)))
     }
 
     /// Whether there are no bytes.
@@ -102,6 +117,28 @@ impl XdrString {
     #[must_use]
     pub fn compact(&self) -> Self {
         self.as_bytes().into()
+    }
+}
+
+/// The word that the last bytes of a string are, fewer than eight, with zeros behind them.
+#[inline]
+fn last_word(rest: &[u8]) -> u64 {
+    match rest.split_first_chunk() {
+        Some((low, high)) => {
+            u64::from(u32::from_le_bytes(*low)) | u64::from(last_bytes(high)) << 32
+        }
+        None => u64::from(last_bytes(rest)),
+    }
+}
+
+/// The same of fewer than four bytes.
+#[inline]
+fn last_bytes(rest: &[u8]) -> u32 {
+    match *rest {
+        [a, b, c] => u32::from_le_bytes([a, b, c, 0]),
+        [a, b] => u32::from_le_bytes([a, b, 0, 0]),
+        [a] => u32::from(a),
+        _ => 0,
     }
 }
 
@@ -247,6 +284,16 @@ mod tests {
             assert!(message.is_unique());
             assert_eq!(copy.into_shared(), message[..len]);
         }
+    }
+
+    #[test]
+    fn short_strings_of_every_length_are_what_they_were_made_of() {
+        let bytes: [u8; XdrString::SHORT] = std::array::from_fn(|at| !u8::try_from(at).unwrap());
+        for len in 0..=bytes.len() {
+            let text = XdrString::in_place(&bytes[..len]).unwrap();
+            assert_eq!(text.as_bytes(), &bytes[..len]);
+        }
+        assert!(XdrString::in_place(&[0; XdrString::SHORT + 1]).is_none());
     }
 
     #[test]
