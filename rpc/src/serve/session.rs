@@ -6,6 +6,9 @@ use crate::auth::Identity;
 use crate::serve::context::CallContext;
 use crate::serve::reverse::Origin;
 
+/// Bytes of the shortest credential and verifier: two flavors, and two lengths that are zero.
+const LEAST_AUTH: usize = 16;
+
 /// What is kept of a peer between its calls.
 #[derive(Debug)]
 pub struct Session {
@@ -42,10 +45,13 @@ impl Session {
     /// How many bytes the credential and verifier have that stand at the front of these, if a call with the same ones
     /// was let in before: this one is, too, in the same name.
     ///
-    /// Nearly all calls of a peer are alike, and to compare is less than to read and judge.
+    /// Nearly all calls of a peer are alike, and to compare is less than to read and judge. The first words, which are all
+    /// that AUTH_NONE has, are compared in place; a call of `memcmp` would cost three times as much.
     #[inline]
     pub(crate) fn lets_in(&self, auth_and_args: &[u8]) -> Option<usize> {
-        let known = !self.auth.is_empty() && auth_and_args.starts_with(&self.auth);
+        let (known, known_rest) = self.auth.split_first_chunk::<LEAST_AUTH>()?;
+        let (auth, rest) = auth_and_args.split_first_chunk::<LEAST_AUTH>()?;
+        let known = known == auth && (known_rest.is_empty() || rest.starts_with(known_rest));
         known.then_some(self.auth.len())
     }
 
