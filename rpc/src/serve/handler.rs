@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use oncrpc_xdr::{DecodeError, Writer};
+use pin_project_lite::pin_project;
 
 use crate::call::caller::{Args, Procedure, Results};
 use crate::serve::context::CallContext;
@@ -17,9 +18,22 @@ use crate::serve::reply::{Framing, Reject, Reply};
 use crate::serve::service::Call;
 use crate::serve::step::{Answer, Step};
 
-/// A future's place on the heap, used again for the next call of the same procedure. What has ended stays in it until
-/// then: nothing is left in a future that was ready.
-type Cell<F> = Pin<Box<F>>;
+pin_project! {
+    /// A handler's future at its place on the heap, which is used again for the next call of the same procedure. What has ended
+    /// stays in it until then: nothing is left in a future that was ready.
+    ///
+    /// If it waits, this is what is given away, with what its answer will need.
+    struct Cell<P, F> {
+        #[pin]
+        future: F,
+        framing: Framing,
+        xid: u32,
+        procedure: PhantomData<fn() -> P>,
+    }
+}
+
+/// What one call leaves to the next.
+type Kept<P, S, F> = (Pin<Box<Cell<P, F>>>, Lent<S>);
 
 /// Runs the handler of procedure `P` of a server `S`: `make` makes its future of a call.
 ///
@@ -32,31 +46,41 @@ pub struct Handler<P, S, M, F> {
     server: Arc<S>,
     make: M,
     /// What the last call has left, unless it was the first, or waits.
-    kept: Option<(Cell<F>, Lent<S>)>,
+    kept: Option<Kept<P, S, F>>,
     procedure: PhantomData<P>,
 }
 
 /// What the future of a handler has of its server and its call, and gives back when it is ready.
 ///
 /// It may go on after the call it was made of is forgotten, so it cannot borrow; and to count two references up and
-/// down for each call would cost as much as all checks of the call together.
+/// down for each call would cost as much as all checks of the call together. It is handed on twice a call, so it is one
+/// pointer: where its parts moved, they were read just after they were written in other sizes, for which a processor waits.
 #[derive(Debug)]
-pub struct Lent<S> {
-    server: Arc<S>,
-    context: CallContext,
-}
+pub struct Lent<S>(Box<(Arc<S>, CallContext)>);
 
 impl<S> Lent<S> {
+    fn new(server: Arc<S>, context: CallContext) -> Self {
+        Self(Box::new((server, context)))
+    }
+
     /// Whose handler it is.
     #[inline]
     pub fn server(&self) -> &Arc<S> {
-        &self.server
+        let (server, _) = &*self.0;
+        server
     }
 
     /// What it may know of the call.
     #[inline]
     pub fn context(&self) -> &CallContext {
-        &self.context
+        let (_, context) = &*self.0;
+        context
+    }
+
+    #[inline]
+    fn context_mut(&mut self) -> &mut CallContext {
+        let (_, context) = &mut *self.0;
+        context
     }
 }
 
@@ -89,24 +113,21 @@ where
             Ok(args) => args,
             Err(error) => return garbage_args(P::INFO.name, &error, call, reply),
         };
-        if let Some((_, lent)) = &mut self.kept {
-            lent.context.become_like(call.context);
-        }
         let mut cell = match self.kept.take() {
-            Some((mut cell, lent)) => {
-                cell.set((self.make)(lent, args));
+            Some((mut cell, mut lent)) => {
+                lent.context_mut().become_like(call.context);
+                cell.as_mut().project().future.set((self.make)(lent, args));
                 cell
             }
-            None => Box::pin((self.make)(self.lend(call.context), args)),
+            None => Cell::new((self.make)(self.lend(call.context), args), reply.framing()),
         };
-        let Poll::Ready(ended) = poll::<P, F>(&mut cell, &mut Context::from_waker(Waker::noop()))
+        let Poll::Ready(ended) = cell
+            .as_mut()
+            .poll_future(&mut Context::from_waker(Waker::noop()))
         else {
-            return Step::Later(Box::pin(Waiting::<P, S, F> {
-                cell,
-                framing: reply.framing(),
-                xid: call.context.xid,
-                procedure: PhantomData,
-            }));
+            let place = cell.as_mut().project();
+            (*place.framing, *place.xid) = (reply.framing(), call.context.xid);
+            return Step::Later(cell);
         };
         match ended {
             Ok((lent, outcome)) => {
@@ -122,10 +143,7 @@ where
     /// What a future is lent when the last one has kept what it had, or there was none.
     #[cold]
     fn lend(&self, context: &CallContext) -> Lent<S> {
-        Lent {
-            server: self.server.clone(),
-            context: context.clone(),
-        }
+        Lent::new(self.server.clone(), context.clone())
     }
 }
 
@@ -143,15 +161,35 @@ fn garbage_args(
 /// What the future of a handler comes to: what it was lent, and its results.
 pub type Ready<P, S> = (Lent<S>, Result<Results<P>, Reject>);
 
-/// A handler that waits, on its way to a task of its own.
-struct Waiting<P, S, F> {
-    cell: Cell<F>,
-    framing: Framing,
-    xid: u32,
-    procedure: PhantomData<fn() -> (P, S)>,
+impl<P: Procedure, F: Future> Cell<P, F> {
+    #[cold]
+    fn new(future: F, framing: Framing) -> Pin<Box<Self>> {
+        Box::pin(Self {
+            future,
+            framing,
+            xid: 0,
+            procedure: PhantomData,
+        })
+    }
+
+    /// Polls the handler; a panic ends it.
+    #[inline(always)]
+    fn poll_future(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<F::Output, Panicked>> {
+        match catch_unwind(AssertUnwindSafe(|| self.project().future.poll(cx))) {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => {
+                log_panic(P::INFO.name, &*panic);
+                Poll::Ready(Err(Panicked))
+            }
+        }
+    }
 }
 
-impl<P, S, F> Future for Waiting<P, S, F>
+/// A handler that waits, in a task of its own.
+impl<P, S, F> Future for Cell<P, F>
 where
     P: Procedure,
     F: Future<Output = Ready<P, S>>,
@@ -159,7 +197,7 @@ where
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
-        let Poll::Ready(ended) = poll::<P, F>(&mut self.cell, cx) else {
+        let Poll::Ready(ended) = self.as_mut().poll_future(cx) else {
             return Poll::Pending;
         };
         let outcome = match ended {
@@ -178,21 +216,6 @@ where
 
 /// A handler panicked, as the log says.
 struct Panicked;
-
-/// Polls the future in `cell`; a panic ends it.
-#[inline(always)]
-fn poll<P: Procedure, F: Future>(
-    cell: &mut Cell<F>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<F::Output, Panicked>> {
-    match catch_unwind(AssertUnwindSafe(|| cell.as_mut().poll(cx))) {
-        Ok(polled) => polled.map(Ok),
-        Err(panic) => {
-            log_panic(P::INFO.name, &*panic);
-            Poll::Ready(Err(Panicked))
-        }
-    }
-}
 
 #[cold]
 fn log_panic(procedure: &str, panic: &(dyn Any + Send)) {
