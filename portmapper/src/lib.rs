@@ -57,6 +57,7 @@ pub mod policy;
 pub mod portmapper;
 pub mod privilege;
 pub mod registry;
+pub mod remembered;
 pub mod request_log;
 pub mod rpcinfo;
 pub mod rpcping;

@@ -22,8 +22,10 @@ use crate::keeper::Keeper;
 use crate::merge::{Asked, merge};
 use crate::policy::{Caller, Policy, TooWeak};
 use crate::registry::{
-    self, Change, Entry, Origin, Owner, Place, Process, Quota, Registry, Set, c_string, port,
+    self, Change, Entry, Origin, Owner, Place, Process, Quota, Registry, Revision, Set, Slot,
+    c_string, port,
 };
+use crate::remembered::{Located, Question, Remembered};
 use crate::request_log::RequestLog;
 use crate::state::StateDirectory;
 use crate::statistics::{Statistics, Version};
@@ -34,6 +36,8 @@ use crate::tally::Tally;
 #[derive(Debug)]
 pub struct Portmapper {
     books: Mutex<Books>,
+    /// Of the registry that is in the books.
+    revision: Revision,
     tally: Tally,
     since: Instant,
     policy: Policy,
@@ -95,6 +99,7 @@ impl Portmapper {
             keeper: Keeper::new(state),
         };
         Self {
+            revision: books.registry.revision().clone(),
             books: Mutex::new(books),
             tally: Tally::default(),
             since: Instant::now(),
@@ -277,52 +282,68 @@ impl Portmapper {
         may
     }
 
-    /// GETADDR, or GETVERSADDR if `exactly` this version will do: the address on the transport that was used
-    /// for asking, or nothing.
+    /// GETADDR and GETVERSADDR: the address on the transport that was used for asking, fit for the caller, or nothing.
     pub fn address(
         &self,
-        by: Version,
+        remembered: &mut Remembered,
         peer: &Peer,
-        (program, version): (u32, u32),
+        question: Question<'_>,
         hint: &[u8],
-        exactly: bool,
     ) -> XdrString {
-        let books = &mut *self.books();
-        let (registry, netid) = (&books.registry, &peer.netid);
-        let mut question = books.statistics.question(by, (program, version), netid);
-        let slot = if exactly {
-            registry.find_version(program, version, netid)
-        } else {
-            question.found(registry.changes(), || {
-                registry.find(program, version, netid)
-            })
+        let (program, version) = question.service;
+        let find = |registry: &Registry| match question.exactly {
+            true => registry.find_version(program, version, question.netid),
+            false => registry.find(program, version, question.netid),
         };
-        let uaddr = slot.and_then(|slot| registry.address_in(slot));
-        let told = uaddr.map(|uaddr| {
+        let found = self.found(remembered, question, find);
+        let row = found.row;
+        let told = found.address.as_ref().map(|uaddr| {
             let merged = self.merge(uaddr, hint, peer);
             merged.unwrap_or_else(|| uaddr.text())
         });
         let told = told.unwrap_or_default();
-        question.count(!told.is_empty());
+        remembered.sheet().looked_up(row, !told.is_empty());
         told
     }
 
     /// GETPORT: the port, or 0.
-    pub fn port(&self, (program, version): (u32, u32), protocol: u32) -> u32 {
+    pub fn port(&self, remembered: &mut Remembered, service: (u32, u32), protocol: u32) -> u32 {
         let Some(protocol) = Protocol::from_number(protocol) else {
             return 0;
         };
-        let books = &mut *self.books();
-        let (registry, service) = (&books.registry, (program, version));
-        let statistics = &mut books.statistics;
-        let mut question = statistics.question(Version::V2, service, &protocol.netid());
-        let slot = question.found(registry.changes(), || {
-            registry.find_mapping(program, version, protocol)
-        });
-        let uaddr = slot.and_then(|slot| registry.address_in(slot));
-        let port = uaddr.and_then(registry::Address::port).unwrap_or(0);
-        question.count(port != 0);
+        let question = Question {
+            service,
+            netid: &protocol.netid(),
+            exactly: false,
+        };
+        let (program, version) = service;
+        let find = |registry: &Registry| registry.find_mapping(program, version, protocol);
+        let found = self.found(remembered, question, find);
+        let (row, address) = (found.row, found.address.as_ref());
+        let port = address.and_then(registry::Address::port).unwrap_or(0);
+        remembered.sheet().looked_up(row, port != 0);
         port
+    }
+
+    /// What is remembered of a question, or else what the books say now.
+    #[inline]
+    fn found<'a>(
+        &self,
+        remembered: &'a mut Remembered,
+        question: Question<'_>,
+        find: impl FnOnce(&Registry) -> Option<Slot>,
+    ) -> &'a Located {
+        let by = remembered.sheet().version();
+        remembered.found(question, self.revision.now(), || {
+            let books = &mut *self.books();
+            let (registry, statistics) = (&books.registry, &mut books.statistics);
+            let slot = find(registry);
+            Located {
+                revision: registry.revision().now(),
+                address: slot.and_then(|slot| registry.address_in(slot)).cloned(),
+                row: statistics.row(by, question.service, question.netid),
+            }
+        })
     }
 
     /// GETADDRLIST: the addresses on all transports of the family that was used for asking.
@@ -349,8 +370,7 @@ impl Portmapper {
             })
             .collect();
         let statistics = &mut books.statistics;
-        let question = statistics.question(Version::V4, service, &peer.netid);
-        question.count(is_found);
+        statistics.looked_up(Version::V4, service, &peer.netid, is_found);
         found
     }
 

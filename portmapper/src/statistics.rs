@@ -2,10 +2,8 @@
 //!
 //! Look-ups are counted by what was asked for. What can be asked for is endless, so there are
 //! [`MAX_ROWS`] rows for all of it, first come first served; what finds none is counted in one row more,
-//! of program 0 and netid `other`.
-//!
-//! Who counts what is asked knows the question again: its row remembers where the service was found, for as long as nothing is
-//! registered or removed.
+//! of program 0 and netid `other`. Here is which row is whose; most look-ups are counted where they are answered, on the sheets of
+//! the [`Tally`].
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -14,7 +12,7 @@ use oncrpc::netid::Netid;
 use oncrpc_xdr::{Bytes, Writer, XdrString};
 
 use crate::keyed::Keyed;
-use crate::registry::{KNOWN, Slot, place};
+use crate::registry::{KNOWN, place};
 use crate::tally::Tally;
 
 /// Rows for look-ups and calls through CALLIT, of all versions together; rpcbind has no limit.
@@ -34,7 +32,7 @@ pub enum Version {
     V4,
 }
 
-/// All counters since the start, but for those of calls, which the [`Tally`] has.
+/// All counters since the start, but for those that the [`Tally`] has.
 #[derive(Debug)]
 pub struct Statistics {
     versions: [Counters; 3],
@@ -75,15 +73,6 @@ struct Row {
     success: u32,
     failure: u32,
     indirect: u32,
-    /// What was found when this was last asked, and after how many changes of the registry that was.
-    found: (u64, Option<Slot>),
-}
-
-/// A question for the address of a service.
-#[derive(Debug)]
-pub struct Question<'a> {
-    key: Key,
-    row: &'a mut Row,
 }
 
 /// The key of the row for all that finds none.
@@ -93,9 +82,6 @@ const OTHER: Key = Key {
     procedure: 0,
     netid: u32::MAX,
 };
-
-/// More changes than there will be.
-const NEVER: u64 = u64::MAX;
 
 impl Statistics {
     /// Everything at zero.
@@ -115,12 +101,17 @@ impl Statistics {
         *unset = unset.wrapping_add(1);
     }
 
-    /// A question for the address of a service.
-    #[inline]
-    pub fn question(&mut self, by: Version, service: (u32, u32), netid: &Netid) -> Question<'_> {
+    /// The row in which look-ups of a service on this transport are counted.
+    pub fn row(&mut self, by: Version, service: (u32, u32), netid: &Netid) -> usize {
         let key = self.key(service, 0, netid);
-        let row = self.versions[by as usize].look_ups.row(key, &mut self.rows);
-        Question { key, row }
+        self.versions[by as usize].look_ups.at(key, &mut self.rows)
+    }
+
+    /// Counts a look-up of services that no sheet counts.
+    pub fn looked_up(&mut self, by: Version, service: (u32, u32), netid: &Netid, found: bool) {
+        let key = self.key(service, 0, netid);
+        let rows = &mut self.versions[by as usize].look_ups;
+        rows.row(key, &mut self.rows).count(found);
     }
 
     /// Counts a call through CALLIT or BCAST, or through INDIRECT.
@@ -155,8 +146,11 @@ impl Statistics {
             calls.for_each(|count| w.u32(count as u32));
             w.u32(counters.set);
             w.u32(counters.unset);
-            counters.look_ups.encode(&mut w, &self.netids, false);
-            counters.called_through.encode(&mut w, &self.netids, true);
+            let elsewhere = |row| tally.looked_up(version, row);
+            counters.look_ups.encode(&mut w, &self.netids, elsewhere);
+            counters
+                .called_through
+                .encode_called_through(&mut w, &self.netids);
         }
         w.into_bytes()
     }
@@ -185,30 +179,6 @@ impl Statistics {
     }
 }
 
-impl Question<'_> {
-    /// Where the service is kept; `find` looks for it unless the registry has not changed since this was last asked.
-    ///
-    /// One procedure of each version asks so: others that are counted in the same rows may find something else.
-    pub fn found(&mut self, changes: u64, find: impl FnOnce() -> Option<Slot>) -> Option<Slot> {
-        match self.row.found {
-            (then, found) if then == changes => found,
-            _ => {
-                let found = find();
-                // The row for all that finds none has no answer: each of these questions has another one.
-                if self.row.key == self.key {
-                    self.row.found = (changes, found);
-                }
-                found
-            }
-        }
-    }
-
-    /// Counts it, answered or not.
-    pub fn count(self, answered: bool) {
-        self.row.count(answered);
-    }
-}
-
 impl Default for Statistics {
     fn default() -> Self {
         Self {
@@ -220,13 +190,17 @@ impl Default for Statistics {
 }
 
 impl Rows {
-    #[inline]
     fn row(&mut self, key: Key, taken: &mut usize) -> &mut Row {
-        let at = match self.index.get(&key) {
+        let at = self.at(key, taken);
+        &mut self.rows[at]
+    }
+
+    /// Which row is this one's; a new one if there is none yet, and room.
+    fn at(&mut self, key: Key, taken: &mut usize) -> usize {
+        match self.index.get(&key) {
             Some(at) => *at,
             None => self.add(key, taken),
-        };
-        &mut self.rows[at]
+        }
     }
 
     #[cold]
@@ -241,30 +215,45 @@ impl Rows {
         at
     }
 
-    /// `rpcbs_addrlist` or `rpcbs_rmtcalllist`, the latest row first.
-    fn encode(&self, w: &mut Writer, netids: &[Netid], called_through: bool) {
-        for row in self.rows.iter().rev() {
-            let key = row.key;
-            let netid = match netids.get(key.netid as usize) {
-                Some(netid) => netid.into(),
-                None => XdrString::from_static("other"),
-            };
+    /// `rpcbs_addrlist`, the latest row first, with what was counted elsewhere of a row.
+    fn encode(&self, w: &mut Writer, netids: &[Netid], elsewhere: impl Fn(usize) -> (u32, u32)) {
+        for (at, row) in self.rows.iter().enumerate().rev() {
+            let (success, failure) = elsewhere(at);
             w.bool(true);
-            w.u32(key.program);
-            w.u32(key.version);
-            if called_through {
-                w.u32(key.procedure);
-            }
-            w.u32(row.success);
-            w.u32(row.failure);
-            if called_through {
-                w.u32(row.indirect);
-            }
-            // INVARIANT: a netid of ours is short, and the list sets no bound.
-            #[expect(clippy::expect_used, reason = "a netid is short")]
-            w.string(&netid, u32::MAX).expect("no bound");
+            w.u32(row.key.program);
+            w.u32(row.key.version);
+            w.u32(row.success.wrapping_add(success));
+            w.u32(row.failure.wrapping_add(failure));
+            row.key.encode_netid(w, netids);
         }
         w.bool(false);
+    }
+
+    /// `rpcbs_rmtcalllist`, the latest row first.
+    fn encode_called_through(&self, w: &mut Writer, netids: &[Netid]) {
+        for row in self.rows.iter().rev() {
+            w.bool(true);
+            w.u32(row.key.program);
+            w.u32(row.key.version);
+            w.u32(row.key.procedure);
+            w.u32(row.success);
+            w.u32(row.failure);
+            w.u32(row.indirect);
+            row.key.encode_netid(w, netids);
+        }
+        w.bool(false);
+    }
+}
+
+impl Key {
+    fn encode_netid(&self, w: &mut Writer, netids: &[Netid]) {
+        let netid = match netids.get(self.netid as usize) {
+            Some(netid) => netid.into(),
+            None => XdrString::from_static("other"),
+        };
+        // INVARIANT: a netid of ours is short, and the list sets no bound.
+        #[expect(clippy::expect_used, reason = "a netid is short")]
+        w.string(&netid, u32::MAX).expect("no bound");
     }
 }
 
@@ -285,7 +274,6 @@ impl Row {
             success: 0,
             failure: 0,
             indirect: 0,
-            found: (NEVER, None),
         }
     }
 
@@ -302,7 +290,6 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::{Entry, Owner, Registry};
 
     #[test]
     fn a_fresh_answer_has_204_bytes_of_zeros() {
@@ -321,15 +308,12 @@ mod tests {
         statistics.set(Version::V3);
         statistics.unset(Version::V3);
         statistics.unset(Version::V3);
-        statistics
-            .question(Version::V2, (5, 2), &Netid::Udp)
-            .count(false);
-        statistics
-            .question(Version::V2, (5, 2), &Netid::Udp)
-            .count(false);
-        statistics
-            .question(Version::V2, (100_000, 2), &Netid::Tcp)
-            .count(true);
+        // Where it is counted makes no difference.
+        let row = statistics.row(Version::V2, (5, 2), &Netid::Udp);
+        tally.sheet(Version::V2).looked_up(row, false);
+        statistics.looked_up(Version::V2, (5, 2), &Netid::Udp, false);
+        let row = statistics.row(Version::V2, (100_000, 2), &Netid::Tcp);
+        tally.sheet(Version::V2).looked_up(row, true);
         let service = (99, 1);
         statistics.called_through(Version::V4, (service, 5), &Netid::Udp, false, false);
         statistics.called_through(Version::V4, (service, 5), &Netid::Udp, false, true);
@@ -358,9 +342,7 @@ mod tests {
     fn a_transport_that_has_no_name_in_the_library_has_rows_of_its_own() {
         let mut statistics = Statistics::new();
         for netid in ["sctp", "udp", "sctp", "rdma"] {
-            statistics
-                .question(Version::V3, (7, 1), &netid.into())
-                .count(true);
+            statistics.looked_up(Version::V3, (7, 1), &netid.into(), true);
         }
         let rows = &statistics.versions[Version::V3 as usize].look_ups.rows;
         let rows = rows.iter().map(|row| {
@@ -372,51 +354,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_is_found_again_until_the_registry_changes() {
-        let mut registry = Registry::new();
-        let entry = Entry::new((7, 1), &"udp".into(), &"::.8.1".into(), Owner::Unknown);
-        registry.set(entry.unwrap());
-        let there = registry.find(7, 1, &Netid::Udp);
-        assert!(there.is_some());
-
-        let mut statistics = Statistics::new();
-        // What is told, and whether that was looked for.
-        let mut ask = |by, program, changes, found| {
-            let mut question = statistics.question(by, (program, 1), &Netid::Udp);
-            let mut looked = false;
-            let told = question.found(changes, || {
-                looked = true;
-                found
-            });
-            (told, looked)
-        };
-        assert_eq!(ask(Version::V4, 7, 1, there), (there, true));
-        assert_eq!(ask(Version::V4, 7, 1, None), (there, false));
-        assert_eq!(ask(Version::V3, 7, 1, None), (None, true), "another row");
-        assert_eq!(ask(Version::V3, 7, 1, there), (None, false));
-        assert_eq!(ask(Version::V4, 7, 2, None), (None, true));
-        for program in 1000..2000 {
-            ask(Version::V4, program, 2, None);
-        }
-        // These have no row of their own.
-        assert_eq!(ask(Version::V4, 5000, 2, there), (there, true));
-        assert_eq!(ask(Version::V4, 5001, 2, None), (None, true));
-    }
-
-    #[test]
     fn what_finds_no_row_is_counted_as_other() {
         let mut statistics = Statistics::new();
         for program in 0..100_000 {
-            statistics
-                .question(Version::V4, (program, 1), &Netid::Udp)
-                .count(true);
+            statistics.looked_up(Version::V4, (program, 1), &Netid::Udp, true);
         }
-        statistics
-            .question(Version::V2, (7, 7), &Netid::Udp)
-            .count(false);
-        statistics
-            .question(Version::V4, (7, 1), &Netid::Udp)
-            .count(false);
+        statistics.looked_up(Version::V2, (7, 7), &Netid::Udp, false);
+        statistics.looked_up(Version::V4, (7, 1), &Netid::Udp, false);
         let rows = &statistics.versions[Version::V4 as usize].look_ups.rows;
         assert_eq!(rows.len(), MAX_ROWS + 1);
         let seventh = &rows[7];

@@ -1,13 +1,14 @@
-//! Calls, by procedure and by what became of them: GETSTAT tells how many there were, and the operator sees the rest.
+//! Calls, by procedure and by what became of them, and look-ups, by what they ask for: GETSTAT tells how many there were, and the
+//! operator sees the rest.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oncrpc::proto::portmap::pmapprog;
 use oncrpc::proto::rpcb::rpcbprog;
 use oncrpc::{Answer, Answered, Framing, ProcedureInfo, Reply, Step};
 
-use crate::statistics::Version;
+use crate::statistics::{MAX_ROWS, Version};
 use crate::status::proto::Calls;
 
 /// Counts the calls of the three versions.
@@ -25,6 +26,15 @@ pub struct Sheet {
     procedures: Box<[Counts]>,
     /// Those of what the version does not have.
     others: Counts,
+    /// Look-ups, by their rows in the statistics.
+    look_ups: Box<[LookUps]>,
+}
+
+/// What became of the look-ups of one row.
+#[derive(Debug, Default)]
+struct LookUps {
+    success: AtomicU32,
+    failure: AtomicU32,
 }
 
 /// What became of the calls of one procedure: those that nothing else became of were answered.
@@ -86,6 +96,8 @@ impl Tally {
             version,
             procedures: procedures.map(|_| Counts::default()).collect(),
             others: Counts::default(),
+            // And one row for all that find none.
+            look_ups: (0..=MAX_ROWS).map(|_| LookUps::default()).collect(),
         });
         sheets.push(sheet.clone());
         sheet
@@ -100,6 +112,19 @@ impl Tally {
             .filter_map(|sheet| sheet.procedures.get(procedure))
             .map(begun)
             .sum()
+    }
+
+    /// How often what a row of this version stands for was found, and how often not.
+    pub fn looked_up(&self, version: Version, row: usize) -> (u32, u32) {
+        let read = |count: &AtomicU32| count.load(Ordering::Relaxed);
+        let sheets = self.sheets();
+        let sheets = sheets.iter().filter(|sheet| sheet.version == version);
+        let rows = sheets.filter_map(|sheet| sheet.look_ups.get(row));
+        rows.fold((0, 0), |(success, failure), row| {
+            // In 32 bits they start again, as C's do.
+            let success = success.wrapping_add(read(&row.success));
+            (success, failure.wrapping_add(read(&row.failure)))
+        })
     }
 
     /// What was called, procedure by procedure; those that were not are left out.
@@ -145,11 +170,28 @@ impl Sheet {
         begun.store(before.wrapping_add(1), Ordering::Relaxed);
     }
 
+    /// The version whose calls are counted here.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Counts a look-up in this row of the statistics.
+    #[inline]
+    pub fn looked_up(&self, row: usize, found: bool) {
+        let Some(row) = self.look_ups.get(row) else {
+            return;
+        };
+        let count = if found { &row.success } else { &row.failure };
+        let before = count.load(Ordering::Relaxed);
+        count.store(before.wrapping_add(1), Ordering::Relaxed);
+    }
+
     /// Counts what became of the call, or will become of it.
     #[inline]
     pub fn ended(self: &Arc<Self>, procedure: u32, step: Step, reply: &Reply<'_>) -> Step {
         match step {
-            Step::Done if reply.refusal().is_none() => step,
+            // Not the one that came: it was just written piece by piece, and would be moved as a whole.
+            Step::Done if reply.refusal().is_none() => Step::Done,
             step => self.not_answered(procedure, step, reply.framing()),
         }
     }

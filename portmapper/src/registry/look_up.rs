@@ -1,7 +1,6 @@
 //! Look-ups: where a service is, as each procedure asks for it.
 //!
-//! What is found is told by its [`Slot`], which holds as long as the registry does not [change](Registry::changes): who is
-//! asked the same again need not look again.
+//! What is found is told by its [`Slot`], which holds as long as the registry does not [change](Registry::revision).
 
 use oncrpc::netid::{Netid, Protocol};
 

@@ -32,6 +32,8 @@ mod sorted;
 mod stored;
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use oncrpc_xdr::{Bytes, XdrString};
 
@@ -81,7 +83,7 @@ pub struct Registry {
     quota: Quota,
     netids: Netids,
     owners: Shared<Owner>,
-    changes: u64,
+    revision: Revision,
     /// Bytes of the nodes of the answer to DUMP.
     nodes_len: u64,
     dumped: Snapshot,
@@ -89,6 +91,10 @@ pub struct Registry {
     /// Both, and what was told before the last change and is still being read.
     held: Held,
 }
+
+/// How often a registry has changed, for those who do not hold it as well.
+#[derive(Clone, Debug, Default)]
+pub struct Revision(Arc<AtomicU64>);
 
 /// How many registrations there may be, the daemon's own among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +137,20 @@ pub enum Unset {
     Removed(usize),
     /// One of them belongs to somebody else; all are still there.
     Foreign,
+}
+
+impl Revision {
+    /// The number of this one: while it is the same, so are the entries.
+    #[inline]
+    pub fn now(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// One more, and `more` besides. It is done by who holds the registry, one at a time.
+    fn pass(&self, more: u64) {
+        let next = self.now().saturating_add(more).saturating_add(1);
+        self.0.store(next, Ordering::Release);
+    }
 }
 
 impl Set {
@@ -235,7 +255,8 @@ impl Registry {
         }
         left.quota = self.quota;
         // Another registry has come to as many changes by other ones.
-        left.changes = left.changes.saturating_add(self.changes).saturating_add(1);
+        self.revision.pass(left.revision.now());
+        left.revision = self.revision.clone();
         std::mem::swap(self, &mut left);
         let own: Vec<_> = left.iter().collect();
         let mut refused = 0_usize;
@@ -446,9 +467,9 @@ impl Registry {
         self.entries.len() == 0
     }
 
-    /// How often the registry has changed: the same number means the same entries.
-    pub fn changes(&self) -> u64 {
-        self.changes
+    /// How often the registry has changed.
+    pub fn revision(&self) -> &Revision {
+        &self.revision
     }
 
     /// The answer to DUMP of versions 3 and 4, encoded once after a change and then shared.
@@ -485,7 +506,7 @@ impl Registry {
     }
 
     fn changed(&mut self) {
-        self.changes = self.changes.saturating_add(1);
+        self.revision.pass(0);
         self.dumped = Snapshot::default();
         self.dumped_v2 = Snapshot::default();
     }
@@ -777,9 +798,13 @@ mod tests {
         unset(&mut registry, 9, "", &ANN);
         let mut left = Registry::new();
         left.set(entry(1, "tcp", "0.0.0.0.8.1", ANN));
-        let before = [registry.changes(), left.changes()];
+        let seen = registry.revision().clone();
+        let before = [&seen, left.revision()].map(Revision::now);
         assert_eq!(registry.take_over(left), 0);
-        assert!(before.iter().all(|before| registry.changes() > *before));
+        assert!(before.iter().all(|before| seen.now() > *before));
+        let before = seen.now();
+        registry.set(entry(2, "tcp", "0.0.0.0.8.2", ANN));
+        assert!(seen.now() > before, "it is seen where it was before");
     }
 
     #[test]
@@ -828,9 +853,9 @@ mod tests {
         assert_eq!(first.as_ptr(), registry.dump().as_ptr(), "shared");
         registry.set(entry(1, "tcp", "0.0.0.0.8.1", BOB));
         assert_eq!(first.as_ptr(), registry.dump().as_ptr(), "nothing changed");
-        let changes = registry.changes();
+        let before = registry.revision().now();
         registry.set(entry(2, "tcp", "0.0.0.0.8.1", ANN));
-        assert!(registry.changes() > changes);
+        assert!(registry.revision().now() > before);
         assert_ne!(first, registry.dump());
         unset(&mut registry, 2, "tcp", &ANN);
         assert_eq!(first, registry.dump());

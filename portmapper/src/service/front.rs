@@ -15,13 +15,13 @@ use oncrpc_xdr::XdrString;
 use super::{callit, look_up};
 use crate::policy::{Caller, TooWeak};
 use crate::portmapper::Portmapper;
+use crate::remembered::Remembered;
 use crate::statistics::Version;
-use crate::tally::Sheet;
 
 /// What stands before a version's procedures, for one dispatcher.
 struct Front {
     version: Version,
-    sheet: Arc<Sheet>,
+    remembered: Remembered,
     portmapper: Arc<Portmapper>,
 }
 
@@ -45,22 +45,23 @@ pub(super) fn before(
     let behind = service.clone();
     instead(service, move || {
         let mut procedures = behind.clone().open();
-        let front = Front {
+        let mut front = Front {
             version,
-            sheet: portmapper.tally().sheet(version),
+            remembered: Remembered::new(portmapper.tally().sheet(version)),
             portmapper: portmapper.clone(),
         };
         move |call: &Call<'_>, reply: &mut Reply<'_>| {
-            front.sheet.begun(call.procedure());
+            front.remembered.sheet().begun(call.procedure());
             let step = front.answer(call, reply, &mut *procedures);
-            front.sheet.ended(call.procedure(), step, reply)
+            let sheet = front.remembered.sheet();
+            sheet.ended(call.procedure(), step, reply)
         }
     })
 }
 
 impl Front {
     fn answer(
-        &self,
+        &mut self,
         call: &Call<'_>,
         reply: &mut Reply<'_>,
         procedures: &mut dyn Dispatch,
@@ -96,12 +97,14 @@ impl Front {
                 self.portmapper.log().request(peer, "getstat", None);
                 reply.success_raw(&self.portmapper.statistics())
             }
-            (Version::V2, GETPORT) => look_up::port(&self.portmapper, call, reply),
-            (version @ (Version::V3 | Version::V4), GETADDR) => {
-                look_up::address(&self.portmapper, version, call, reply, false)
+            (Version::V2, GETPORT) => {
+                look_up::port(&self.portmapper, &mut self.remembered, call, reply)
             }
-            (version @ Version::V4, GETVERSADDR) => {
-                look_up::address(&self.portmapper, version, call, reply, true)
+            (Version::V3 | Version::V4, GETADDR) => {
+                look_up::address(&self.portmapper, &mut self.remembered, call, reply, false)
+            }
+            (Version::V4, GETVERSADDR) => {
+                look_up::address(&self.portmapper, &mut self.remembered, call, reply, true)
             }
             (version, CALLIT) => callit::answer(&self.portmapper, version, call, reply, false),
             (version @ Version::V4, INDIRECT) => {

@@ -8,37 +8,42 @@ use oncrpc::{Call, Reject, Reply, Step};
 use oncrpc_xdr::{DecodeError, Reader, XdrString};
 
 use crate::portmapper::Portmapper;
-use crate::statistics::Version;
+use crate::remembered::{Question, Remembered};
 
 /// What is asked of version 3 or 4: an `rpcb`, of which the netid and the owner do not matter.
-struct Question<'a> {
+struct Arguments<'a> {
     service: (u32, u32),
     /// The address by which the caller has reached us, if it says so.
     hint: &'a [u8],
 }
 
 /// Answers GETPORT.
-pub(super) fn port(portmapper: &Portmapper, call: &Call<'_>, reply: &mut Reply<'_>) -> Step {
+pub(super) fn port(
+    portmapper: &Portmapper,
+    remembered: &mut Remembered,
+    call: &Call<'_>,
+    reply: &mut Reply<'_>,
+) -> Step {
     let mapping = match call.args::<Mapping>() {
         Ok(mapping) => mapping,
         Err(error) => return garbage(&error, call, reply),
     };
     let (log, peer) = (portmapper.log(), call.context().peer());
     log.request(peer, "getport/addr", Some(mapping.prog));
-    let port = portmapper.port((mapping.prog, mapping.vers), mapping.prot);
+    let port = portmapper.port(remembered, (mapping.prog, mapping.vers), mapping.prot);
     reply.success::<u32>(&port)
 }
 
 /// Answers GETADDR, or GETVERSADDR if `exactly` this version will do.
 pub(super) fn address(
     portmapper: &Portmapper,
-    by: Version,
+    remembered: &mut Remembered,
     call: &Call<'_>,
     reply: &mut Reply<'_>,
     exactly: bool,
 ) -> Step {
-    let question = match Question::of(call) {
-        Ok(question) => question,
+    let asked = match Arguments::of(call) {
+        Ok(asked) => asked,
         Err(error) => return garbage(&error, call, reply),
     };
     let procedure = if exactly {
@@ -46,13 +51,18 @@ pub(super) fn address(
     } else {
         "getport/addr"
     };
-    let (service, peer) = (question.service, call.context().peer());
+    let (service, peer) = (asked.service, call.context().peer());
     portmapper.log().request(peer, procedure, Some(service.0));
-    let uaddr = portmapper.address(by, peer, service, question.hint, exactly);
+    let question = Question {
+        service,
+        netid: &peer.netid,
+        exactly,
+    };
+    let uaddr = portmapper.address(remembered, peer, question, asked.hint);
     reply.success::<XdrString>(&uaddr)
 }
 
-impl<'a> Question<'a> {
+impl<'a> Arguments<'a> {
     fn of(call: &'a Call<'_>) -> Result<Self, DecodeError> {
         let mut r = call.reader()?;
         let service = (r.u32()?, r.u32()?);
