@@ -10,6 +10,7 @@ use nix::libc::in6_pktinfo;
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg,
 };
+use oncrpc::message::Message;
 use tokio::net::UdpSocket;
 
 use crate::socket::plain;
@@ -24,7 +25,7 @@ pub(super) const BATCH: usize = 32;
 /// the longer ones, which stands apart, the host gives us no memory before there is one.
 const HEAD: usize = 512;
 
-/// Bytes of the buffer that messages are handed out from, one behind the other.
+/// Bytes of memory for the messages of a batch, unless those are longer.
 const MESSAGES: usize = 16 * 1024;
 
 thread_local! {
@@ -41,7 +42,10 @@ pub(super) struct Inbox {
     /// Bytes of each tail.
     tail: usize,
     arrived: Vec<Option<Arrived>>,
-    messages: BytesMut,
+    /// Memory for messages; those of the last batch, one behind the other; and where each of them ends.
+    memory: BytesMut,
+    messages: Bytes,
+    ends: Vec<usize>,
 }
 
 /// Where a datagram came from, and what it came to.
@@ -67,6 +71,7 @@ pub(super) fn with_inbox<T>(ipv6: bool, longest: usize, work: impl FnOnce(&mut I
             .filter(|inbox| HEAD + inbox.tail > longest)
             .unwrap_or_else(|| Inbox::new(longest));
         let done = work(&mut inbox);
+        inbox.forget();
         kept.set(Some(inbox));
         done
     })
@@ -82,7 +87,9 @@ impl Inbox {
             tails: vec![0; BATCH * tail],
             tail,
             arrived: Vec::with_capacity(BATCH),
-            messages: BytesMut::new(),
+            memory: BytesMut::new(),
+            messages: Bytes::new(),
+            ends: Vec::with_capacity(BATCH),
         })
     }
 
@@ -108,7 +115,29 @@ impl Inbox {
             // The kernel had nothing to say of one, and the headers remember that as the room there is for it.
             self.headers = headers();
         }
+        self.gather();
         Ok(self.arrived.len())
+    }
+
+    /// Puts the messages of a batch together, so that all are one share of their memory.
+    fn gather(&mut self) {
+        self.ends.clear();
+        let room = self.tail + HEAD;
+        let lengths = self.arrived.iter();
+        // What is longer than there was room for is looked at by nobody.
+        let lengths = lengths.map(|arrived| arrived.map_or(0, |arrived| arrived.len.min(room)));
+        let all = lengths.clone().sum::<usize>();
+        if self.memory.capacity() < all {
+            self.memory.reserve(all.max(MESSAGES));
+        }
+        let places = self.heads.chunks(HEAD).zip(self.tails.chunks(self.tail));
+        for ((head, tail), len) in places.zip(lengths) {
+            let in_head = len.min(HEAD);
+            self.memory.extend_from_slice(&head[..in_head]);
+            self.memory.extend_from_slice(&tail[..len - in_head]);
+            self.ends.push(self.memory.len());
+        }
+        self.messages = self.memory.split().freeze();
     }
 
     /// The datagram in this place of the last batch; none if the kernel does not say where from and where to.
@@ -116,17 +145,20 @@ impl Inbox {
         self.arrived.get(at).copied().flatten()
     }
 
-    /// The bytes of the datagram in this place, of which there are so many.
-    pub(super) fn message(&mut self, at: usize, len: usize) -> Bytes {
-        let (head, tail) = (at * HEAD, at * self.tail);
-        let in_head = len.min(HEAD);
-        if self.messages.capacity() < len {
-            self.messages.reserve(len.max(MESSAGES));
+    /// Forgets the last batch. Of its memory so much is kept as most batches need: it is the next one's, unless somebody has kept
+    /// a message.
+    fn forget(&mut self) {
+        let messages = std::mem::take(&mut self.messages);
+        if messages.len() > MESSAGES {
+            self.memory = BytesMut::new();
         }
-        let messages = &mut self.messages;
-        messages.extend_from_slice(&self.heads[head..head + in_head]);
-        messages.extend_from_slice(&self.tails[tail..tail + len - in_head]);
-        messages.split().freeze()
+    }
+
+    /// The bytes of the datagram in this place of the last batch.
+    pub(super) fn message(&self, at: usize) -> Message<'_> {
+        let end = |at: usize| self.ends.get(at).copied().unwrap_or(0);
+        let start = at.checked_sub(1).map_or(0, end);
+        Message::within(&self.messages, start..end(at))
     }
 }
 

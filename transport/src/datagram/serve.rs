@@ -226,12 +226,12 @@ impl DatagramServer {
             return log::debug!("{}: datagram of {remote} dropped", self.name());
         };
         let framing = Framing::Datagram { max: limits.send };
-        let message = inbox.message(at, arrived.len);
+        let message = inbox.message(at);
         let origin = origin(&arrived, self.local.port());
         if !self.session.origin().is_as(&origin) {
             self.session.pass_to(origin);
         }
-        match ladder.answer(&mut self.session, &message, framing, &mut self.outbox.out) {
+        match ladder.answer(&mut self.session, message, framing, &mut self.outbox.out) {
             Step::Done => {
                 if let Some(way) = Way::back_to(self.session.origin().peer()) {
                     self.outbox.end_reply(way);
