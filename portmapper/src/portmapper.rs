@@ -571,14 +571,47 @@ pub(crate) const OWN_PROGRAM: u32 = 100_000;
 
 #[cfg(test)]
 mod tests {
+    use oncrpc::peer::UnixPeer;
+
     use super::*;
     use crate::services::ProgramNames;
 
-    #[test]
-    fn a_list_is_told_only_where_there_is_room_for_it() {
+    fn portmapper() -> Portmapper {
         let state = StateDirectory::new("/nonexistent");
         let log = RequestLog::new(false, ProgramNames::default());
-        let portmapper = Portmapper::new(Policy::default(), Vec::new(), state, log);
+        Portmapper::new(Policy::default(), Vec::new(), state, log)
+    }
+
+    #[test]
+    fn every_dispatcher_knows_at_once_what_is_registered_and_what_is_not_any_more() {
+        let portmapper = portmapper();
+        let sheet = || portmapper.tally().sheet(Version::V2);
+        let mut dispatchers = [sheet(), sheet()].map(Remembered::new);
+        let mut told = || {
+            let mut ask = |at: usize| portmapper.port(&mut dispatchers[at], (7, 1), 17);
+            [ask(0), ask(1), ask(0), ask(1)]
+        };
+        let process = UnixPeer {
+            uid: 0,
+            gid: 0,
+            pid: None,
+        };
+        let superuser = Peer::process(process);
+        for port in 1..=20_u32 {
+            assert_eq!(told(), [0; 4]);
+            let uaddr = format!("0.0.0.0.0.{port}").into();
+            let set = portmapper.set(Version::V4, &superuser, (7, 1), &"udp".into(), &uaddr);
+            assert_eq!(set, Ok(true));
+            assert_eq!(told(), [port; 4]);
+            let unset = portmapper.unset(Version::V4, &superuser, (7, 1), &["udp".into()]);
+            assert_eq!(unset, Ok(true));
+        }
+        assert_eq!(portmapper.tally().looked_up(Version::V2, 0), (80, 80));
+    }
+
+    #[test]
+    fn a_list_is_told_only_where_there_is_room_for_it() {
+        let portmapper = portmapper();
         portmapper.announce(&Netid::Udp6, &"::.0.111".into());
         let list = portmapper.dump(Version::V4, usize::MAX).unwrap();
         for by in [Version::V3, Version::V4] {
