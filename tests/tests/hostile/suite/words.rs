@@ -32,8 +32,8 @@ pub const HAZARDS: &[Hazard] = &[
         name: "one_more",
         guards: Guard {
             file: "rpc/src/serve/session.rs",
-            code: "auth_and_args.starts_with(&self.auth)",
-            mutant: "auth_and_args.len() >= self.auth.len()",
+            code: "known == auth && (",
+            mutant: "known.len() == auth.len() && (",
         },
         make: Make::Field(|shape, at| with_number(shape, at, |found| found.wrapping_add(1))),
     },
