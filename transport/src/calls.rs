@@ -71,6 +71,12 @@ pub(crate) struct Expired {
     pub(crate) next: Option<Instant>,
 }
 
+impl Replies {
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+}
+
 impl Calls {
     /// Calls over messages in `framing`, as many of them at once as these limits allow.
     pub(crate) fn new(table: CallTable, framing: Framing, limits: &Limits) -> Self {

@@ -21,6 +21,11 @@ use crate::{Activity, Arrived, LadderPool, Limits, Link, Stopped};
 /// Bytes of messages that one turn takes on before other tasks get theirs.
 const TURN: usize = 256 * 1024;
 
+/// Replies that one turn takes to their callers: while the others' are taken to them, the peer has the next calls of these to answer,
+/// instead of waiting for those of all. With 1,024 calls in flight it is a sixth more of them; fewer at a time cost more writes
+/// than they save.
+const REPLIES: usize = 512;
+
 /// Turns in a row before other tasks get theirs.
 const TURNS: usize = 16;
 
@@ -351,7 +356,7 @@ impl<L: Link> Driver<L> {
             if room == Room::None {
                 break End::Room;
             }
-            if batch.bytes >= TURN {
+            if batch.bytes >= TURN || batch.replies() >= REPLIES {
                 break End::Turn;
             }
             let arrived = match self.link.poll_message(cx) {

@@ -14,8 +14,14 @@ use oncrpc_transport::{Connection, Driver, LadderPool, Limits, Stop, StreamLink}
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
 };
+use tokio::task::JoinSet;
 
 const PROGRAM: u32 = 0x2000_0001;
+const ECHO: ProcedureId = ProcedureId {
+    program: PROGRAM,
+    version: 1,
+    procedure: 1,
+};
 
 /// Opaque data that is not copied into the output but chained to it.
 const LARGE: usize = 40_000;
@@ -85,6 +91,12 @@ fn call(xid: u32, args: &[u8]) -> Vec<u8> {
     [&words.map(u32::to_be_bytes).concat(), args].concat()
 }
 
+/// A reply to the call with this xid, without results, as a record.
+fn reply(xid: &[u8]) -> Vec<u8> {
+    let success = [1_u32, 0, 0, 0, 0].map(u32::to_be_bytes);
+    [&[0x80, 0, 0, 24], xid, success.as_flattened()].concat()
+}
+
 /// Serves that program within limits, to the end of the connection or that of what is given back.
 fn serve(stream: Counted, limits: Limits) -> Stop {
     let echo = service(PROGRAM, 1, &[], Arc::new(()), |_| {
@@ -141,16 +153,46 @@ async fn a_call_is_one_write_with_its_mark_and_its_arguments() {
     let link = StreamLink::new(client, Limits::CLIENT.record);
     let (connection, driver) = Connection::new(link, CallTable::new(7), Limits::CLIENT);
     tokio::spawn(driver.run());
-    let id = ProcedureId {
-        program: PROGRAM,
-        version: 1,
-        procedure: 1,
-    };
     let args = Bytes::from(vec![5; LARGE]);
-    let calling = tokio::spawn(connection.call_raw(id, args.clone(), CallOptions::default()));
+    let calling = tokio::spawn(connection.call_raw(ECHO, args.clone(), CallOptions::default()));
     let mut sent = vec![0; 44 + LARGE];
     server.read_exact(&mut sent).await.unwrap();
     assert!(sent == call(7, &args));
     assert_eq!(writes.load(Ordering::Relaxed), 1);
     calling.abort();
+}
+
+#[tokio::test]
+async fn a_peer_that_answers_many_calls_at_once_has_the_next_before_all_replies_are_taken() {
+    const CALLS: usize = 1000;
+    let (client, mut server) = duplex(1 << 20);
+    let (client, writes) = Counted::new(client);
+    let link = StreamLink::new(client, Limits::CLIENT.record);
+    let limits = Limits {
+        in_flight: CALLS,
+        ..Limits::CLIENT
+    };
+    let (connection, driver) = Connection::new(link, CallTable::new(7), limits);
+    tokio::spawn(driver.run());
+    let mut callers = JoinSet::new();
+    for _ in 0..CALLS {
+        let connection = connection.clone();
+        callers.spawn(async move {
+            let make = || connection.call_raw(ECHO, Bytes::new(), CallOptions::default());
+            make().await.and(make().await)
+        });
+    }
+    let mut calls = vec![0; CALLS * 44];
+    let mut made = Vec::new();
+    for _ in 0..2 {
+        server.read_exact(&mut calls).await.unwrap();
+        made.push(writes.load(Ordering::Relaxed));
+        let (calls, _) = calls.as_chunks::<44>();
+        let replies: Vec<u8> = calls.iter().flat_map(|call| reply(&call[4..8])).collect();
+        server.write_all(&replies).await.unwrap();
+    }
+    assert_eq!(made, [1, 3]);
+    for answered in callers.join_all().await {
+        answered.unwrap();
+    }
 }
