@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::mem;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,8 +40,10 @@ pub(crate) struct Calls {
 #[derive(Debug)]
 struct State {
     table: CallTable,
-    /// Messages that the driver has not taken yet: one writer of records, or one for each datagram.
-    queue: Vec<Writer>,
+    /// Records that the driver has not taken yet. A datagram is written here, too.
+    records: Writer,
+    /// Datagrams that the driver has not taken yet.
+    datagrams: Vec<Writer>,
     /// The calls that these are of.
     queued: Vec<u32>,
     /// Calls that wait for a place among those in flight.
@@ -82,7 +85,8 @@ impl Calls {
     pub(crate) fn new(table: CallTable, framing: Framing, limits: &Limits) -> Self {
         let state = State {
             table,
-            queue: Vec::new(),
+            records: Writer::new(),
+            datagrams: Vec::new(),
             queued: Vec::new(),
             waiting: 0,
             driver: None,
@@ -201,6 +205,7 @@ impl Calls {
     }
 
     /// Asks whether call `xid` has ended; if not, `cx` is woken when it has.
+    #[inline]
     pub(crate) fn poll(&self, xid: u32, cx: &Context<'_>) -> Poll<Result<Bytes, Box<Ended>>> {
         let _other;
         let mut state = self.lock();
@@ -208,7 +213,7 @@ impl Calls {
             _other = state.table.wait(xid, cx.waker());
             return Poll::Pending;
         };
-        _other = std::mem::replace(&mut state.caller, waiter);
+        _other = mem::replace(&mut state.caller, waiter);
         self.made_room(&state);
         Poll::Ready(result)
     }
@@ -264,13 +269,11 @@ impl Calls {
         }
         // Whoever waits for room found at least this much here.
         let was_full = !self.has_room(state);
-        for message in &mut state.queue {
-            if !message.is_empty() {
-                link.send(message);
-            }
+        if !state.records.is_empty() {
+            link.send(&mut state.records);
         }
-        if matches!(self.framing, Framing::Datagram { .. }) {
-            state.queue.clear();
+        for mut datagram in state.datagrams.drain(..) {
+            link.send(&mut datagram);
         }
         state.queued.clear();
         if was_full {
@@ -300,7 +303,9 @@ impl Calls {
         let mut state = self.lock();
         for place in replies.places.drain(..) {
             let reply = Message::within(&replies.buffer, place);
-            woken.extend(state.table.reply(now, reply));
+            if let Some(answered) = state.table.reply(now, reply) {
+                woken.push(answered);
+            }
         }
         drop(state);
         woken.iter().for_each(|(_, caller)| caller.wake_by_ref());
@@ -391,7 +396,7 @@ impl Calls {
         }
         // What the driver has not taken was never sent: it can be repeated without a doubt.
         let unsent: HashSet<u32> = state.queued.drain(..).collect();
-        state.queue.clear();
+        state.forget_queue();
         let mut woken = state.table.fail_all(|xid| match unsent.contains(&xid) {
             true => CallError::Connect(error.clone()),
             false => CallError::Disconnected(error.clone()),
@@ -424,6 +429,7 @@ impl Drop for InLine<'_> {
 impl State {
     /// Puts a message in the queue, whole or not at all: `write` writes it behind its record mark, if it has
     /// one, and gives back its xid.
+    #[inline]
     fn enqueue(
         &mut self,
         framing: Framing,
@@ -432,38 +438,28 @@ impl State {
         if let Some(over) = self.is_over() {
             return Err(CallError::Connect(over.clone()));
         }
-        let Framing::Datagram { max } = framing else {
-            return self.enqueue_record(write);
+        let draft = Draft::of(&mut self.records);
+        if framing == Framing::Record {
+            record::begin(draft.records);
+        }
+        let xid = write(&mut self.table, draft.records)?;
+        let (is_whole, allowed) = match framing {
+            Framing::Record => {
+                let finished = record::finish(draft.records, draft.start);
+                (finished.is_ok(), i32::MAX as usize)
+            }
+            Framing::Datagram { max } => (draft.records.len() <= max, max),
         };
-        // By itself as long as it may fail: what is not sent leaves no place behind in the queue.
-        let mut message = Writer::new();
-        let xid = write(&mut self.table, &mut message)?;
-        if message.len() <= max {
-            self.queue.push(message);
-            return Ok(xid);
+        if !is_whole {
+            self.table.cancel(xid);
+            let len = draft.records.len_since(draft.start);
+            return Err(CallError::TooLarge { len, allowed });
         }
-        self.table.cancel(xid);
-        let (len, allowed) = (message.len(), max);
-        Err(CallError::TooLarge { len, allowed })
-    }
-
-    fn enqueue_record(
-        &mut self,
-        write: impl FnOnce(&mut CallTable, &mut Writer) -> Result<u32, CallError>,
-    ) -> Result<u32, CallError> {
-        if self.queue.is_empty() {
-            self.queue.push(Writer::new());
+        draft.keep();
+        if framing != Framing::Record {
+            self.datagrams.push(mem::take(&mut self.records));
         }
-        let mut draft = Draft::of(&mut self.queue[0]);
-        record::begin(draft.queue);
-        let xid = write(&mut self.table, draft.queue)?;
-        if record::finish(draft.queue, draft.start).is_ok() {
-            draft.is_whole = true;
-            return Ok(xid);
-        }
-        self.table.cancel(xid);
-        let (len, allowed) = (draft.queue.len_since(draft.start), i32::MAX as usize);
-        Err(CallError::TooLarge { len, allowed })
+        Ok(xid)
     }
 
     /// Why the connection takes no more calls, if it does not.
@@ -472,40 +468,44 @@ impl State {
     }
 
     fn queued_bytes(&self) -> usize {
-        self.queue.iter().map(Writer::len).sum()
+        let datagrams: usize = self.datagrams.iter().map(Writer::len).sum();
+        self.records.len() + datagrams
     }
 
     fn is_queue_empty(&self) -> bool {
-        self.queue.iter().all(Writer::is_empty)
+        self.records.is_empty() && self.datagrams.is_empty()
+    }
+
+    /// Forgets what is in it, and gives its memory back.
+    fn forget_queue(&mut self) {
+        self.records = Writer::new();
+        self.datagrams = Vec::new();
     }
 }
 
-/// A record that is being written in the queue: it is taken back unless it becomes whole, even if arguments panic that are
+/// A message that is being written in the queue: it is taken back unless it is kept, even if arguments panic that are
 /// encoded, because others write behind it.
 struct Draft<'a> {
-    queue: &'a mut Writer,
+    records: &'a mut Writer,
     start: Mark,
-    is_whole: bool,
 }
 
 impl<'a> Draft<'a> {
-    fn of(queue: &'a mut Writer) -> Self {
-        let start = queue.mark();
-        let is_whole = false;
-        Self {
-            queue,
-            start,
-            is_whole,
-        }
+    #[inline]
+    fn of(records: &'a mut Writer) -> Self {
+        let start = records.mark();
+        Self { records, start }
+    }
+
+    #[inline]
+    fn keep(self) {
+        mem::forget(self);
     }
 }
 
 impl Drop for Draft<'_> {
-    #[inline]
     fn drop(&mut self) {
-        if !self.is_whole {
-            self.queue.truncate(self.start);
-        }
+        self.records.truncate(self.start);
     }
 }
 
@@ -591,7 +591,7 @@ mod tests {
         );
         assert!(calls.send(ID, &args, &*auth).is_err_and(too_large));
         let state = calls.lock();
-        assert!(state.queue.is_empty() && state.queued.is_empty() && state.table.is_empty());
+        assert!(state.is_queue_empty() && state.queued.is_empty() && state.table.is_empty());
     }
 
     #[test]
@@ -674,7 +674,7 @@ mod tests {
         });
         let driver = Arc::new(Woken::default());
         let mut state = calls.lock();
-        state.queue.clear();
+        state.forget_queue();
         state.driver = Some(Waker::from(driver.clone()));
         state.refused = Some(Arc::new(io::ErrorKind::ConnectionRefused.into()));
         drop(state);

@@ -300,11 +300,9 @@ impl<A: Arguments> Future for Carried<'_, A> {
         let this = &mut *self;
         match this.stage {
             Stage::InFlight(xid) => {
-                let polled = this.connection.calls().poll(xid, cx);
-                if polled.is_ready() {
-                    this.stage = Stage::New;
-                }
-                polled
+                let result = ready!(this.connection.calls().poll(xid, cx));
+                this.stage = Stage::New;
+                Poll::Ready(result)
             }
             Stage::New => match this.begin(cx, this.call, false) {
                 Ok(true) => Poll::Pending,

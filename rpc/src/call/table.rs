@@ -8,7 +8,7 @@ use bytes::Bytes;
 use oncrpc_xdr::Writer;
 
 use crate::auth::{ClientAuth, Token};
-use crate::call::caller::{MAX_TIMEOUT, ProcedureId, after};
+use crate::call::caller::{ProcedureId, after};
 use crate::call::carrier::Arguments;
 use crate::call::error::CallError;
 use crate::call::refusals::{Refusals, Verdict};
@@ -182,6 +182,7 @@ impl CallTable {
     ///
     /// Its time does not begin before its [start](Self::start), so that who begins many need not ask what time it is for
     /// each of them.
+    #[inline]
     pub fn begin(
         &mut self,
         call: &NewCall<'_, impl Arguments>,
@@ -210,7 +211,7 @@ impl CallTable {
         };
         if let Some(entry) = self.calls.insert(xid) {
             entry.waiter = waiter;
-            entry.timeout = timeout.min(MAX_TIMEOUT);
+            entry.timeout = timeout;
             entry.kept = kept;
         }
         self.waiting = self.waiting.saturating_add(1);
@@ -276,10 +277,10 @@ impl CallTable {
         }
         // Nearly all are of this kind.
         if let (Some(results), None) = (message::results(&message), &entry.kept) {
-            match results {
-                [] => entry.result = Some(Ok(Bytes::new())),
-                _ => entry.result = Some(Ok(message.share(results))),
-            }
+            entry.result.get_or_insert(Ok(match results {
+                [] => Bytes::new(),
+                _ => message.share(results),
+            }));
             self.waiting = self.waiting.saturating_sub(1);
             return Some((xid, entry.waiter.take()?));
         }
