@@ -108,6 +108,7 @@ impl Channel {
     }
 
     /// The connection, if there is one.
+    #[inline]
     fn connected(&self) -> Option<Cow<'_, Connection>> {
         let mut known = self.known.iter();
         let Some(known) = known.find(|known| known.get().is_none_or(|known| !known.is_ended()))

@@ -356,7 +356,7 @@ impl<L: Link> Driver<L> {
             if room == Room::None {
                 break End::Room;
             }
-            if batch.bytes >= TURN || batch.replies() >= REPLIES {
+            if batch.bytes >= TURN {
                 break End::Turn;
             }
             let arrived = match self.link.poll_message(cx) {
@@ -389,6 +389,9 @@ impl<L: Link> Driver<L> {
                     batch.good = true;
                     let replies = batch.replies.get_or_insert_default();
                     calls.gather(self.clock.now, arrived.message, replies);
+                    if replies.len() >= REPLIES {
+                        break End::Turn;
+                    }
                     Said::Nothing
                 }
                 (Some(CALL | REPLY), _) => Said::nothing_for_another(),

@@ -92,10 +92,3 @@ pub(crate) struct Batch<'a> {
     pub(crate) ladder: Option<&'a mut Ladder>,
     pub(crate) replies: Option<Replies>,
 }
-
-impl Batch<'_> {
-    /// How many replies there are.
-    pub(crate) fn replies(&self) -> usize {
-        self.replies.as_ref().map_or(0, Replies::len)
-    }
-}
