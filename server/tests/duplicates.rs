@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use oncrpc::message::{self, ReplyHeader};
 use oncrpc::uaddr::Uaddr;
