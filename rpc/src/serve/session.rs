@@ -45,14 +45,15 @@ impl Session {
     /// How many bytes the credential and verifier have that stand at the front of these, if a call with the same ones
     /// was let in before: this one is, too, in the same name.
     ///
-    /// Nearly all calls of a peer are alike, and to compare is less than to read and judge. The first words, which are all
-    /// that AUTH_NONE has, are compared in place; a call of `memcmp` would cost three times as much.
+    /// Nearly all calls of a peer are alike, and to compare is less than to read and judge. Those of AUTH_NONE are compared
+    /// in place; a call of `memcmp` would cost three times as much.
     #[inline]
     pub(crate) fn lets_in(&self, auth_and_args: &[u8]) -> Option<usize> {
-        let (known, known_rest) = self.auth.split_first_chunk::<LEAST_AUTH>()?;
-        let (auth, rest) = auth_and_args.split_first_chunk::<LEAST_AUTH>()?;
-        let known = known == auth && (known_rest.is_empty() || rest.starts_with(known_rest));
-        known.then_some(self.auth.len())
+        let is_known = match <&[u8; LEAST_AUTH]>::try_from(self.auth.as_slice()) {
+            Ok(known) => auth_and_args.first_chunk() == Some(known),
+            Err(_) => !self.auth.is_empty() && auth_and_args.starts_with(&self.auth),
+        };
+        is_known.then_some(self.auth.len())
     }
 
     /// Takes note of a call that was let in: in whose name, and by which credential and verifier, if those let in every
