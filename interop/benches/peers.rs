@@ -127,7 +127,7 @@ fn load_average() -> String {
 /// What is behind the table.
 const TAIL: &str = "
 - c4k64: 4 connections, 64 calls in flight on each. *bare*: a few lines of C that answer whatever is asked (`c/`). *by hand*: a client
-  of a few lines on tokio (`rust/`).
+  of a few lines on tokio (`rust/`) that tasks on several threads could share, as they can ours; and one for one thread alone.
 - Goals of several rows are of bare servers and of libtirpc at once; *no* means that one of them is missed.
 - Not here: instructions and allocations of a call (`make counts`).
 ";

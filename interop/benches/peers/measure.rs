@@ -84,6 +84,8 @@ pub(crate) enum Client {
     Handwritten {
         /// How many.
         tasks: u32,
+        /// Whether tasks on other threads might call by it, too, as by ours.
+        shared: bool,
     },
     /// The same of tonic.
     Tonic {
@@ -180,9 +182,10 @@ impl Client {
         };
         match self {
             Self::Ours { tasks } => format!("{ours} async {PORT} {tasks} {amount}"),
-            Self::Handwritten { tasks } => {
+            Self::Handwritten { tasks, shared } => {
                 let program = programs.tokio_client();
-                format!("{} {PORT} {tasks} {amount}", program.display())
+                let kind = if shared { "shared" } else { "own" };
+                format!("{} {kind} {PORT} {tasks} {amount}", program.display())
             }
             Self::Tonic { tasks } => {
                 format!(

@@ -213,7 +213,13 @@ fn clients() -> Vec<Row> {
             proof: None,
         }
     };
-    let handwritten = |tasks: u32| ("by hand", rate(Client::Handwritten { tasks }, tcp));
+    let handwritten = |tasks: u32| {
+        let by_hand = |shared| rate(Client::Handwritten { tasks, shared }, tcp);
+        [
+            ("by hand", by_hand(true)),
+            ("by hand for one thread", by_hand(false)),
+        ]
+    };
     let mut rows = vec![
         many(
             64,
@@ -232,14 +238,16 @@ fn clients() -> Vec<Row> {
                     "tonic",
                     rate(Client::Tonic { tasks: 64 }, Program::Tonic.alone()),
                 ),
-                handwritten(64),
-            ],
+            ]
+            .into_iter()
+            .chain(handwritten(64))
+            .collect(),
             &[
                 AtLeast(5.0, "64 processes of libtirpc"),
                 AtLeast(8.0, "tonic"),
             ],
         ),
-        many(1024, vec![handwritten(1024)], &[AtLeast(0.65, "by hand")]),
+        many(1024, handwritten(1024).into(), &[AtLeast(0.65, "by hand")]),
     ];
     let transports = [
         ("tcp", tcp),
