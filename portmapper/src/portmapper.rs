@@ -22,7 +22,7 @@ use crate::keeper::Keeper;
 use crate::merge::{Asked, merge};
 use crate::policy::{Caller, Policy, TooWeak};
 use crate::registry::{
-    self, Change, Entry, Origin, Owner, Place, Process, Quota, Registry, Revision, Set, Slot,
+    self, Change, Entry, Origin, Owner, Place, Process, Quota, Registered, Registry, Revision, Set,
     c_string, port,
 };
 use crate::remembered::{Located, Question, Remembered};
@@ -291,11 +291,10 @@ impl Portmapper {
         hint: &[u8],
     ) -> XdrString {
         let (program, version) = question.service;
-        let find = |registry: &Registry| match question.exactly {
+        let found = self.found(remembered, question, |registry| match question.exactly {
             true => registry.find_version(program, version, question.netid),
             false => registry.find(program, version, question.netid),
-        };
-        let found = self.found(remembered, question, find);
+        });
         let row = found.row;
         let told = found.address.as_ref().map(|uaddr| {
             let merged = self.merge(uaddr, hint, peer);
@@ -317,8 +316,9 @@ impl Portmapper {
             exactly: false,
         };
         let (program, version) = service;
-        let find = |registry: &Registry| registry.find_mapping(program, version, protocol);
-        let found = self.found(remembered, question, find);
+        let found = self.found(remembered, question, |registry| {
+            registry.find_mapping(program, version, protocol)
+        });
         let (row, address) = (found.row, found.address.as_ref());
         let port = address.and_then(registry::Address::port).unwrap_or(0);
         remembered.sheet().looked_up(row, port != 0);
@@ -331,16 +331,15 @@ impl Portmapper {
         &self,
         remembered: &'a mut Remembered,
         question: Question<'_>,
-        find: impl FnOnce(&Registry) -> Option<Slot>,
+        find: impl FnOnce(&Registry) -> Option<Registered<'_>>,
     ) -> &'a Located {
         let by = remembered.sheet().version();
         remembered.found(question, self.revision.now(), || {
             let books = &mut *self.books();
             let (registry, statistics) = (&books.registry, &mut books.statistics);
-            let slot = find(registry);
             Located {
                 revision: registry.revision().now(),
-                address: slot.and_then(|slot| registry.address_in(slot)).cloned(),
+                address: find(registry).map(|found| found.uaddr.clone()),
                 row: statistics.row(by, question.service, question.netid),
             }
         })
@@ -407,9 +406,8 @@ impl Portmapper {
         let netid = &peer.netid;
         let mut books = self.books();
         let registry = &books.registry;
-        let slot = registry.find_version(service.0, service.1, netid);
-        let found = match slot.and_then(|slot| registry.address_in(slot)) {
-            Some(uaddr) => Ok(uaddr.text()),
+        let found = match registry.find_version(service.0, service.1, netid) {
+            Some(found) => Ok(found.uaddr.text()),
             None => Err(match registry.range(service.0, netid) {
                 Some((low, high)) => Reject::ProgMismatch { low, high },
                 None => Reject::ProgUnavail,
@@ -606,7 +604,7 @@ mod tests {
             let unset = portmapper.unset(Version::V4, &superuser, (7, 1), &["udp".into()]);
             assert_eq!(unset, Ok(true));
         }
-        assert_eq!(portmapper.tally().looked_up(Version::V2, 0), (80, 80));
+        assert_eq!(portmapper.tally().looked_up(Version::V2)[0], (80, 80));
     }
 
     #[test]

@@ -146,8 +146,8 @@ impl Statistics {
             calls.for_each(|count| w.u32(count as u32));
             w.u32(counters.set);
             w.u32(counters.unset);
-            let elsewhere = |row| tally.looked_up(version, row);
-            counters.look_ups.encode(&mut w, &self.netids, elsewhere);
+            let elsewhere = tally.looked_up(version);
+            counters.look_ups.encode(&mut w, &self.netids, &elsewhere);
             counters
                 .called_through
                 .encode_called_through(&mut w, &self.netids);
@@ -215,15 +215,14 @@ impl Rows {
         at
     }
 
-    /// `rpcbs_addrlist`, the latest row first, with what was counted elsewhere of a row.
-    fn encode(&self, w: &mut Writer, netids: &[Netid], elsewhere: impl Fn(usize) -> (u32, u32)) {
-        for (at, row) in self.rows.iter().enumerate().rev() {
-            let (success, failure) = elsewhere(at);
+    /// `rpcbs_addrlist`, the latest row first, with what was counted elsewhere of each.
+    fn encode(&self, w: &mut Writer, netids: &[Netid], elsewhere: &[(u64, u64)]) {
+        for (row, (success, failure)) in self.rows.iter().zip(elsewhere).rev() {
             w.bool(true);
             w.u32(row.key.program);
             w.u32(row.key.version);
-            w.u32(row.success.wrapping_add(success));
-            w.u32(row.failure.wrapping_add(failure));
+            w.u32(row.success.wrapping_add(*success as u32));
+            w.u32(row.failure.wrapping_add(*failure as u32));
             row.key.encode_netid(w, netids);
         }
         w.bool(false);

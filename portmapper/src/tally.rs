@@ -1,7 +1,7 @@
 //! Calls, by procedure and by what became of them, and look-ups, by what they ask for: GETSTAT tells how many there were, and the
 //! operator sees the rest.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oncrpc::proto::portmap::pmapprog;
@@ -33,8 +33,8 @@ pub struct Sheet {
 /// What became of the look-ups of one row.
 #[derive(Debug, Default)]
 struct LookUps {
-    success: AtomicU32,
-    failure: AtomicU32,
+    success: AtomicU64,
+    failure: AtomicU64,
 }
 
 /// What became of the calls of one procedure: those that nothing else became of were answered.
@@ -114,17 +114,18 @@ impl Tally {
             .sum()
     }
 
-    /// How often what a row of this version stands for was found, and how often not.
-    pub fn looked_up(&self, version: Version, row: usize) -> (u32, u32) {
-        let read = |count: &AtomicU32| count.load(Ordering::Relaxed);
+    /// How often what each row of this version stands for was found, and how often not.
+    pub fn looked_up(&self, version: Version) -> Vec<(u64, u64)> {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let mut sums = vec![(0, 0); MAX_ROWS + 1];
         let sheets = self.sheets();
-        let sheets = sheets.iter().filter(|sheet| sheet.version == version);
-        let rows = sheets.filter_map(|sheet| sheet.look_ups.get(row));
-        rows.fold((0, 0), |(success, failure), row| {
-            // In 32 bits they start again, as C's do.
-            let success = success.wrapping_add(read(&row.success));
-            (success, failure.wrapping_add(read(&row.failure)))
-        })
+        for sheet in sheets.iter().filter(|sheet| sheet.version == version) {
+            for ((success, failure), row) in sums.iter_mut().zip(&sheet.look_ups) {
+                *success += read(&row.success);
+                *failure += read(&row.failure);
+            }
+        }
+        sums
     }
 
     /// What was called, procedure by procedure; those that were not are left out.
@@ -164,10 +165,7 @@ impl Sheet {
     /// Counts a call that begins.
     #[inline]
     pub fn begun(&self, procedure: u32) {
-        let begun = &self.row(procedure).begun;
-        // Nobody else counts here, so that it need not be done in one step.
-        let before = begun.load(Ordering::Relaxed);
-        begun.store(before.wrapping_add(1), Ordering::Relaxed);
+        count_alone(&self.row(procedure).begun);
     }
 
     /// The version whose calls are counted here.
@@ -178,12 +176,9 @@ impl Sheet {
     /// Counts a look-up in this row of the statistics.
     #[inline]
     pub fn looked_up(&self, row: usize, found: bool) {
-        let Some(row) = self.look_ups.get(row) else {
-            return;
-        };
-        let count = if found { &row.success } else { &row.failure };
-        let before = count.load(Ordering::Relaxed);
-        count.store(before.wrapping_add(1), Ordering::Relaxed);
+        if let Some(row) = self.look_ups.get(row) {
+            count_alone(if found { &row.success } else { &row.failure });
+        }
     }
 
     /// Counts what became of the call, or will become of it.
@@ -257,6 +252,13 @@ impl Counts {
 
 fn count(count: &AtomicU64) {
     count.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Counts where nobody else does, so that it need not be done in one step.
+#[inline]
+fn count_alone(count: &AtomicU64) {
+    let before = count.load(Ordering::Relaxed);
+    count.store(before.wrapping_add(1), Ordering::Relaxed);
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::stored::Stored;
 ///
 /// Two tables have it of each entry, so that is small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Slot(u32);
+pub(super) struct Slot(u32);
 
 impl Slot {
     const MIN: Self = Self(u32::MIN);
@@ -58,7 +58,7 @@ impl Entries {
         self.in_slot(self.slot_at(place)?)
     }
 
-    pub(super) fn slot_at(&self, place: Place) -> Option<Slot> {
+    fn slot_at(&self, place: Place) -> Option<Slot> {
         let (there, slot) = self.order.from(&(place, Slot::MIN)).next()?;
         (*there == place).then_some(*slot)
     }

@@ -1,36 +1,32 @@
 //! Look-ups: where a service is, as each procedure asks for it.
-//!
-//! What is found is told by its [`Slot`], which holds as long as the registry does not [change](Registry::revision).
 
 use oncrpc::netid::{Netid, Protocol};
 
 use super::shared::Id;
-use super::{Address, Entry, Registered, Registry, Slot};
+use super::stored::Stored;
+use super::{Entry, Registered, Registry};
 
 impl Registry {
     /// The service of this version, or else the one of the program on this transport that was registered
     /// last: GETADDR.
-    pub fn find(&self, program: u32, version: u32, netid: &Netid) -> Option<Slot> {
+    pub fn find(&self, program: u32, version: u32, netid: &Netid) -> Option<Registered<'_>> {
         let netid = self.netids.named(netid)?;
-        self.slot(program, version, netid).or_else(|| {
+        let found = self.exactly(program, version, netid).or_else(|| {
             let last = |seen| self.of_program.last((program, netid.half(seen)));
-            self.entries.slot_at(last(true).max(last(false))?)
-        })
+            self.entries.at(last(true).max(last(false))?)
+        });
+        self.registered_as(found?)
     }
 
     /// The service of exactly this version: GETVERSADDR.
-    pub fn find_version(&self, program: u32, version: u32, netid: &Netid) -> Option<Slot> {
-        self.slot(program, version, self.netids.named(netid)?)
-    }
-
-    /// What is found there.
-    pub fn in_slot(&self, slot: Slot) -> Option<Registered<'_>> {
-        self.registered_as(self.entries.in_slot(slot)?)
-    }
-
-    /// The address of what is found there.
-    pub fn address_in(&self, slot: Slot) -> Option<&Address> {
-        Some(&self.entries.in_slot(slot)?.uaddr)
+    pub fn find_version(
+        &self,
+        program: u32,
+        version: u32,
+        netid: &Netid,
+    ) -> Option<Registered<'_>> {
+        let netid = self.netids.named(netid)?;
+        self.registered_as(self.exactly(program, version, netid)?)
     }
 
     /// The lowest and the highest version of a program on this transport.
@@ -51,18 +47,21 @@ impl Registry {
 
     /// Where version 2 finds this version, or else the one of the program and protocol that was
     /// registered last: GETPORT.
-    pub fn find_mapping(&self, program: u32, version: u32, protocol: Protocol) -> Option<Slot> {
+    pub fn find_mapping(
+        &self,
+        program: u32,
+        version: u32,
+        protocol: Protocol,
+    ) -> Option<Registered<'_>> {
         let netid = self.netids.named(&protocol.netid())?;
         // Whatever is found by this netid is of this protocol, if it is written so, too.
-        let is_seen = |slot: &Slot| {
-            let found = self.entries.in_slot(*slot);
-            found.is_some_and(|found| found.netid == netid && found.uaddr.port().is_some())
-        };
-        let exact = self.slot(program, version, netid).filter(is_seen);
-        exact.or_else(|| {
+        let is_seen = |found: &&Stored| found.netid == netid && found.uaddr.port().is_some();
+        let exact = self.exactly(program, version, netid).filter(is_seen);
+        let found = exact.or_else(|| {
             let last = self.of_program.last((program, netid.half(true)))?;
-            self.entries.slot_at(last)
-        })
+            self.entries.at(last)
+        });
+        self.registered_as(found?)
     }
 
     /// The entries of exactly this version on all transports, in order: GETADDRLIST.

@@ -40,8 +40,7 @@ use oncrpc_xdr::{Bytes, XdrString};
 use crate::keyed::Keyed;
 
 pub use change::Change;
-use entries::Entries;
-pub use entries::Slot;
+use entries::{Entries, Slot};
 pub use entry::{
     Entry, MAX_NETID, MAX_OWNER, MAX_UADDR, Mapping, Origin, Owner, Process, c_string, port,
     split_port, up_to_zero,
@@ -418,13 +417,8 @@ impl Registry {
     }
 
     fn exactly(&self, program: u32, version: u32, netid: Id) -> Option<&Stored> {
-        self.entries.in_slot(self.slot(program, version, netid)?)
-    }
-
-    /// Where the service of exactly this version is kept.
-    fn slot(&self, program: u32, version: u32, netid: Id) -> Option<Slot> {
         let (_, slot) = self.exact.get(&(program, netid, version))?;
-        Some(*slot)
+        self.entries.in_slot(*slot)
     }
 
     /// All entries, in order.
@@ -639,9 +633,8 @@ mod tests {
         registry.unset(400_000, version, &netid.into(), caller)
     }
 
-    fn uaddr(registry: &Registry, found: Option<Slot>) -> XdrString {
-        let uaddr = found.and_then(|slot| registry.address_in(slot));
-        uaddr.map(Address::text).unwrap_or_default()
+    fn uaddr(found: Option<Registered<'_>>) -> XdrString {
+        found.map(|found| found.uaddr.text()).unwrap_or_default()
     }
 
     #[test]
@@ -730,21 +723,19 @@ mod tests {
             (9, "0.0.0.0.9.7", "", 0x903),
         ] {
             let found = registry.find(400_000, version, &Netid::Tcp);
-            assert_eq!(uaddr(&registry, found), *address);
+            assert_eq!(uaddr(found), *address);
             let found = registry.find_version(400_000, version, &Netid::Tcp);
-            assert_eq!(uaddr(&registry, found), *exactly);
-            let slot = registry.find_mapping(400_000, version, Protocol::Tcp);
-            let mapping = slot.and_then(|slot| registry.in_slot(slot)?.mapping());
-            assert_eq!(mapping.map(|mapping| mapping.port), Some(port));
-            assert_eq!(registry.find_mapping(400_000, version, Protocol::Udp), None);
+            assert_eq!(uaddr(found), *exactly);
+            let mapping = |protocol| registry.find_mapping(400_000, version, protocol)?.mapping();
+            assert_eq!(
+                mapping(Protocol::Tcp).map(|mapping| mapping.port),
+                Some(port)
+            );
+            assert_eq!(mapping(Protocol::Udp), None);
         }
         unset(&mut registry, 7, "tcp", &ANN);
         let found = registry.find(400_000, 2, &Netid::Tcp);
-        assert_eq!(
-            uaddr(&registry, found),
-            "0.0.0.0.9.3",
-            "the last that is left"
-        );
+        assert_eq!(uaddr(found), "0.0.0.0.9.3", "the last that is left");
     }
 
     #[test]
@@ -840,7 +831,6 @@ mod tests {
             .collect();
         assert_eq!(places, [(-1, 9), (0, 1), (1, 2), (2, 3)]);
         let found = registry.find(400_000, 7, &Netid::Tcp);
-        let found = found.and_then(|slot| registry.in_slot(slot));
         assert_eq!(found.map(|entry| entry.version), Some(3));
         assert_eq!(unset(&mut registry, 2, "", &ANN), Unset::Removed(1));
     }

@@ -148,16 +148,15 @@ proptest! {
         prop_assert_eq!(registry.mappings().collect::<Vec<_>>(), model.mappings());
         for (program, version) in (0..3).flat_map(|program| (0..5).map(move |version| (program, version))) {
             for netid in ["tcp", "udp", "TCP", "local", "bogus", ""] {
-                let slot = registry.find(program, version, &Netid::from(netid));
-                let found = slot.and_then(|slot| registry.in_slot(slot));
+                let found = registry.find(program, version, &Netid::from(netid));
                 prop_assert_eq!(
                     found.map(|there| there.entry()),
                     model.find(program, version, netid).cloned()
                 );
             }
             for protocol in [Protocol::Tcp, Protocol::Udp] {
-                let slot = registry.find_mapping(program, version, protocol);
-                let found = slot.and_then(|slot| registry.in_slot(slot)?.mapping());
+                let found = registry.find_mapping(program, version, protocol);
+                let found = found.and_then(|there| there.mapping());
                 prop_assert_eq!(found, model.find_mapping(program, version, protocol));
             }
             for netid in ["tcp", "TCP", ""] {

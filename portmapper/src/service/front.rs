@@ -20,7 +20,6 @@ use crate::statistics::Version;
 
 /// What stands before a version's procedures, for one dispatcher.
 struct Front {
-    version: Version,
     remembered: Remembered,
     portmapper: Arc<Portmapper>,
 }
@@ -46,7 +45,6 @@ pub(super) fn before(
     instead(service, move || {
         let mut procedures = behind.clone().open();
         let mut front = Front {
-            version,
             remembered: Remembered::new(portmapper.tally().sheet(version)),
             portmapper: portmapper.clone(),
         };
@@ -60,6 +58,10 @@ pub(super) fn before(
 }
 
 impl Front {
+    fn version(&self) -> Version {
+        self.remembered.sheet().version()
+    }
+
     fn answer(
         &mut self,
         call: &Call<'_>,
@@ -77,7 +79,7 @@ impl Front {
             let most = call.message_len().saturating_mul(bound.factor);
             reply.bound_datagram(most.min(bound.bytes));
         }
-        match (self.version, call.procedure()) {
+        match (self.version(), call.procedure()) {
             (_, 0) => {
                 self.portmapper.log().request(peer, "null", None);
                 procedures.call(call, reply)
@@ -120,7 +122,7 @@ impl Front {
     /// Arguments come first, as in rpcbind: malformed, they are GARBAGE_ARGS to everybody.
     fn turn_away(&self, call: &Call<'_>) -> Option<Reject> {
         let well_formed = |is: bool| is.then_some(None);
-        let (procedure, program) = match (self.version, call.procedure()) {
+        let (procedure, program) = match (self.version(), call.procedure()) {
             (_, 0) => {
                 let peer = call.context().peer();
                 self.portmapper.log().denied(peer, "null", None);

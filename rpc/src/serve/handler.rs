@@ -26,6 +26,7 @@ pin_project! {
     struct Cell<P, F> {
         #[pin]
         future: F,
+        // Of the call, once it waits: before that the answer goes where it is at hand.
         framing: Framing,
         xid: u32,
         procedure: PhantomData<fn() -> P>,
