@@ -48,7 +48,7 @@ impl Netids {
 
     /// The same of what somebody wrote: up to its first zero byte, and whatever the case of its letters.
     pub(super) fn written(&self, netid: &XdrString) -> Option<Id> {
-        self.0.id(&folded(netid))
+        known(netid).or_else(|| self.0.id(&folded(netid)))
     }
 
     /// The netid itself.
@@ -58,6 +58,9 @@ impl Netids {
 
     /// One more entry with this netid: what stands for it as it is found by, and as it is written.
     pub(super) fn take(&mut self, netid: &XdrString) -> (Id, Id) {
+        if let Some(id) = known(netid) {
+            return (self.0.again(id), self.0.again(id));
+        }
         (self.0.take(&folded(netid)), self.0.take(netid))
     }
 
@@ -76,6 +79,11 @@ impl Default for Netids {
         }
         Self(netids)
     }
+}
+
+/// What stands for one of [`KNOWN`], if it is written as the library writes it.
+fn known(netid: &XdrString) -> Option<Id> {
+    place(&netid.into()).map(Id::of)
 }
 
 /// A netid by which entries are found.

@@ -58,10 +58,7 @@ impl<T: Clone + Ord> Shared<T> {
     /// One more use of a value.
     pub(super) fn take(&mut self, value: &T) -> Id {
         if let Some(id) = self.id(value) {
-            if let Some((_, uses)) = self.slot_mut(id) {
-                *uses = uses.saturating_add(1);
-            }
-            return id;
+            return self.again(id);
         }
         let first = Some((value.clone(), 1));
         let id = match self.free.pop() {
@@ -80,6 +77,14 @@ impl<T: Clone + Ord> Shared<T> {
             }
         };
         self.ids.insert(value.clone(), id);
+        id
+    }
+
+    /// One more use of a value that is in use.
+    pub(super) fn again(&mut self, id: Id) -> Id {
+        if let Some((_, uses)) = self.slot_mut(id) {
+            *uses = uses.saturating_add(1);
+        }
         id
     }
 

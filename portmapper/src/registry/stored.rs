@@ -7,7 +7,7 @@ use oncrpc_xdr::XdrString;
 
 use super::entry::{self, Mapping, protocol};
 use super::shared::Id;
-use super::{Entry, Origin, Owner, split_port};
+use super::{Entry, Origin, Owner};
 
 /// An entry in 48 bytes, where the [`Entry`](super::Entry) that it stands for takes 128 and its address.
 #[derive(Debug)]
@@ -62,18 +62,16 @@ impl Registered<'_> {
     }
 }
 
-/// Whether these are the two halves of a port as anybody would write them, each behind a dot: digits alone, and no more of them
-/// than are needed.
-fn is_as_usual(text: &[u8], halves: [u8; 2]) -> bool {
-    let digits = |half| match half {
-        0..10 => 1,
-        10..100 => 2,
-        100.. => 3,
-    };
-    let parts = text.split(|byte| *byte == b'.').skip(1);
-    parts
-        .zip(halves)
-        .all(|(part, half)| part.len() == digits(half) && part.iter().all(u8::is_ascii_digit))
+/// Half of a port as anybody would write it: digits alone, and no more of them than are needed.
+fn half(text: &[u8]) -> Option<u8> {
+    let digit = |byte: &u8| byte.is_ascii_digit().then_some(byte & 0xf);
+    match text {
+        [one] => digit(one),
+        [b'1'..=b'9', ..] => text.iter().try_fold(0_u8, |number, byte| {
+            number.checked_mul(10)?.checked_add(digit(byte)?)
+        }),
+        _ => None,
+    }
 }
 
 /// A universal address as it is kept: two for the same text are the same.
@@ -94,17 +92,14 @@ impl Address {
     /// This text as it is kept.
     pub fn of(uaddr: &XdrString) -> Self {
         let bytes = uaddr.as_bytes();
-        let wildcard = split_port(bytes).and_then(|(host, high, low)| {
-            let ipv6 = match host {
-                b"0.0.0.0" => false,
-                b"::" => true,
-                _ => return None,
-            };
-            let halves = [u8::try_from(high).ok()?, u8::try_from(low).ok()?];
-            let port = u16::from_be_bytes(halves);
-            is_as_usual(bytes.get(host.len()..)?, halves).then_some(Self::Wildcard { ipv6, port })
-        });
-        wildcard.unwrap_or_else(|| Self::Text(bytes.into()))
+        let wildcard = |host: &[u8], ipv6| {
+            let mut halves = bytes.strip_prefix(host)?.splitn(2, |&byte| byte == b'.');
+            let port = u16::from_be_bytes([half(halves.next()?)?, half(halves.next()?)?]);
+            Some(Self::Wildcard { ipv6, port })
+        };
+        wildcard(b"0.0.0.0.", false)
+            .or_else(|| wildcard(b"::.", true))
+            .unwrap_or_else(|| Self::Text(bytes.into()))
     }
 
     /// The port as rpcbind reads it, see [`port`](entry::port()).
@@ -157,6 +152,10 @@ mod tests {
             "0.0.0.0.256.1",
             "0.0.0.0.-1.1",
             "0.0.0.0.8",
+            "0.0.0.0.1.2.3",
+            "0.0.0.0.8.1.",
+            "0.0.0.0.1000.1",
+            "0.0.0.0.00.1",
             "0.0.0.0.x.1",
             "0.0.0.0..01",
             "0.0.0.0.01.",
