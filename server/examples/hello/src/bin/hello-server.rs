@@ -1,10 +1,13 @@
 //! Serves the hello program until it is told to stop.
 
 use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::Parser;
@@ -13,6 +16,7 @@ use oncrpc_hello::hello_program::v1;
 use oncrpc_hello::{Guest, GuestList, HelloBlob, HelloName, Pair, Shape, Sides, SumResult};
 use oncrpc_server::{Listen, Policy, RpcbindAt, Server};
 use oncrpc_xdr::XdrString;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves the hello program.
@@ -27,6 +31,9 @@ struct Command {
     /// Listen at this Unix socket; @ stands before an abstract name
     #[arg(long, value_name = "PATH|@NAME")]
     unix: Vec<String>,
+    /// Answer with so many threads; unless given, one for each processor
+    #[arg(long, value_name = "THREADS")]
+    threads: Option<NonZeroUsize>,
     /// Answer over UDP with so many threads
     #[arg(long, value_name = "THREADS", default_value_t = 1)]
     udp_threads: usize,
@@ -92,16 +99,30 @@ impl v1::Server for Hello {
     }
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     env_logger::init();
-    match serve(Command::parse()).await {
+    let command = Command::parse();
+    let served = match runtime(command.threads) {
+        Ok(runtime) => runtime.block_on(serve(command)),
+        Err(error) => Err(error.into()),
+    };
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("hello-server: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn runtime(threads: Option<NonZeroUsize>) -> io::Result<Runtime> {
+    let threads = threads.map_or_else(available_parallelism, Ok)?.get();
+    // A thread that is alone need not look for others to share its work with.
+    let mut builder = match threads {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.worker_threads(threads).enable_all().build()
 }
 
 async fn serve(command: Command) -> Result<(), Box<dyn Error>> {
