@@ -128,6 +128,7 @@ fn load_average() -> String {
 const TAIL: &str = "
 - c4k64: 4 connections, 64 calls in flight on each. *bare*: a few lines of C that answer whatever is asked (`c/`). *by hand*: a client
   of a few lines on tokio (`rust/`) that tasks on several threads could share, as they can ours; and one for one thread alone.
+- Our server is `hello-server`: on one processor tokio's `current_thread` runtime, on two one with two workers.
 - Goals of several rows are of bare servers and of libtirpc at once; *no* means that one of them is missed.
 - Not here: instructions and allocations of a call (`make counts`).
 ";
