@@ -24,9 +24,12 @@ pub(super) fn encode<'a>(entries: impl Iterator<Item = Registered<'a>>, len: u64
 
 /// The length of one entry in such a list, in bytes.
 pub(super) fn node_len(entry: &Entry) -> u64 {
-    let texts = [&entry.netid, &entry.uaddr, &entry.owner.to_text()];
-    let padded = texts.map(|text| text.len().next_multiple_of(4).saturating_add(4));
-    padded.iter().sum::<usize>().saturating_add(12) as u64
+    // The word of its length, and the text in whole words.
+    let string = |len: usize| len.saturating_add(7) as u64 & !3;
+    [entry.netid.len(), entry.uaddr.len(), entry.owner.text_len()]
+        .map(string)
+        .iter()
+        .fold(12, |sum, len| sum.saturating_add(*len))
 }
 
 /// The length of the word that ends a list, in bytes.

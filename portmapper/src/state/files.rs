@@ -1,26 +1,26 @@
 //! rpcbind's own files as they were found, and by what they are known again.
 
-use std::io::Read;
-use std::path::PathBuf;
+use std::io::{self, Read, Write};
 
-use oncrpc_xdr::Bytes;
+use crc32fast::Hasher;
+use oncrpc_xdr::{Bytes, DecodeError};
 
 use super::lists::{pmaplist, rpcblist};
 use super::{State, StateDirectory, StateError};
 use crate::registry::{MAX_ENTRIES, MAX_NETID, MAX_OWNER, MAX_UADDR};
 
-/// Both files, read or refused.
+/// What both files were like. Nothing is kept of what is in them, since nearly always that is known already.
 #[derive(Debug)]
 pub struct Files {
+    directory: StateDirectory,
     rpcbind: Found,
     portmap: Found,
 }
 
-#[derive(Debug)]
-struct Found {
-    path: PathBuf,
-    contents: Result<Option<Bytes>, StateError>,
-}
+/// What one of them is like, or why it is refused.
+type Found = Result<Condition, StateError>;
+
+type ReadList = fn(&Bytes) -> Result<State, DecodeError>;
 
 /// By what both files are known again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,22 +68,27 @@ const MAX_FILE: u64 = (MAX_ENTRIES * (12 + 3 * 4 + MAX_NETID + MAX_UADDR + MAX_O
 impl Files {
     /// Reads the files of this directory.
     pub(super) fn read(directory: &StateDirectory) -> Self {
-        let [rpcbind, portmap] = [RPCBIND, PORTMAP].map(|name| Found::read(directory, name));
-        Self { rpcbind, portmap }
+        let [rpcbind, portmap] = [RPCBIND, PORTMAP].map(|name| condition(directory, name));
+        Self {
+            directory: directory.clone(),
+            rpcbind,
+            portmap,
+        }
     }
 
     /// By what they are known again.
     pub fn fingerprint(&self) -> Fingerprint {
+        let known = |found: &Found| found.as_ref().copied().unwrap_or(Condition::Refused);
         Fingerprint {
-            rpcbind: self.rpcbind.condition(),
-            portmap: self.portmap.condition(),
+            rpcbind: known(&self.rpcbind),
+            portmap: known(&self.portmap),
         }
     }
 
     /// Why those are refused that are.
     pub fn refusals(&self) -> impl Iterator<Item = &StateError> {
         let found = [&self.rpcbind, &self.portmap].into_iter();
-        found.filter_map(|found| found.contents.as_ref().err())
+        found.filter_map(|found| found.as_ref().err())
     }
 
     /// What they tell; nothing if there are none.
@@ -91,41 +96,54 @@ impl Files {
     /// `portmap.xdr` says nothing that `rpcbind.xdr` does not, and is heard only where the latter is missing:
     /// an older portmapper may have left it alone. It names no owners; the superuser gets them.
     pub fn registrations(self) -> Result<State, StateError> {
-        let Self { rpcbind, portmap } = self;
-        let (path, read) = if let Some(list) = rpcbind.contents? {
-            (rpcbind.path, rpcblist(&list))
-        } else if let Some(list) = portmap.contents? {
-            (portmap.path, pmaplist(&list))
-        } else {
-            return Ok(State::default());
-        };
-        read.map_err(|error| StateError::Damaged { path, error })
+        let lists = [
+            (self.rpcbind, RPCBIND, rpcblist as ReadList),
+            (self.portmap, PORTMAP, pmaplist),
+        ];
+        for (found, name, read) in lists {
+            if found? != Condition::Missing
+                && let Some(list) = contents(&self.directory, name)?
+            {
+                let path = self.directory.path().join(name);
+                return read(&list).map_err(|error| StateError::Damaged { path, error });
+            }
+        }
+        Ok(State::default())
     }
 }
 
-impl Found {
-    fn read(directory: &StateDirectory, name: &str) -> Self {
-        Self {
-            path: directory.path().join(name),
-            contents: read(directory, name),
-        }
+/// What a file is like that only we, or root, can have written.
+fn condition(directory: &StateDirectory, name: &str) -> Found {
+    let Some(file) = directory.open(name, MAX_FILE)? else {
+        return Ok(Condition::Missing);
+    };
+    let mut sum = Sum::default();
+    let length = io::copy(&mut file.take(MAX_FILE), &mut sum);
+    let length = length.map_err(|error| StateError::io(&directory.path().join(name), error))?;
+    Ok(Condition::Whole {
+        #[expect(clippy::cast_possible_truncation, reason = "MAX_FILE has 32 bits")]
+        length: length as u32,
+        checksum: sum.0.finalize(),
+    })
+}
+
+/// The checksum of what is written.
+#[derive(Default)]
+struct Sum(Hasher);
+
+impl Write for Sum {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
     }
 
-    fn condition(&self) -> Condition {
-        match &self.contents {
-            Err(_) => Condition::Refused,
-            Ok(None) => Condition::Missing,
-            #[expect(clippy::cast_possible_truncation, reason = "MAX_FILE has 32 bits")]
-            Ok(Some(bytes)) => Condition::Whole {
-                length: bytes.len() as u32,
-                checksum: crc32fast::hash(bytes),
-            },
-        }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 /// The bytes of a file that only we, or root, can have written; `None` if there is none.
-fn read(directory: &StateDirectory, name: &str) -> Result<Option<Bytes>, StateError> {
+fn contents(directory: &StateDirectory, name: &str) -> Result<Option<Bytes>, StateError> {
     let Some(file) = directory.open(name, MAX_FILE)? else {
         return Ok(None);
     };
