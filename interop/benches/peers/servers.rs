@@ -243,7 +243,7 @@ fn start(peer: Peer, host: &Host, programs: &Programs) -> Vec<Daemon> {
 }
 
 /// Has us, and what we start from now on, run on these processors alone.
-fn run_on(processors: &[usize]) {
+pub(crate) fn run_on(processors: &[usize]) {
     let mut set = CpuSet::new();
     for processor in processors {
         set.set(*processor).expect("there are as many processors");
@@ -252,4 +252,4 @@ fn run_on(processors: &[usize]) {
 }
 
 /// All processors: servers have the first, or the first two, and the load the last two.
-const ALL: [usize; 4] = [0, 1, 2, 3];
+pub(crate) const ALL: [usize; 4] = [0, 1, 2, 3];
