@@ -5,6 +5,9 @@ use crate::lexer::{Kind, Token};
 /// Whether a blank stands between two words that follow each other on a line; `expression` says whether they
 /// belong to a number that is calculated.
 pub(super) fn blank_between(before: &Token<'_>, sign_before: Sign, next: &Token<'_>) -> bool {
+    if joins(before, next) {
+        return true;
+    }
     if next.kind == Kind::Sign {
         match next.text {
             ";" | "," | ")" | "]" | ":" | "::" => return false,
@@ -22,6 +25,19 @@ pub(super) fn blank_between(before: &Token<'_>, sign_before: Sign, next: &Token<
         }
     }
     true
+}
+
+/// Whether two signs, with nothing between them, would be read as others, or as the beginning of a comment.
+fn joins(before: &Token<'_>, next: &Token<'_>) -> bool {
+    const LONG: [&str; 11] = [
+        "<<", ">>", "::", "<=", ">=", "==", "!=", "&&", "||", "/*", "//",
+    ];
+    let is_sign = |token: &Token<'_>| token.kind == Kind::Sign;
+    let both = [before.text, next.text].concat();
+    is_sign(before)
+        && is_sign(next)
+        && before.text.len() == 1
+        && LONG.iter().any(|long| both.starts_with(long))
 }
 
 /// What a sign that may stand before one word or between two does.
