@@ -129,6 +129,20 @@ fn real_files_mean_what_they_meant() {
 }
 
 #[test]
+fn no_two_signs_become_another() {
+    let signs = [
+        "(", ")", "[", "]", "<", ">", ":", ",", "=", "*", "+", "-", "/", "%", "|", "&", "^", "~",
+        "!", "?", "<<", ">>", "::", "<=", ">=", "==", "!=", "&&", "||",
+    ];
+    for before in signs {
+        for next in signs {
+            // What no branch keeps is not of the language, and stays what it is all the same.
+            tidied("in.x", &format!("#if 0\nx {before} {next} y\n#endif\n"));
+        }
+    }
+}
+
+#[test]
 fn what_is_not_of_the_language_is_not_touched() {
     for text in [
         "struct a { int 3; };",
