@@ -407,17 +407,14 @@ fn token(text: &str) -> IResult<&str, Kind> {
         ),
         value(Kind::Text, quoted('"')),
         value(Kind::Character, quoted('\'')),
-        value(
-            Kind::Sign,
-            alt((
-                alt((tag("<<"), tag(">>"), tag("::"), tag("<="), tag(">="))),
-                alt((tag("=="), tag("!="), tag("&&"), tag("||"))),
-            )),
-        ),
+        value(Kind::Sign, alt(LONG_SIGNS.map(tag))),
         value(Kind::Sign, recognize(one_of("{}()[]<>;:,=*+-/%|&^~!?"))),
     ))
     .parse(text)
 }
+
+/// Signs of more than one letter, which are read before those of one.
+pub(crate) const LONG_SIGNS: [&str; 9] = ["<<", ">>", "::", "<=", ">=", "==", "!=", "&&", "||"];
 
 /// Most words of a file: eight times what the largest .x file known has.
 pub(crate) const MAX_TOKENS: usize = 300_000;

@@ -33,8 +33,9 @@
 //! # }
 //! ```
 //!
-//! It runs on the runtime that starts it. One that is to use a single processor does best on tokio's `current_thread`: calls one by one
-//! take some 5 % less of it there than on a runtime with one worker (`hello-server`, among the examples, chooses by its threads).
+//! It runs on the runtime that starts it, but for threads of its own that [answer datagrams](Server::datagram_threads). One that is to
+//! use a single processor does best on tokio's `current_thread`: calls one by one take some 5 % less of it there than on a runtime with
+//! one worker (`hello-server`, among the examples, chooses by its threads).
 //!
 //! A [`Server`] is a set of services, one for each version of each program; generated code makes them
 //! (`service(…)` in the module of each version). [`Listen`] says where calls come from. [`Running`] is what

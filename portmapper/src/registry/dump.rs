@@ -28,8 +28,8 @@ pub(super) fn node_len(entry: &Entry) -> u64 {
     let string = |len: usize| len.saturating_add(7) as u64 & !3;
     [entry.netid.len(), entry.uaddr.len(), entry.owner.text_len()]
         .map(string)
-        .iter()
-        .fold(12, |sum, len| sum.saturating_add(*len))
+        .into_iter()
+        .fold(12, u64::saturating_add)
 }
 
 /// The length of the word that ends a list, in bytes.

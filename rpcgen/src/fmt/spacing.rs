@@ -1,9 +1,9 @@
 //! Blanks between words on one line.
 
-use crate::lexer::{Kind, Token};
+use crate::lexer::{Kind, LONG_SIGNS, Token};
 
-/// Whether a blank stands between two words that follow each other on a line; `expression` says whether they
-/// belong to a number that is calculated.
+/// Whether a blank stands between two words that follow each other on a line; `sign_before` says what the first does, if it is
+/// a sign.
 pub(super) fn blank_between(before: &Token<'_>, sign_before: Sign, next: &Token<'_>) -> bool {
     if joins(before, next) {
         return true;
@@ -29,15 +29,12 @@ pub(super) fn blank_between(before: &Token<'_>, sign_before: Sign, next: &Token<
 
 /// Whether two signs, with nothing between them, would be read as others, or as the beginning of a comment.
 fn joins(before: &Token<'_>, next: &Token<'_>) -> bool {
-    const LONG: [&str; 11] = [
-        "<<", ">>", "::", "<=", ">=", "==", "!=", "&&", "||", "/*", "//",
-    ];
-    let is_sign = |token: &Token<'_>| token.kind == Kind::Sign;
+    if before.kind != Kind::Sign || next.kind != Kind::Sign || before.text.len() > 1 {
+        return false;
+    }
     let both = [before.text, next.text].concat();
-    is_sign(before)
-        && is_sign(next)
-        && before.text.len() == 1
-        && LONG.iter().any(|long| both.starts_with(long))
+    let mut longer = LONG_SIGNS.iter().chain(&["/*", "//"]);
+    longer.any(|long| both.starts_with(long))
 }
 
 /// What a sign that may stand before one word or between two does.

@@ -31,7 +31,7 @@ struct Command {
     /// Listen at this Unix socket; @ stands before an abstract name
     #[arg(long, value_name = "PATH|@NAME")]
     unix: Vec<String>,
-    /// Answer with so many threads; unless given, one for each processor
+    /// Answer over connections with so many threads; unless given, one for each processor
     #[arg(long, value_name = "THREADS")]
     threads: Option<NonZeroUsize>,
     /// Answer over UDP with so many threads
