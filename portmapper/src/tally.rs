@@ -103,28 +103,26 @@ impl Tally {
         sheet
     }
 
-    /// How often a procedure of this version was called, answered or not.
-    pub fn begun(&self, version: Version, procedure: usize) -> u64 {
-        let begun = |counts: &Counts| counts.begun.load(Ordering::Relaxed);
-        let sheets = self.sheets();
-        let sheets = sheets.iter().filter(|sheet| sheet.version == version);
-        sheets
-            .filter_map(|sheet| sheet.procedures.get(procedure))
-            .map(begun)
-            .sum()
+    /// How often each procedure of this version was called, answered or not.
+    pub fn begun(&self, version: Version) -> Vec<u64> {
+        let mut sums = vec![0; version.procedures().len()];
+        self.each_of(version, |sheet| {
+            for (sum, counts) in sums.iter_mut().zip(&sheet.procedures) {
+                *sum += counts.begun.load(Ordering::Relaxed);
+            }
+        });
+        sums
     }
 
     /// How often what each row of this version stands for was found, and how often not.
     pub fn looked_up(&self, version: Version) -> Vec<(u64, u64)> {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let mut sums = vec![(0, 0); MAX_ROWS + 1];
-        let sheets = self.sheets();
-        for sheet in sheets.iter().filter(|sheet| sheet.version == version) {
+        self.each_of(version, |sheet| {
             for ((success, failure), row) in sums.iter_mut().zip(&sheet.look_ups) {
-                *success += read(&row.success);
-                *failure += read(&row.failure);
+                *success += row.success.load(Ordering::Relaxed);
+                *failure += row.failure.load(Ordering::Relaxed);
             }
-        }
+        });
         sums
     }
 
@@ -147,6 +145,12 @@ impl Tally {
             }
         }
         calls
+    }
+
+    fn each_of(&self, version: Version, look: impl FnMut(&Arc<Sheet>)) {
+        let sheets = self.sheets();
+        let sheets = sheets.iter().filter(|sheet| sheet.version == version);
+        sheets.for_each(look);
     }
 
     fn sheets(&self) -> MutexGuard<'_, Vec<Arc<Sheet>>> {
@@ -332,10 +336,10 @@ mod tests {
         let expected = [(3, Some(3), [3, 1, 0, 0]), (3, Some(5), [0, 0, 2, 0])];
         assert_eq!(rows(&tally), expected);
         assert_eq!(
-            [3, 5].map(|procedure| tally.begun(Version::V3, procedure)),
+            [3, 5].map(|procedure| tally.begun(Version::V3)[procedure]),
             [4, 2]
         );
-        assert_eq!(tally.begun(Version::V4, 3), 0);
+        assert_eq!(tally.begun(Version::V4)[3], 0);
     }
 
     #[tokio::test]
@@ -348,7 +352,7 @@ mod tests {
             }
         }
         assert_eq!(tally.sheets().len(), 3);
-        assert_eq!(tally.begun(Version::V2, 3), 1000);
+        assert_eq!(tally.begun(Version::V2)[3], 1000);
         let step = ask(&tally.sheet(Version::V4), 5, |_| {
             Step::Later(Box::pin(async { Answer::Silent }))
         });
@@ -409,7 +413,7 @@ mod tests {
         ];
         let abandoned = later(|| Answer::Silent);
         assert_eq!(rows(&tally), [], "nothing has become of any");
-        assert_eq!(tally.begun(Version::V4, 5), 4);
+        assert_eq!(tally.begun(Version::V4)[5], 4);
         drop(abandoned);
         for answer in waiting {
             answer.await;

@@ -1,6 +1,7 @@
 //! The registry as it goes on the wire, and into the state files: linked lists of RFC 1833.
 
-use oncrpc_xdr::{Writer, XdrString};
+use oncrpc_xdr::wire::Text;
+use oncrpc_xdr::{Wire, Writer, XdrString};
 
 use super::{Entry, Mapping, Registered};
 
@@ -24,12 +25,9 @@ pub(super) fn encode<'a>(entries: impl Iterator<Item = Registered<'a>>, len: u64
 
 /// The length of one entry in such a list, in bytes.
 pub(super) fn node_len(entry: &Entry) -> u64 {
-    // The word of its length, and the text in whole words.
-    let string = |len: usize| len.saturating_add(7) as u64 & !3;
-    [entry.netid.len(), entry.uaddr.len(), entry.owner.text_len()]
-        .map(string)
-        .into_iter()
-        .fold(12, u64::saturating_add)
+    let texts = [&entry.netid, &entry.uaddr, &entry.owner.to_text()];
+    let lens = texts.map(<Text<{ u32::MAX }> as Wire>::encoded_len);
+    lens.into_iter().fold(12, usize::saturating_add) as u64
 }
 
 /// The length of the word that ends a list, in bytes.

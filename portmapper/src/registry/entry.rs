@@ -229,15 +229,6 @@ impl Owner {
         }
     }
 
-    /// The length of the text, in bytes.
-    pub(super) fn text_len(&self) -> usize {
-        match self {
-            // That of nearly all.
-            Self::Superuser => "superuser".len(),
-            other => other.to_text().len(),
-        }
-    }
-
     /// Whether this caller may remove an entry of this owner.
     pub fn may_remove_of(&self, owner: &Self) -> bool {
         *self == Self::Superuser || self == owner
@@ -333,7 +324,6 @@ mod tests {
             (Owner::Other("libtirpc".into()), "libtirpc"),
         ] {
             assert_eq!(owner.to_text(), text);
-            assert_eq!(owner.text_len(), text.len());
             assert_eq!(Owner::from_text(text.as_bytes()), owner);
         }
     }

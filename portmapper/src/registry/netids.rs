@@ -41,14 +41,14 @@ impl Netids {
     /// What stands for a netid by which entries are found.
     pub(super) fn named(&self, netid: &Netid) -> Option<Id> {
         match netid {
-            Netid::Other(name) => self.written(name),
+            Netid::Other(name) => self.0.id(&folded(name)),
             known => place(known).map(Id::of),
         }
     }
 
     /// The same of what somebody wrote: up to its first zero byte, and whatever the case of its letters.
     pub(super) fn written(&self, netid: &XdrString) -> Option<Id> {
-        known(netid).or_else(|| self.0.id(&folded(netid)))
+        self.named(&netid.into())
     }
 
     /// The netid itself.
@@ -58,7 +58,8 @@ impl Netids {
 
     /// One more entry with this netid: what stands for it as it is found by, and as it is written.
     pub(super) fn take(&mut self, netid: &XdrString) -> (Id, Id) {
-        if let Some(id) = known(netid) {
+        if let Some(place) = place(&netid.into()) {
+            let id = Id::of(place);
             return (self.0.again(id), self.0.again(id));
         }
         (self.0.take(&folded(netid)), self.0.take(netid))
@@ -79,11 +80,6 @@ impl Default for Netids {
         }
         Self(netids)
     }
-}
-
-/// What stands for one of [`KNOWN`], if it is written as the library writes it.
-fn known(netid: &XdrString) -> Option<Id> {
-    place(&netid.into()).map(Id::of)
 }
 
 /// A netid by which entries are found.

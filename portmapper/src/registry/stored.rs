@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use oncrpc::netid::Family;
 use oncrpc::uaddr::Uaddr;
 use oncrpc_xdr::XdrString;
 
@@ -62,18 +63,6 @@ impl Registered<'_> {
     }
 }
 
-/// Half of a port as anybody would write it: digits alone, and no more of them than are needed.
-fn half(text: &[u8]) -> Option<u8> {
-    let digit = |byte: &u8| byte.is_ascii_digit().then_some(byte & 0xf);
-    match text {
-        [one] => digit(one),
-        [b'1'..=b'9', ..] => text.iter().try_fold(0_u8, |number, byte| {
-            number.checked_mul(10)?.checked_add(digit(byte)?)
-        }),
-        _ => None,
-    }
-}
-
 /// A universal address as it is kept: two for the same text are the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
@@ -92,14 +81,19 @@ impl Address {
     /// This text as it is kept.
     pub fn of(uaddr: &XdrString) -> Self {
         let bytes = uaddr.as_bytes();
-        let wildcard = |host: &[u8], ipv6| {
-            let mut halves = bytes.strip_prefix(host)?.splitn(2, |&byte| byte == b'.');
-            let port = u16::from_be_bytes([half(halves.next()?)?, half(halves.next()?)?]);
-            Some(Self::Wildcard { ipv6, port })
+        // The address of IPv6 has other texts, which come back as they were.
+        let family = match bytes.starts_with(b"::.") {
+            true => Family::Inet6,
+            false => Family::Inet,
         };
-        wildcard(b"0.0.0.0.", false)
-            .or_else(|| wildcard(b"::.", true))
-            .unwrap_or_else(|| Self::Text(bytes.into()))
+        let address = Uaddr::parse(bytes, family).ok();
+        match address.and_then(|address| address.socket_addr()) {
+            Some(address) if address.ip().is_unspecified() => Self::Wildcard {
+                ipv6: address.is_ipv6(),
+                port: address.port(),
+            },
+            _ => Self::Text(bytes.into()),
+        }
     }
 
     /// The port as rpcbind reads it, see [`port`](entry::port()).
